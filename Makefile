@@ -1,0 +1,43 @@
+# Everything one needs: `make demo` to try it, `make check` and `make test` before a commit.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8080
+STEPS ?= 20000
+SEED ?= 1
+
+.PHONY: demo serve check test bench simulate clean
+
+# $(BIN)/.installed is touched after an installation, so a warm start installs nothing.
+$(BIN)/.installed: pyproject.toml
+	@$(PYTHON) -m venv $(VENV) >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . >&2
+	@touch $@
+
+$(BIN)/.installed-dev: pyproject.toml $(BIN)/.installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' >&2
+	@touch $@
+
+demo: $(BIN)/.installed
+	@exec $(BIN)/python -m bot demo --port $(PORT) $(if $(JSON),--json)
+
+serve: $(BIN)/.installed
+	@exec $(BIN)/python -m bot serve
+
+check: $(BIN)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest tests/test_architecture.py
+
+test: $(BIN)/.installed-dev
+	$(BIN)/pytest
+
+bench: $(BIN)/.installed-dev
+	@$(BIN)/python -m tests.bench $(if $(JSON),--json)
+
+simulate: $(BIN)/.installed-dev
+	@$(BIN)/python -m tests.simulation --steps $(STEPS) --seed $(SEED)
+
+clean:
+	rm -rf $(VENV) .remit .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,167 @@
+"""The command line. Every command says what it did, or what to do next; none shows a traceback for a mistake."""
+
+import argparse
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from os import environ
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from bot import demo
+from bot.app import lock_folder, production
+from bot.channels.console import converse
+from bot.command_line import Server
+from bot.internal import ImportOrder, LinkOrder
+from bot.settings import Settings, load
+from services.database import inline, open_engine, upgrade
+from services.errors import RemitError, Unavailable
+from services.invoices.importing import import_files
+
+NO_SERVER = "no server is running on {}: start `remit serve` or `make demo` first"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; answers with the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.command == "demo":
+            return demo.run(options.port, as_json=options.json)
+        settings = load(options.config)
+        logging.basicConfig(
+            level=settings.server.log_level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+        )
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs addresses, and ours carry tokens
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        return int(options.run(settings, options))
+    except RemitError as error:
+        print(f"remit: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="remit", description="A payment assistant that people talk to.")
+    parser.add_argument("--config", type=Path, default=_default_config(), help="settings file (or REMIT_CONFIG)")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    trial = commands.add_parser("demo", help="the assistant with its sandbox and demo data")
+    trial.add_argument("--port", type=int, default=8080)
+    trial.add_argument("--json", action="store_true", help="first line of standard output: the addresses as JSON")
+
+    commands.add_parser("serve", help="the assistant").set_defaults(run=_serve)
+
+    chat = commands.add_parser("chat", help="talk to the running assistant here")
+    chat.add_argument("--pay-link", default="", metavar="TOKEN", help="come by this pay link")
+    chat.set_defaults(run=_chat)
+
+    bring = commands.add_parser("import", help="UBL 2.1 invoices and CSV sheets into the invoice book")
+    bring.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    bring.add_argument("--json", action="store_true", help="print the outcome as JSON")
+    bring.add_argument("--dry-run", action="store_true", help="say what would happen, write nothing")
+    bring.add_argument("--currency", default="", help="of rows that name none (ISO 4217)")
+    bring.add_argument("--supplier", default="", help="of rows that name none")
+    bring.set_defaults(run=_import)
+
+    link = commands.add_parser("link", help="a pay link for an invoice")
+    link.add_argument("number", help="the invoice's number")
+    link.add_argument("--days", type=int, default=0, help="how long it works")
+    link.add_argument("--json", action="store_true")
+    link.set_defaults(run=_link)
+    return parser
+
+
+def _default_config() -> Path | None:
+    return Path(environ["REMIT_CONFIG"]) if environ.get("REMIT_CONFIG") else None
+
+
+def _serve(settings: Settings, _options: argparse.Namespace) -> int:
+    config = uvicorn.Config(
+        production(settings),
+        host=settings.server.host,
+        port=settings.server.port,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,  # addresses carry tokens
+        log_level="warning",
+        lifespan="on",
+        timeout_graceful_shutdown=5,
+    )
+    uvicorn.Server(config).run()
+    return 0
+
+
+def _chat(settings: Settings, options: argparse.Namespace) -> int:
+    async def run() -> None:
+        await converse(await _server(settings), options.pay_link)
+
+    asyncio.run(run())
+    return 0
+
+
+def _import(settings: Settings, options: argparse.Namespace) -> int:
+    outcome = asyncio.run(_bring_in(settings, options))
+    refused: list[dict[str, Any]] = outcome["refused"]
+    if options.json:
+        print(json.dumps(outcome))
+        return 1 if refused else 0
+    for each in refused:
+        place = ":".join(str(each[part]) for part in ("file", "line", "column") if each[part] not in (None, ""))
+        print(f"{place}: {each['reason']}", file=sys.stderr)
+    if refused:
+        print(f"{len(refused)} refused, so nothing was written.", file=sys.stderr)
+        return 1
+    done = "would be " if options.dry_run else ""
+    counts = ", ".join(f"{outcome[name]} {done}{name}" for name in ("imported", "updated", "unchanged"))
+    print(counts)
+    return 0
+
+
+async def _bring_in(settings: Settings, options: argparse.Namespace) -> dict[str, Any]:
+    currency = options.currency or settings.business.currency
+    supplier = options.supplier or settings.business.name
+    server = await _running(settings)
+    if server is not None:
+        readable = [(str(file), file.read_bytes()) for file in options.files if file.is_file()]
+        if len(readable) == len(options.files):
+            return await server.import_files(ImportOrder(readable, options.dry_run, currency, supplier))
+    settings.server.data.mkdir(parents=True, exist_ok=True)
+    engine = open_engine(settings.database_url or f"sqlite:///{settings.server.data / 'ledger.db'}")
+    if server is None:
+        lock_folder(settings.server.data)
+        upgrade(engine)
+    # with a server running only what cannot be read comes here, and nothing is written for it
+    outcome = await import_files(
+        inline(engine), options.files, default_currency=currency, supplier=supplier, dry_run=options.dry_run
+    )
+    return outcome.as_json()
+
+
+def _link(settings: Settings, options: argparse.Namespace) -> int:
+    async def run() -> list[dict[str, str | int]]:
+        return await (await _server(settings)).links(LinkOrder(options.number, options.days))
+
+    found = asyncio.run(run())
+    print(json.dumps(found) if options.json else "\n".join(str(link["url"]) for link in found))
+    return 0
+
+
+async def _server(settings: Settings) -> Server:
+    server = await _running(settings)
+    if server is None:
+        raise Unavailable(NO_SERVER.format(settings.server.data))
+    return server
+
+
+async def _running(settings: Settings) -> Server | None:
+    """The server of the data folder, or else a demo that was started here."""
+    return await Server.find(settings.server.data) or await Server.find(demo.FOLDER)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

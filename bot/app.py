@@ -1,0 +1,181 @@
+"""The composition root: every object is built once, here, by hand, from the settings.
+
+To add a channel, a gateway, a source of invoices or a language: its file, and its line below.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+import httpx
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bot.effects import Hands
+from bot.internal import internal_routes, write_address
+from bot.render import Renderer
+from bot.runtime import Runtime
+from bot.settings import CONFIG, Settings
+from bot.stores.base import Store
+from bot.stores.sqlite import SqliteStore
+from bot.web import public_routes, refusal
+from bot.wording import Wording
+from bot.worker import Worker
+from services.database import Transact, open_engine, threaded, upgrade
+from services.errors import Misconfigured
+from services.http import open_http
+from services.identity import Identity
+from services.invoices.access import Access
+from services.invoices.base import Invoices
+from services.invoices.book import Book
+from services.invoices.portal import Portal
+from services.invoices.several import Several
+from services.payments.checkout import Checkout
+from services.payments.gateways.base import Gateway
+from services.payments.gateways.sandbox import SandboxGateway
+
+
+@dataclass(frozen=True)
+class Remit:
+    """The assistant, put together."""
+
+    settings: Settings
+    clock: Callable[[], datetime]
+    random: Callable[[int], bytes]
+    transact: Transact
+    store: Store
+    invoices: Invoices
+    gateway: Gateway
+    checkout: Checkout
+    identity: Identity
+    runtime: Runtime
+    worker: Worker
+
+
+def build(
+    settings: Settings,
+    *,
+    transact: Transact,
+    store: Store,
+    http: httpx.AsyncClient,
+    clock: Callable[[], datetime],
+    random: Callable[[int], bytes],
+) -> Remit:
+    """Everything that has no file or socket of its own, over the seams given. Raises `Misconfigured`."""
+    invoices = Several({name: _source(name, settings, transact, http) for name in settings.invoices.sources})
+    key, secret = settings.gateway.key.get_secret_value(), settings.gateway.webhook_secret.get_secret_value()
+    if not (settings.gateway.url and key and secret):
+        raise Misconfigured("set [gateway] url, key and webhook_secret; `make demo` runs a sandbox that has them")
+    gateway = SandboxGateway(http, settings.gateway.url, key, secret, pause=asyncio.sleep)
+    house = settings.house()
+    checkout = Checkout(
+        transact=transact,
+        invoices=invoices,
+        gateway=gateway,
+        rules=house.rules,
+        clock=clock,
+        random=random,
+        return_url=f"{settings.base_url}/back",
+    )
+    identity = Identity(transact=transact, invoices=invoices, clock=clock, random=random)
+    wordings = {
+        name: Wording.load(CONFIG / "wording" / f"{name}.toml", settings.zone) for name in settings.chat.locales
+    }
+    runtime = Runtime(
+        store=store,
+        hands=Hands(Access(invoices, checkout.reserved), checkout, identity),
+        identity=identity,
+        latest=checkout.latest,
+        renderer=Renderer(wordings, checkout.share, settings.base_url),
+        house=house,
+        clock=clock,
+        timezone=settings.zone,
+        random=random,
+        patience=settings.chat.patience_seconds,
+    )
+    worker = Worker(checkout, store, runtime, clock)
+    return Remit(settings, clock, random, transact, store, invoices, gateway, checkout, identity, runtime, worker)
+
+
+def _source(name: str, settings: Settings, transact: Transact, http: httpx.AsyncClient) -> Invoices:
+    match name:
+        case "book":
+            return Book(transact)
+        case "portal":
+            key = settings.invoices.portal_key.get_secret_value()
+            return Portal(http, settings.invoices.portal_url, key, pause=asyncio.sleep)
+        case _:
+            raise Misconfigured(f"[invoices] sources: {name!r} is not one of book, portal")
+
+
+def asgi(
+    remit: Remit,
+    internal_token: str,
+    lifespan: Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]] | None = None,
+) -> FastAPI:
+    """The web application over a built assistant."""
+    app = FastAPI(title="Remit", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.router.routes += [*public_routes(remit), *internal_routes(remit, internal_token)]
+    app.add_exception_handler(HTTPException, _http_error)
+    return app
+
+
+async def _http_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    codes = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+    return refusal(error.status_code, codes.get(error.status_code, "error"), str(error.detail))
+
+
+def production(settings: Settings) -> FastAPI:
+    """The assistant as `remit serve` runs it: on files, the network, the real clock and real chance."""
+    folder = settings.server.data
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = lock_folder(folder)
+    engine = open_engine(settings.database_url or f"sqlite:///{folder / 'ledger.db'}")
+    upgrade(engine)
+    transact = threaded(engine)
+    store = SqliteStore(str(folder / "conversations.db"))
+    store.release_leases()
+    http = open_http()
+    remit = build(
+        settings, transact=transact, store=store, http=http, clock=lambda: datetime.now(UTC), random=os.urandom
+    )
+    token = secrets.token_urlsafe(32)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        working = asyncio.create_task(remit.worker.run(), name="worker")
+        write_address(folder, f"http://{settings.server.host}:{settings.server.port}", token)
+        yield
+        working.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await working
+        await remit.runtime.drain()
+        await http.aclose()
+        store.close()
+        transact.close()
+        lock.close()
+
+    return asgi(remit, token, lifespan)
+
+
+def lock_folder(folder: Path) -> IO[str]:
+    """Make sure that one process opens this folder's databases. Raises `Misconfigured` when another has."""
+    lock = (folder / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise Misconfigured(
+            f"another process is using {folder}; stop it first, or set another [server] data"
+        ) from error
+    return lock

@@ -1,0 +1,13 @@
+"""What comes in by a channel. An adapter is one file: `read(body) -> Inbound | None`, no network and no state."""
+
+import msgspec
+
+
+class Inbound(msgspec.Struct, frozen=True):
+    """One message of a customer, as the channel gave it. ``text`` may be a button's payload."""
+
+    chat: str  # channel and address, such as rasa:u1
+    id: str  # the channel's own message id: the same id again gets the same answer, and does nothing twice
+    text: str = ""
+    pay_link: str = ""  # token of a pay link this message came with
+    client: str = ""  # network address of the customer, if the channel knows it

@@ -1,0 +1,70 @@
+"""Rasa's REST channel, as Remit speaks it: whoever has a front end for Rasa points it here.
+
+`read` and `replies` only: no network, no state. The sender id is chosen by the caller and proves nothing about who it
+is; the runtime treats it as the name of a conversation.
+"""
+
+import msgspec
+
+from bot.channels.base import Inbound
+from bot.stores.base import Message
+from services.errors import Malformed
+
+LARGEST = 64 * 1024  # bytes of one request
+LONGEST_ID = 120  # characters of a sender or message id
+
+
+class _Metadata(msgspec.Struct):
+    message_id: str = ""
+    pay_link: str = ""
+    client_address: str = ""  # the customer's, told by the front end
+
+
+class _Body(msgspec.Struct):
+    sender: str | None = None
+    message: str | None = None
+    metadata: _Metadata | None = None
+
+
+_decode = msgspec.json.Decoder(_Body, strict=False).decode
+
+
+def read(body: bytes, client: str, fresh_id: str) -> Inbound:
+    """The message in one request. ``fresh_id`` names one that has no id of its own: then nothing is deduplicated.
+
+    Raises `Malformed` with what is wrong, in words that may be shown.
+    """
+    try:
+        said = _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Malformed(f"not a message of the Rasa REST channel: {error}") from error
+    metadata = said.metadata or _Metadata()
+    sender = said.sender or "default"
+    if len(sender) > LONGEST_ID or len(metadata.message_id) > LONGEST_ID:
+        raise Malformed(f"sender and message_id have at most {LONGEST_ID} characters")
+    return Inbound(
+        chat=f"rasa:{sender}",
+        id=metadata.message_id or fresh_id,
+        text=said.message or "",
+        pay_link=metadata.pay_link,
+        client=metadata.client_address or client,
+    )
+
+
+def replies(sender: str, messages: list[Message]) -> list[dict[str, object]]:
+    """The messages as Rasa's front ends expect them: texts with buttons, and cards and links as ``custom``."""
+    shown: list[dict[str, object]] = []
+    for message in messages:
+        text = message.text if message.link is None else f"{message.text}\n{message.link.url}"
+        reply: dict[str, object] = {"recipient_id": sender, "text": text}
+        if message.choices:
+            reply["buttons"] = [{"title": choice.title, "payload": choice.payload} for choice in message.choices]
+        shown.append(reply)
+        custom: dict[str, object] = {}
+        if message.card is not None:
+            custom["card"] = message.card
+        if message.link is not None:
+            custom["link"] = {"kind": message.link.kind, "url": message.link.url}
+        if custom:
+            shown.append({"recipient_id": sender, "custom": custom})
+    return shown

@@ -1,0 +1,185 @@
+"""`make demo`: the assistant and its sandbox as two processes, demo data, and the addresses to open.
+
+A supervisor and nothing else: it starts both, starts the assistant again when it dies, and takes both down with it.
+Its data live in ``.remit/demo`` and begin anew each time, because the sandbox's do.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import sys
+import tomllib
+from pathlib import Path
+
+from bot.command_line import Server
+from bot.internal import LinkOrder
+from bot.settings import CONFIG
+from services.errors import RemitError, Unavailable
+
+FOLDER = Path(".remit") / "demo"
+READY_SECONDS = 60
+
+
+def run(port: int, *, as_json: bool) -> int:
+    """Run until Ctrl-C or SIGTERM; answers with the exit code."""
+    return asyncio.run(_Demo(port, as_json=as_json).run())
+
+
+class _Demo:
+    def __init__(self, port: int, *, as_json: bool) -> None:
+        self._port = port
+        self._sandbox_port = _free_port(port + 1)
+        self._smtp_port = _free_port(self._sandbox_port + 1)
+        self._as_json = as_json
+        self._demo = tomllib.loads((CONFIG / "demo.toml").read_text(encoding="utf-8"))
+        self._environment = self._settings()
+
+    def _settings(self) -> dict[str, str]:
+        """Secrets are fresh each time and go by the environment, where only these two processes see them."""
+        key, secret = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+        sandbox = f"http://127.0.0.1:{self._sandbox_port}"
+        business = self._demo["business"]
+        return os.environ | {
+            "REMIT_SANDBOX_API_KEY": key,
+            "REMIT_SANDBOX_WEBHOOK_SECRET": secret,
+            "REMIT_BUSINESS__NAME": business["name"],
+            "REMIT_BUSINESS__PHONE": business["phone"],
+            "REMIT_SERVER__PORT": str(self._port),
+            "REMIT_SERVER__DATA": str(FOLDER),
+            "REMIT_INVOICES__SOURCES": '["book", "portal"]',
+            "REMIT_INVOICES__PORTAL_URL": f"{sandbox}/portal",
+            "REMIT_INVOICES__PORTAL_KEY": key,
+            "REMIT_GATEWAY__URL": f"{sandbox}/processor",
+            "REMIT_GATEWAY__KEY": key,
+            "REMIT_GATEWAY__WEBHOOK_SECRET": secret,
+        }
+
+    async def run(self) -> int:
+        if not _is_free(self._port):
+            print(f"remit: port {self._port} is in use; try another, such as make demo PORT=18080", file=sys.stderr)
+            return 2
+        shutil.rmtree(FOLDER, ignore_errors=True)
+        FOLDER.mkdir(parents=True)
+        stop = asyncio.Event()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(name, stop.set)
+        sandbox = await self._start_sandbox()
+        keeping = asyncio.create_task(self._keep_assistant())
+        try:
+            if not await self._announce(stop):
+                return 1
+            await asyncio.wait(
+                {asyncio.create_task(stop.wait()), asyncio.create_task(sandbox.wait())}, return_when="FIRST_COMPLETED"
+            )
+            return 0 if stop.is_set() else 1
+        finally:
+            keeping.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await keeping
+            await _end(sandbox)
+
+    async def _start_sandbox(self) -> asyncio.subprocess.Process:
+        webhook = f"http://127.0.0.1:{self._port}/webhooks/payments/sandbox"
+        arguments = ("--port", str(self._sandbox_port), "--webhook", webhook, "--smtp-port", str(self._smtp_port))
+        demo = ("--demo", str(CONFIG / "demo.toml"))
+        return await self._spawn("services.sandbox", *arguments, *demo)
+
+    async def _keep_assistant(self) -> None:
+        """The assistant, started again whenever it dies: what it was doing is in its files."""
+        while True:
+            assistant = await self._spawn("bot", "serve")
+            try:
+                await assistant.wait()
+            finally:
+                await _end(assistant)
+            print(f"the assistant ended with {assistant.returncode}; starting it again", file=sys.stderr)
+            await asyncio.sleep(0.2)
+
+    async def _spawn(self, module: str, *arguments: str) -> asyncio.subprocess.Process:
+        # a pipe on standard input: when this process dies, however, they read its end and stop
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bot.child", module, *arguments),
+            env=self._environment,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=sys.stderr,
+            start_new_session=True,  # Ctrl-C is for the supervisor, which then takes both down in order
+        )
+
+    async def _announce(self, stop: asyncio.Event) -> bool:
+        """Wait until the assistant answers, make its pay links, and say where everything is."""
+        for _ in range(READY_SECONDS * 10):
+            if stop.is_set():
+                return False
+            server = await Server.find(FOLDER)
+            if server is not None:
+                with contextlib.suppress(Unavailable):  # the sandbox may need a moment more
+                    self._print(await self._links(server))
+                    return True
+            await asyncio.sleep(0.1)
+        print(f"remit: the assistant did not start within {READY_SECONDS} s; see the messages above", file=sys.stderr)
+        return False
+
+    async def _links(self, server: Server) -> list[dict[str, str | int]]:
+        found: list[dict[str, str | int]] = []
+        for invoice in self._demo["invoices"]:
+            try:
+                found += await server.links(LinkOrder(invoice["number"]))
+            except RemitError as error:
+                raise Unavailable(str(error)) from error
+        return found
+
+    def _print(self, links: list[dict[str, str | int]]) -> None:
+        chat, sandbox = f"http://127.0.0.1:{self._port}", f"http://127.0.0.1:{self._sandbox_port}"
+        if self._as_json:
+            addresses = {
+                "chat": chat,
+                "api": None,
+                "widget": None,
+                "sandbox": sandbox,
+                "inbox": f"{sandbox}/inbox",
+                "desk": None,
+                "help": None,
+                "pay_links": links,
+                "customer": {"email": self._demo["customers"][0]["email"]},
+                "agent": None,
+            }
+            print(json.dumps(addresses), flush=True)
+            return
+        print(f"Remit is running for {self._demo['business']['name']}.\n")
+        print(f"  Rasa REST channel   {chat}/webhooks/rest/webhook")
+        print(f"  mailbox             {sandbox}/inbox/")
+        print("\nTalk to it in another terminal; these pay links open an invoice:\n")
+        for link in links[:3]:
+            print(f"  .venv/bin/remit chat --pay-link {link['token']}    # {link['invoice']}")
+        print("\nCtrl-C stops all of it.", flush=True)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _free_port(first: int) -> int:
+    return next(port for port in range(first, first + 200) if _is_free(port))
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Ask it to stop; insist after a while."""
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), 8)
+    except TimeoutError:
+        process.kill()
+        await process.wait()

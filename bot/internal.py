@@ -1,0 +1,134 @@
+"""The way the command line reaches the running server: imports, pay links and the console's conversation.
+
+One process opens the databases, so `remit import` and its like hand their work to it. The address and a random token
+stand in ``server.json`` of the data folder, readable by its owner alone; the routes answer nobody without it.
+"""
+
+import hmac
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bot.channels.base import Inbound
+from bot.web import Endpoint, answer, read_body, refusal
+from services.errors import RemitError
+from services.invoices.importing import import_files
+from services.model import Invoice
+
+if TYPE_CHECKING:
+    from bot.app import Remit
+
+LARGEST = 256 * 1024 * 1024  # bytes of one import
+FILE = "server.json"
+
+
+class ImportOrder(msgspec.Struct):
+    files: list[tuple[str, bytes]]
+    dry_run: bool
+    currency: str = ""
+    supplier: str = ""
+
+
+class LinkOrder(msgspec.Struct):
+    number: str
+    days: int = 0
+
+
+class Since(msgspec.Struct):
+    chat: str
+    seq: int
+
+
+def write_address(folder: Path, url: str, token: str) -> None:
+    """Say where the server is, to nobody but its owner."""
+    file = folder / FILE
+    file.unlink(missing_ok=True)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as written:
+        json.dump({"url": url, "token": token}, written)
+
+
+def internal_routes(remit: "Remit", token: str) -> list[Route]:
+    """The routes behind the token of ``server.json``."""
+
+    def guarded(work: Endpoint) -> Endpoint:
+        expected = f"Bearer {token}".encode()
+
+        async def endpoint(request: Request) -> Response:
+            if not hmac.compare_digest(request.headers.get("authorization", "").encode(), expected):
+                return refusal(401, "unauthorized", "this route is for the command line")
+            try:
+                return await work(request)
+            except msgspec.DecodeError as error:
+                return refusal(400, "malformed", str(error))
+            except RemitError as error:
+                return refusal(503, type(error).__name__.lower(), str(error))
+
+        return endpoint
+
+    return [
+        Route("/internal/import", guarded(_import(remit)), methods=["POST"]),
+        Route("/internal/link", guarded(_link(remit)), methods=["POST"]),
+        Route("/internal/turn", guarded(_turn(remit)), methods=["POST"]),
+        Route("/internal/since", guarded(_since(remit)), methods=["POST"]),
+    ]
+
+
+def _import(remit: "Remit") -> Endpoint:
+    async def run(request: Request) -> Response:
+        order = msgspec.msgpack.decode(await read_body(request, LARGEST), type=ImportOrder)
+        outcome = await import_files(
+            remit.transact,
+            order.files,
+            default_currency=order.currency or remit.settings.business.currency,
+            supplier=order.supplier or remit.settings.business.name,
+            dry_run=order.dry_run,
+        )
+        return answer(outcome.as_json())
+
+    return run
+
+
+def _link(remit: "Remit") -> Endpoint:
+    async def make(request: Request) -> Response:
+        order = msgspec.json.decode(await read_body(request, LARGEST), type=LinkOrder)
+        found = await remit.invoices.find(order.number)
+        if not found:
+            return refusal(404, "not_found", f"there is no invoice {order.number}")
+        days = order.days or remit.settings.links.days
+        return answer([await _one_link(remit, invoice, days) for invoice in found])
+
+    return make
+
+
+async def _one_link(remit: "Remit", invoice: Invoice, days: int) -> dict[str, str | int]:
+    token = await remit.identity.issue(invoice.id, days)
+    return {
+        "invoice": invoice.number,
+        "token": token,
+        "url": f"{remit.settings.base_url}/i/{token}",
+        "amount_minor": invoice.due.minor,
+        "currency": invoice.due.currency,
+    }
+
+
+def _turn(remit: "Remit") -> Endpoint:
+    async def turn(request: Request) -> Response:
+        inbound = msgspec.json.decode(await read_body(request, LARGEST), type=Inbound)
+        return answer(await remit.runtime.handle(inbound))
+
+    return turn
+
+
+def _since(remit: "Remit") -> Endpoint:
+    async def since(request: Request) -> Response:
+        order = msgspec.json.decode(await read_body(request, LARGEST), type=Since)
+        return answer(await remit.store.since(order.chat, order.seq))
+
+    return since

@@ -1,0 +1,290 @@
+"""`handle`: load, read, look up, step, commit, and only then the effects.
+
+The order of these is the whole file. What is decided is in `dialogs/`, what is done in `effects.py`, what is kept in
+`stores/`. A turn is committed before anything of it happens outside; an effect's answer is a turn of its own, which
+extends the answer to the same message.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta, tzinfo
+
+from bot.channels.base import Inbound
+from bot.effects import Hands
+from bot.render import Renderer
+from bot.stores.base import Commit, Loaded, Message, Store, Waiting
+from dialogs.conversation import Conversation, Turn
+from dialogs.engine import step
+from dialogs.model import (
+    Came,
+    Effect,
+    Event,
+    Heard,
+    House,
+    Known,
+    Opened,
+    PaymentMoved,
+    Pressed,
+    Recalled,
+    Simple,
+    Waited,
+)
+from dialogs.reading.buttons import from_button
+from dialogs.reading.guard import redact
+from dialogs.reading.intents import read
+from services.errors import RemitError, Unavailable
+from services.identity import Identity, LinkExpired, LinkOpened
+from services.model import Payment
+
+log = logging.getLogger(__name__)
+
+LONGEST = 4000  # characters of one message that are read and kept
+
+
+class _Awaited:
+    """A caller that waits for the answer to one message, and what it has been given so far."""
+
+    def __init__(self, messages: list[Message]) -> None:
+        self.messages = messages
+        self.waiting = True
+        self.writing = asyncio.Lock()  # held while an answer is committed: it is given, or left for later
+        self.over = asyncio.Event()
+
+
+class Runtime:
+    """Conversations, kept in order. One per process; built in `app.py`."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        hands: Hands,
+        identity: Identity,
+        latest: Callable[[str], Awaitable[Payment | None]],
+        renderer: Renderer,
+        house: House,
+        clock: Callable[[], datetime],
+        timezone: tzinfo,
+        random: Callable[[int], bytes],
+        patience: float = 2.0,
+    ) -> None:
+        """``latest`` finds the last payment of a chat in the ledger; ``patience`` is in seconds."""
+        self._store = store
+        self._hands = hands
+        self._identity = identity
+        self._latest = latest
+        self._renderer = renderer
+        self._house = house
+        self._clock = clock
+        self._timezone = timezone
+        self._random = random
+        self._patience = patience
+        self._awaited: dict[tuple[str, str], _Awaited] = {}
+        self._running: set[asyncio.Task[None]] = set()
+
+    # --- a customer's message ------------------------------------------------------------------------------------
+
+    async def handle(self, inbound: Inbound) -> list[Message]:
+        """Everything to be shown in answer to one message, in order.
+
+        The same message id again gets the same answer and does nothing twice. Raises `Unavailable` when the
+        conversation can be neither read nor written; then nothing was taken in, and the message may be sent again.
+        """
+        while True:
+            found = await self._store.load(inbound.chat, inbound.id)
+            if found.answered:
+                return await self._answered(inbound)
+            if found.talk is None and (found := await self._begin(inbound.chat)).talk is None:
+                continue  # somebody else began it in this instant
+            assert found.talk is not None
+            event, heard = await self._read(inbound, found.talk)
+            turn = await self._settle(found.talk, event)
+            commit = await self._compose(found, turn, inbound.id, heard)
+            if await self._store.commit(commit):
+                return await self._perform(inbound, found, commit)
+
+    async def _answered(self, inbound: Inbound) -> list[Message]:
+        """A message that was taken in before: wait for what still belongs to its answer."""
+        awaited = self._awaited.get((inbound.chat, inbound.id))
+        if awaited is not None:
+            await awaited.over.wait()
+        return await self._store.answer(inbound.chat, inbound.id)
+
+    async def _begin(self, chat: str) -> Loaded:
+        """A conversation that is not in the store: new, or lost. A lost one is told where its payment is."""
+        talk = Conversation(chat, self._random(16).hex())
+        payment = await self._latest(chat)
+        if payment is None:
+            return Loaded(talk)
+        found = Loaded(talk)
+        commit = await self._compose(found, await self._settle(talk, Recalled(payment, self._now())))
+        return await self._store.load(chat, "") if await self._store.commit(commit) else Loaded(None)
+
+    async def _read(self, inbound: Inbound, talk: Conversation) -> tuple[Event, str]:
+        """The event of a message, and its text as it may be kept: redacted before anything else sees it."""
+        token = inbound.pay_link
+        if token or inbound.text.startswith("/start "):
+            return await self._opened(token or inbound.text.removeprefix("/start ").strip()), "/start"
+        guarded = redact(inbound.text[:LONGEST])
+        if guarded.found:
+            acts = tuple(act for act in read(guarded.text, talk, self._house) if act is not Simple.UNCLEAR)
+            return Heard((Simple.CARD_TYPED, *acts), self._now()), guarded.text
+        if len(inbound.text) > LONGEST:
+            return Heard((Simple.TOO_LONG,), self._now()), guarded.text
+        if guarded.text.startswith("/"):
+            return Pressed(from_button(guarded.text), self._now()), guarded.text
+        return Heard(read(guarded.text, talk, self._house), self._now()), guarded.text
+
+    async def _opened(self, token: str) -> Event:
+        match await self._identity.open(token):
+            case LinkOpened(invoice):
+                return Opened(invoice, "good", self._now())
+            case LinkExpired(invoice):
+                return Opened(invoice, "expired", self._now())
+            case None:
+                return Opened("", "unknown", self._now())
+
+    # --- one turn ------------------------------------------------------------------------------------------------
+
+    async def _settle(self, talk: Conversation, event: Event) -> Turn:
+        """Step; look up what is missing; step the same event again on a talk that knows it."""
+        known = talk
+        while (turn := step(known, event, self._house)).lookups:
+            facts = await asyncio.gather(*(self._hands.look_up(lookup) for lookup in turn.lookups))
+            now = self._now()
+            known = known.knowing(tuple(Known(*pair, now) for pair in zip(turn.lookups, facts, strict=True)))
+        return turn
+
+    async def _compose(
+        self,
+        found: Loaded,
+        turn: Turn,
+        cause: str = "",
+        heard: str | None = None,
+        done: str = "",
+        *,
+        given: bool = False,
+    ) -> Commit:
+        """The turn as it will be written: its replies in words, numbered. ``given``: its caller still waits."""
+        seq, messages = found.seq, []
+        if heard is not None:
+            seq += 1
+            messages.append(Message(seq, "customer", heard))
+        for reply in turn.replies:
+            seq += 1
+            messages.append(await self._renderer.render(seq, reply, turn.talk.locale, notice=not cause))
+        assert found.talk is not None
+        return Commit(
+            turn.talk,
+            before=found.talk.version,
+            seq=seq,
+            given=seq if given or heard is not None else found.given,
+            at=self._now(),
+            cause=cause,
+            first=heard is not None,
+            from_seq=found.given + 1,
+            messages=tuple(messages),
+            effects=turn.effects,
+            done=done,
+        )
+
+    # --- after the commit ----------------------------------------------------------------------------------------
+
+    async def _perform(self, inbound: Inbound, found: Loaded, commit: Commit) -> list[Message]:
+        """The effects of a turn, and the answer to its message as far as it comes within the channel's patience."""
+        messages = [message for message in commit.messages if message.sender != "customer"]
+        if found.given < found.seq:  # something was told while nobody was listening
+            missed = await self._store.since(inbound.chat, found.given)
+            messages = [m for m in missed if m.seq <= found.seq and m.sender != "customer"] + messages
+        if not commit.effects:
+            return messages
+        key = (inbound.chat, inbound.id)
+        awaited = self._awaited[key] = _Awaited(messages)
+        try:
+            work = [self._start(e, inbound.chat, inbound.id, effect, inbound.client) for e, effect in commit.effects]
+            _, late = await asyncio.wait(work, timeout=self._patience)
+            if late:
+                await self._follow_up(inbound.chat, inbound.id, Waited(self._now()), awaited=awaited)
+            async with awaited.writing:
+                awaited.waiting = False
+            return awaited.messages
+        finally:
+            del self._awaited[key]
+            awaited.over.set()
+
+    def _start(self, key: str, chat: str, cause: str, effect: Effect, client: str = "") -> asyncio.Task[None]:
+        task = asyncio.create_task(self._carry_out(key, chat, cause, effect, client=client))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # a bug: the effect stays in the outbox, and its lease lets the worker try again
+            log.error("an effect broke: %s", type(error).__name__, exc_info=error)
+
+    async def _carry_out(
+        self, key: str, chat: str, cause: str, effect: Effect, *, client: str = "", attempts: int = 1
+    ) -> None:
+        """Perform one effect and step its answer. No answer: it stays in the outbox, for the worker."""
+        try:
+            outcome = await self._hands.perform(key, chat, cause, client, effect)
+            commit = await self._follow_up(chat, cause, Came(key, outcome, self._now()), done=key)
+        except RemitError as error:
+            log.warning("effect %s of %s: %s, attempt %d", type(effect).__name__, key, type(error).__name__, attempts)
+            await self._postpone(key, attempts)
+            return
+        for next_key, following in commit.effects if commit else ():
+            await self._carry_out(next_key, chat, cause, following, client=client)
+
+    async def _postpone(self, key: str, attempts: int) -> None:
+        pause = timedelta(seconds=min(3600, 2 ** min(attempts, 12)))
+        try:
+            await self._store.postpone(key, self._clock() + pause)
+        except Unavailable:
+            log.warning("the store is away: effect %s waits for its lease to end", key)
+
+    async def _follow_up(
+        self, chat: str, cause: str, event: Event, *, done: str = "", awaited: _Awaited | None = None
+    ) -> Commit | None:
+        """A turn that no message of the customer began. None when its conversation is gone."""
+        awaited = awaited or self._awaited.get((chat, cause))
+        while True:
+            found = await self._store.load(chat, "")
+            if found.talk is None:
+                return None
+            turn = await self._settle(found.talk, event)
+            if awaited is None:
+                commit = await self._compose(found, turn, cause, done=done)
+                if await self._store.commit(commit):
+                    return commit
+                continue
+            async with awaited.writing:
+                commit = await self._compose(found, turn, cause, done=done, given=awaited.waiting)
+                if await self._store.commit(commit):
+                    if awaited.waiting:
+                        awaited.messages.extend(commit.messages)
+                    return commit
+
+    # --- what happens without the customer -----------------------------------------------------------------------
+
+    async def tell(self, payment: Payment, chat: str) -> None:
+        """News of a payment, into its conversation, once. A lost conversation hears it when it begins again."""
+        commit = await self._follow_up(chat, "", PaymentMoved(payment, self._now()))
+        for key, effect in commit.effects if commit else ():
+            self._start(key, chat, "", effect)
+
+    async def resume(self, waiting: Waiting) -> None:
+        """Go on with an effect that a dead process, or a silent back end, left in the outbox."""
+        await self._carry_out(waiting.key, waiting.chat, waiting.cause, waiting.effect, attempts=waiting.attempts)
+
+    async def drain(self) -> None:
+        """Before the end: let the effects under way finish."""
+        while self._running:
+            await asyncio.wait(self._running)
+
+    def _now(self) -> datetime:
+        """Now, in the business's time zone: its date is the business's today."""
+        return self._clock().astimezone(self._timezone)

@@ -1,0 +1,139 @@
+"""Typed settings: the environment beats the file given, which beats ``config/default.toml``."""
+
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from dialogs.model import House
+from services.errors import Misconfigured
+from services.model import Method, Rules
+
+CONFIG = Path(__file__).parent.parent / "config"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Business(_Section):
+    name: str
+    phone: str
+    timezone: str
+    currency: str = Field(pattern="^[A-Z]{3}$")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"{name!r} is not a time zone; write one like America/New_York") from error
+        return name
+
+
+class Server(_Section):
+    host: str
+    port: int = Field(ge=0, le=65535)
+    base_url: str
+    data: Path
+    log_level: str
+
+
+class RuleSettings(_Section):
+    partial: bool
+    minimum_minor: int = Field(ge=1)
+    overpay: bool
+    methods: tuple[Method, ...] = Field(min_length=1)
+    currencies: tuple[str, ...]
+    ach_currencies: tuple[str, ...]
+
+
+class Chat(_Section):
+    pause_minutes: int = Field(ge=1)
+    wrong_proofs: int = Field(ge=1, le=10)
+    patience_seconds: float = Field(gt=0, le=30)
+    locales: tuple[str, ...] = Field(min_length=1)
+
+
+class Links(_Section):
+    days: int = Field(ge=1)
+
+
+class InvoiceSettings(_Section):
+    sources: tuple[str, ...] = Field(min_length=1)
+    number_patterns: tuple[str, ...]
+    portal_url: str
+    portal_key: SecretStr
+
+
+class GatewaySettings(_Section):
+    url: str
+    key: SecretStr
+    webhook_secret: SecretStr
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Frozen; read once at start by `load`."""
+
+    model_config = SettingsConfigDict(env_prefix="REMIT_", env_nested_delimiter="__", frozen=True, extra="forbid")
+
+    business: Business
+    server: Server
+    rules: RuleSettings
+    chat: Chat
+    links: Links
+    invoices: InvoiceSettings
+    gateway: GatewaySettings
+    rasa_token: SecretStr
+    database_url: str
+
+    @property
+    def base_url(self) -> str:
+        """The address customers reach the assistant at, without a slash at its end."""
+        return self.server.base_url.rstrip("/") or f"http://{self.server.host}:{self.server.port}"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.business.timezone)
+
+    def house(self) -> House:
+        """The business as a conversation knows it."""
+        return House(
+            name=self.business.name,
+            phone=self.business.phone,
+            rules=Rules(**self.rules.model_dump()),
+            currency=self.business.currency,
+            number_patterns=self.invoices.number_patterns,
+            pause_minutes=self.chat.pause_minutes,
+            proofs=self.chat.wrong_proofs,
+        )
+
+
+def load(file: Path | None = None, **sections: dict[str, object]) -> Settings:
+    """The settings from the environment, then ``sections``, then ``file``, then the defaults.
+
+    Raises `Misconfigured`, which names every setting that cannot work.
+    """
+    if file is not None and not file.is_file():
+        raise Misconfigured(f"there is no settings file {file}")
+
+    class FromFiles(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the signature is pydantic's
+            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # as above
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            files = (*([file] if file else []), CONFIG / "default.toml")
+            return env_settings, init_settings, *(TomlConfigSettingsSource(settings_cls, each) for each in files)
+
+    try:
+        return FromFiles(**sections)  # type: ignore[arg-type]  # sections are checked by pydantic itself
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
+        raise Misconfigured(f"settings: {faults}") from None

@@ -1,0 +1,90 @@
+"""What the runtime asks of a conversation store: one atomic commit per turn, and nothing about money.
+
+A store keeps the running talk: state, inbox, message log and outbox. It can be lost without losing a payment.
+"""
+
+from datetime import datetime
+from typing import Literal, Protocol
+
+import msgspec
+
+from dialogs.conversation import Conversation
+from dialogs.model import Effect
+
+
+class Button(msgspec.Struct, frozen=True):
+    title: str
+    payload: str
+
+
+class Link(msgspec.Struct, frozen=True):
+    kind: str  # checkout
+    url: str
+
+
+class Message(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One message as it was shown, in the customer's language. ``seq`` counts per conversation, without gaps."""
+
+    seq: int
+    sender: Literal["bot", "agent", "customer", "notice"] = msgspec.field(name="from")
+    text: str
+    choices: tuple[Button, ...] = ()
+    card: dict[str, str | int | None] | None = None
+    link: Link | None = None
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """A conversation as it was found. ``given`` is the last message that a waiting caller has been handed."""
+
+    talk: Conversation | None
+    seq: int = 0
+    given: int = 0
+    answered: bool = False  # the message in question was answered before
+
+
+class Commit(msgspec.Struct, frozen=True):
+    """Everything one turn changes. ``before`` is the version it was made on; 0 begins a conversation."""
+
+    talk: Conversation
+    before: int
+    seq: int
+    given: int
+    at: datetime
+    cause: str = ""  # id of the customer's message that this turn answers or goes on answering; "" for a notice
+    first: bool = False  # this turn takes the message in: once only
+    from_seq: int = 0  # with ``first``: the answer begins here, with what was said since the last answer
+    messages: tuple[Message, ...] = ()
+    effects: tuple[tuple[str, Effect], ...] = ()
+    done: str = ""  # key of the effect whose answer this turn is
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """An effect in the outbox that nobody is known to work on."""
+
+    key: str
+    chat: str
+    cause: str
+    effect: Effect
+    attempts: int
+
+
+class Store(Protocol):
+    """Raises `services.errors.Unavailable` when it cannot be read or written; then nothing was written."""
+
+    async def load(self, chat: str, message: str) -> Loaded:
+        """The conversation, and whether this message of it was answered."""
+
+    async def commit(self, turn: Commit) -> bool:
+        """All of the turn or nothing. False when the version moved on or the message was taken in meanwhile."""
+
+    async def answer(self, chat: str, message: str) -> list[Message]:
+        """What a message was answered with so far, follow-up turns included."""
+
+    async def since(self, chat: str, seq: int) -> list[Message]:
+        """All messages after this number, in order."""
+
+    async def claim(self, now: datetime, lease_seconds: int, most: int) -> list[Waiting]:
+        """Effects that are due and on nobody's lease, now on the caller's."""
+
+    async def postpone(self, key: str, due: datetime) -> None:
+        """Try this effect again at ``due``; the lease is given back."""

@@ -1,0 +1,243 @@
+"""The embedded store: one SQLite file, one writer thread, one fsync for the turns of several customers.
+
+Reads run on the event loop: in WAL mode they never wait for the writer and take microseconds. Writes queue for the
+writer thread, which commits whatever has gathered in one transaction, each turn in a savepoint of its own, so that
+one bad turn spoils no other. synchronous=FULL: what was answered survives the power cut.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+import msgspec
+
+from bot.stores.base import Commit, Loaded, Message, Waiting
+from dialogs.conversation import Conversation
+from dialogs.model import Effect
+from services.database import micros
+from services.errors import Unavailable
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS conversation (
+    chat TEXT PRIMARY KEY, version INTEGER NOT NULL, seq INTEGER NOT NULL, given INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL, state BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS inbox (
+    chat TEXT NOT NULL, id TEXT NOT NULL, from_seq INTEGER NOT NULL, own_seq INTEGER NOT NULL,
+    PRIMARY KEY (chat, id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS message (
+    chat TEXT NOT NULL, seq INTEGER NOT NULL, cause TEXT NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (chat, seq)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outbox (
+    key TEXT PRIMARY KEY, chat TEXT NOT NULL, cause TEXT NOT NULL, effect BLOB NOT NULL,
+    due_at INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+"""
+
+_LOAD = """
+SELECT c.state, c.seq, c.given, i.id IS NOT NULL
+FROM conversation c LEFT JOIN inbox i ON i.chat = c.chat AND i.id = ? WHERE c.chat = ?
+"""
+_BEGIN = "INSERT OR IGNORE INTO conversation (version, seq, given, changed_at, state, chat) VALUES (?, ?, ?, ?, ?, ?)"
+_SAVE = "UPDATE conversation SET version=?, seq=?, given=?, changed_at=?, state=? WHERE chat=? AND version=?"
+_TAKE_IN = "INSERT OR IGNORE INTO inbox (chat, id, from_seq, own_seq) VALUES (?, ?, ?, ?)"
+_LOG = "INSERT INTO message (chat, seq, cause, at, body) VALUES (?, ?, ?, ?, ?)"
+_SEND = "INSERT INTO outbox (key, chat, cause, effect, due_at) VALUES (?, ?, ?, ?, ?)"
+_DONE = "DELETE FROM outbox WHERE key = ?"
+_ANSWER = """
+SELECT m.body FROM inbox i JOIN message m ON m.chat = i.chat AND m.seq >= i.from_seq
+WHERE i.chat = ? AND i.id = ? AND (m.cause = i.id OR m.seq < i.own_seq) ORDER BY m.seq
+"""
+_CLAIM = """
+UPDATE outbox SET due_at = ?, attempts = attempts + 1
+WHERE key IN (SELECT key FROM outbox WHERE due_at <= ? ORDER BY due_at LIMIT ?)
+RETURNING key, chat, cause, effect, attempts
+"""
+
+# A turn's own process works on its effects at once; another may look at them when this lease is over.
+FIRST_LEASE_SECONDS = 30
+
+_Answer = TypeVar("_Answer")
+_encode = msgspec.json.Encoder().encode
+_conversation = msgspec.json.Decoder(Conversation).decode
+_message = msgspec.json.Decoder(Message).decode
+_effect = msgspec.json.Decoder(Effect).decode
+
+
+class SqliteStore:
+    """A `bot.stores.base.Store` over one file. One process opens it."""
+
+    def __init__(self, path: str, *, inline: bool = False) -> None:
+        """``inline`` writes in the caller's turn, for simulations, where everything must happen in order."""
+        self._write = _connect(path)
+        self._write.executescript(_TABLES)
+        self._read = self._write if inline else _connect(path)
+        self._queue: SimpleQueue[_Job | None] | None = None if inline else SimpleQueue()
+        if self._queue is not None:
+            self._thread = threading.Thread(target=self._work, args=(self._queue,), name="remit-store", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """Write what is queued, then close the file."""
+        if self._queue is not None:
+            self._queue.put(None)
+            self._thread.join()
+            self._read.close()
+        self._write.close()
+
+    def release_leases(self) -> None:
+        """At start: whatever a dead process of this file was working on is nobody's now."""
+        self._write.execute("UPDATE outbox SET due_at = 0")
+
+    # --- reads ---------------------------------------------------------------------------------------------------
+
+    async def load(self, chat: str, message: str) -> Loaded:
+        row = self._look(_LOAD, message, chat).fetchone()
+        if row is None:
+            return Loaded(None)
+        return Loaded(_conversation(row[0]), row[1], row[2], bool(row[3]))
+
+    async def answer(self, chat: str, message: str) -> list[Message]:
+        found = (_message(body) for (body,) in self._look(_ANSWER, chat, message))
+        return [message for message in found if message.sender != "customer"]
+
+    async def since(self, chat: str, seq: int) -> list[Message]:
+        rows = self._look("SELECT body FROM message WHERE chat = ? AND seq > ? ORDER BY seq", chat, seq)
+        return [_message(body) for (body,) in rows]
+
+    def _look(self, sql: str, *values: object) -> sqlite3.Cursor:
+        try:
+            return self._read.execute(sql, values)
+        except sqlite3.OperationalError as error:
+            raise Unavailable(f"the conversation store cannot be read: {error}") from error
+
+    # --- writes --------------------------------------------------------------------------------------------------
+
+    async def commit(self, turn: Commit) -> bool:
+        # encoded here, on the loop's thread: the writer thread's time is everybody's
+        state = _encode(turn.talk)
+        bodies = [(turn.talk.chat, m.seq, turn.cause, micros(turn.at), _encode(m)) for m in turn.messages]
+        return await self._do(lambda db: _write_turn(db, turn, state, bodies))
+
+    async def claim(self, now: datetime, lease_seconds: int, most: int) -> list[Waiting]:
+        until = micros(now) + lease_seconds * 1_000_000
+        rows = await self._do(lambda db: db.execute(_CLAIM, (until, micros(now), most)).fetchall())
+        return [Waiting(key, chat, cause, _effect(effect), attempts) for key, chat, cause, effect, attempts in rows]
+
+    async def postpone(self, key: str, due: datetime) -> None:
+        await self._do(lambda db: db.execute("UPDATE outbox SET due_at = ? WHERE key = ?", (micros(due), key)))
+
+    async def _do(self, work: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
+        job = _Job(work)
+        if self._queue is None:
+            _carry_out(self._write, [job])
+        else:
+            job.future = asyncio.get_running_loop().create_future()
+            self._queue.put(job)
+            await job.future
+        if job.error is not None:
+            raise job.error
+        answer: _Answer = job.answer
+        return answer
+
+    def _work(self, queue: "SimpleQueue[_Job | None]") -> None:
+        """The writer thread: take what has gathered, commit it at once, wake those who wait."""
+        while (job := queue.get()) is not None:
+            batch = [job]
+            with contextlib.suppress(Empty):
+                while (more := queue.get_nowait()) is not None:
+                    batch.append(more)
+                queue.put(None)  # a request to stop came in the middle: after this batch
+            _carry_out(self._write, batch)
+            by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
+            for done in batch:
+                if done.future is not None:
+                    by_loop.setdefault(done.future.get_loop(), []).append(done)
+            for loop, jobs in by_loop.items():
+                with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+                    loop.call_soon_threadsafe(_wake, jobs)
+
+
+class _Job:
+    """One write on its way through the writer thread."""
+
+    __slots__ = ("answer", "error", "future", "work")
+
+    def __init__(self, work: Callable[[sqlite3.Connection], Any]) -> None:
+        self.work = work
+        self.future: asyncio.Future[None] | None = None
+        self.answer: Any = None
+        self.error: Exception | None = None
+
+
+def _carry_out(db: sqlite3.Connection, batch: list[_Job]) -> None:
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        for job in batch:
+            _in_savepoint(db, job)
+        db.execute("COMMIT")
+    except sqlite3.Error as error:
+        # disk full, locked, unreadable: nothing of the whole batch was written, and each of its turns hears so
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        for job in batch:
+            job.error = Unavailable(f"the conversation store cannot be written: {error}")
+
+
+def _in_savepoint(db: sqlite3.Connection, job: _Job) -> None:
+    db.execute("SAVEPOINT turn")
+    try:
+        job.answer = job.work(db)
+    except _Stale:
+        job.answer = False
+        db.execute("ROLLBACK TO turn")
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError, ValueError, TypeError) as error:
+        job.error = error  # a bug in one turn; the others of this batch go on
+        db.execute("ROLLBACK TO turn")
+    db.execute("RELEASE turn")
+
+
+class _Stale(Exception):  # noqa: N818  # not an error: the turn was made on a version that is gone
+    pass
+
+
+def _write_turn(
+    db: sqlite3.Connection, turn: Commit, state: bytes, bodies: list[tuple[str, int, str, int, bytes]]
+) -> bool:
+    talk, at = turn.talk, micros(turn.at)
+    row = (talk.version, turn.seq, turn.given, at, state, talk.chat)
+    saved = db.execute(_SAVE, (*row, turn.before)) if turn.before else db.execute(_BEGIN, row)
+    if saved.rowcount != 1:
+        raise _Stale
+    if turn.first:
+        own = turn.messages[0].seq
+        if db.execute(_TAKE_IN, (talk.chat, turn.cause, turn.from_seq, own)).rowcount != 1:
+            raise _Stale
+    db.executemany(_LOG, bodies)
+    if turn.effects:
+        due = at + FIRST_LEASE_SECONDS * 1_000_000
+        db.executemany(_SEND, [(key, talk.chat, turn.cause, _encode(effect), due) for key, effect in turn.effects])
+    if turn.done:
+        db.execute(_DONE, (turn.done,))
+    return True
+
+
+def _wake(jobs: list[_Job]) -> None:
+    for job in jobs:
+        if job.future is not None and not job.future.done():
+            job.future.set_result(None)
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    # isolation_level None: BEGIN and COMMIT are said here and nowhere else
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5, cached_statements=64)
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "secure_delete=ON"):
+        db.execute(f"PRAGMA {pragma}")
+    return db

@@ -1,0 +1,188 @@
+"""The routes of the assistant: messages in, webhooks in, the hand-off link, and what a machine asks about our health.
+
+The hot routes are plain Starlette routes, described in the OpenAPI by hand where a partner reads them. Nothing is
+decided here: a route reads, calls, and words the answer.
+"""
+
+import hmac
+import ipaddress
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from html import escape
+from typing import TYPE_CHECKING
+
+import msgspec
+from sqlalchemy import text
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from bot.channels import rasa
+from services.errors import Forged, Malformed, RemitError, Unavailable
+from services.payments.links import Refusal
+
+if TYPE_CHECKING:
+    from bot.app import Remit
+
+log = logging.getLogger(__name__)
+
+WEBHOOK_LARGEST = 256 * 1024  # bytes
+_encode = msgspec.json.Encoder().encode
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def answer(found: object, status: int = 200) -> Response:
+    return Response(_encode(found), status, media_type="application/json")
+
+
+def refusal(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    """The one shape of every error: ``{"error": {"code", "message"}}``."""
+    body = _encode({"error": {"code": code, "message": message}})
+    return Response(body, status, headers=headers, media_type="application/json")
+
+
+async def read_body(request: Request, largest: int) -> bytes:
+    """The raw body. Raises HTTPException 413 as soon as it is known to be larger; 411 is never needed."""
+    if int(request.headers.get("content-length") or 0) > largest:
+        raise HTTPException(413, f"at most {largest} bytes")
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > largest:
+            raise HTTPException(413, f"at most {largest} bytes")
+    return body
+
+
+def public_routes(remit: "Remit") -> list[Route]:
+    """What customers, partners and providers reach."""
+    return [
+        Route("/webhooks/rest/webhook", _rasa(remit), methods=["POST"]),
+        Route("/webhooks/rest/", _rasa_health, methods=["GET"]),
+        Route("/webhooks/payments/{gateway}", _payments(remit), methods=["POST"]),
+        Route("/go/{token}", _go(remit), methods=["GET"]),
+        Route("/back", _back, methods=["GET"]),
+        Route("/healthz", _alive, methods=["GET"]),
+        Route("/readyz", _ready(remit), methods=["GET"]),
+    ]
+
+
+# --- the Rasa REST channel ------------------------------------------------------------------------------------------
+
+
+def _rasa(remit: "Remit") -> Endpoint:
+    token = remit.settings.rasa_token.get_secret_value().encode()
+    runtime, random = remit.runtime, remit.random
+
+    async def webhook(request: Request) -> Response:
+        client = request.client.host if request.client else ""
+        if not _may_speak(request, token, client):
+            return refusal(401, "unauthorized", "send ?token= as set in REMIT_RASA_TOKEN, or call from this machine")
+        body = await read_body(request, rasa.LARGEST)
+        try:
+            inbound = rasa.read(body, client, random(8).hex())
+        except Malformed as error:
+            return refusal(400, "malformed", str(error))
+        try:
+            messages = await runtime.handle(inbound)
+        except Unavailable:
+            log.exception("a turn could not be kept")
+            sentence = "Nothing was taken in or charged. Please send the message again in a moment."
+            return refusal(503, "unavailable", sentence, {"Retry-After": "5"})
+        return answer(rasa.replies(inbound.chat.removeprefix("rasa:"), messages))
+
+    return webhook
+
+
+def _may_speak(request: Request, token: bytes, client: str) -> bool:
+    """With a token set, whoever has it; without one, only this machine."""
+    if token:
+        return hmac.compare_digest(request.query_params.get("token", "").encode(), token)
+    try:
+        return ipaddress.ip_address(client).is_loopback
+    except ValueError:
+        return False
+
+
+async def _rasa_health(_request: Request) -> Response:
+    return answer({"status": "ok"})
+
+
+# --- the payment provider -------------------------------------------------------------------------------------------
+
+
+def _payments(remit: "Remit") -> Endpoint:
+    async def webhook(request: Request) -> Response:
+        gateway = remit.gateway
+        if request.path_params["gateway"] != gateway.name:
+            return refusal(404, "not_found", "no such gateway")
+        body = await read_body(request, WEBHOOK_LARGEST)
+        try:
+            facts = gateway.read_webhook(request.headers, body, remit.clock())
+        except Forged:
+            log.warning("a webhook of %s was refused: its signature does not fit", gateway.name)
+            return refusal(401, "forged", "the signature does not fit, or its time stamp is more than 300 s off")
+        except Malformed as error:
+            return refusal(400, "malformed", str(error))
+        await remit.checkout.take(facts)
+        remit.worker.wake()
+        return answer({"status": "ok"})
+
+    return webhook
+
+
+# --- the hand-off ---------------------------------------------------------------------------------------------------
+
+_GONE = {
+    Refusal.UNKNOWN: (404, "This link is not complete", "Please go back to the chat and open the link from there."),
+    Refusal.EXPIRED: (410, "This link has expired", "Please go back to the chat and ask for the link again."),
+    Refusal.OVER: (410, "This payment is already done or closed", "Please go back to the chat; it knows the result."),
+}
+
+
+def _go(remit: "Remit") -> Endpoint:
+    async def go(request: Request) -> Response:
+        page = await remit.checkout.follow(request.path_params["token"])
+        if not isinstance(page, Refusal):
+            return RedirectResponse(page, 303, headers=_PRIVATE)
+        status, title, sentence = _GONE[page]
+        return plain_page(status, title, sentence)
+
+    return go
+
+
+_PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
+
+
+async def _back(_request: Request) -> Response:
+    return plain_page(200, "You can go back to your chat", "It tells you the result. You may close this page.")
+
+
+def plain_page(status: int, title: str, sentence: str) -> Response:
+    """A page of one sentence, for the few moments when somebody lands beside the chat."""
+    html = (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>{escape(title)}</title><h1>{escape(title)}</h1><p>{escape(sentence)}</p></html>"
+    )
+    policy = {"Content-Security-Policy": "default-src 'none'"}
+    return HTMLResponse(html, status, headers=_PRIVATE | policy)
+
+
+# --- health ---------------------------------------------------------------------------------------------------------
+
+
+async def _alive(_request: Request) -> Response:
+    return answer({"status": "ok"})
+
+
+def _ready(remit: "Remit") -> Endpoint:
+    async def ready(_request: Request) -> Response:
+        try:
+            await remit.store.load("", "")
+            await remit.transact(lambda conn: conn.execute(text("SELECT 1")).scalar_one())
+        except (RemitError, OSError) as error:
+            return refusal(503, "not_ready", type(error).__name__)
+        return answer({"status": "ok", "at": datetime.isoformat(remit.clock())})
+
+    return ready

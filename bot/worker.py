@@ -1,0 +1,83 @@
+"""What goes on without a message: telling late results, posting to the books, finishing what a dead process left,
+and asking the gateway about payments that hang. Everything it does is written down first and may be done twice.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from bot.runtime import Runtime
+from bot.stores.base import Store
+from services.errors import RemitError
+from services.payments.checkout import Checkout, Job, PostJob, TellJob
+from services.payments.reconcile import reconcile
+
+log = logging.getLogger(__name__)
+
+BATCH = 50
+LEASE_SECONDS = 60
+PAUSE_SECONDS = 1.0
+RECONCILE_EVERY = timedelta(seconds=15)
+
+
+class Worker:
+    """One per process. `run` goes on until canceled; `work` is one round of it."""
+
+    def __init__(self, checkout: Checkout, store: Store, runtime: Runtime, clock: Callable[[], datetime]) -> None:
+        self._checkout = checkout
+        self._store = store
+        self._runtime = runtime
+        self._clock = clock
+        self._woken = asyncio.Event()
+        self._reconciled: datetime | None = None
+
+    def wake(self) -> None:
+        """There is something to do: do not wait for the next round."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        while True:
+            self._woken.clear()
+            try:
+                busy = await self.work()
+            except Exception:  # one broken round must not end the worker; the next one finds the same rows
+                log.exception("a round of the worker broke")
+                busy = False
+            if not busy:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        try:
+            await asyncio.wait_for(self._woken.wait(), PAUSE_SECONDS)
+        except TimeoutError:
+            return
+
+    async def work(self) -> bool:
+        """One round; whether there was anything to do, so that another round is worth it."""
+        jobs = await self._checkout.jobs(BATCH)
+        for job in jobs:
+            await self._do(job)
+        waiting = await self._store.claim(self._clock(), LEASE_SECONDS, BATCH)
+        for effect in waiting:
+            await self._runtime.resume(effect)
+        now = self._clock()
+        if self._reconciled is None or now - self._reconciled >= RECONCILE_EVERY:
+            self._reconciled = now
+            await reconcile(self._checkout, now)
+        return bool(jobs)
+
+    async def _do(self, job: Job) -> None:
+        try:
+            match job:
+                case PostJob():
+                    await self._checkout.post(job)
+                case TellJob():
+                    await self._runtime.tell(job.payment, job.chat)
+                    await self._checkout.done(job)
+                case _:
+                    assert_never(job)
+        except RemitError as error:
+            log.warning("%s %d: %s, attempt %d", type(job).__name__, job.id, type(error).__name__, job.attempts + 1)
+            await self._checkout.later(job, min(3600, 2 ** min(job.attempts + 1, 12)))

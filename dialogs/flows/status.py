@@ -1,0 +1,138 @@
+"""Where a payment is, in words: asked for by the customer, or told because it moved."""
+
+from collections.abc import Mapping
+from datetime import date
+
+import msgspec
+
+from dialogs.model import (
+    Absent,
+    CheckoutLink,
+    Choice,
+    Done,
+    InvoiceCard,
+    Move,
+    OneInvoice,
+    PaymentNow,
+    ReceiptCard,
+    Reply,
+    Say,
+    Simple,
+    Value,
+    View,
+    Want,
+)
+from services.model import Bearer, Invoice, Money, Objection, Payment, PaymentState, Reason, standing
+
+PAY_AGAIN = Choice(Say("button_pay_again"), Want("pay"))
+PERSON = Choice(Say("button_person"), Simple.HUMAN)
+_RETURNS = (
+    Reason.INSUFFICIENT_FUNDS,
+    Reason.ACCOUNT_CLOSED,
+    Reason.NO_ACCOUNT,
+    Reason.STOPPED,
+    Reason.NOT_AUTHORIZED,
+)
+CANCEL = Choice(Say("button_cancel"), Simple.DROP)
+
+
+class TellStatus(msgspec.Struct, frozen=True, omit_defaults=True, tag="status"):
+    """The state of the newest payment of this chat, or of the invoice when there is none or it was asked for."""
+
+    of_invoice: bool = False
+
+    def next(self, view: View) -> Move:
+        if self.of_invoice or not view.payments:
+            return self._of_invoice(view)
+        lookup = PaymentNow(view.chat, view.payments[-1].reference)
+        fact = view.get(lookup)
+        if fact is None:
+            return lookup
+        payment = fact if isinstance(fact, Payment) else view.payments[-1]
+        return Done(news(payment), rest=payment.state is PaymentState.OPEN, payment=payment)
+
+    def _of_invoice(self, view: View) -> Move:
+        if not isinstance(view.scope, Bearer):
+            return Done(Reply(Say("no_payment_here"), choices=(Choice(Say("button_pay"), Want("pay")), PERSON)))
+        lookup = OneInvoice(view.scope, view.scope.invoice)
+        match view.get(lookup):
+            case None:
+                return lookup
+            case Invoice() as invoice:
+                problem = standing(invoice, view.house.rules)
+                return Done(describe(invoice, problem, view.at.date()))
+            case Absent():
+                return Done(Reply(Say("invoice_gone")))
+            case _:
+                return Done(Reply(Say("books_unreachable")))
+
+
+def describe(invoice: Invoice, problem: Objection | None, today: date) -> Reply:
+    """What is owed on an invoice, or why nothing is."""
+    return Reply(Say(problem or "invoice_status", of_invoice(invoice, today)), card=InvoiceCard(invoice))
+
+
+def of_invoice(invoice: Invoice, today: date) -> Mapping[str, Value]:
+    """The values that sentences about an invoice may name."""
+    return {
+        "number": invoice.number,
+        "total": invoice.total,
+        "due": invoice.due,
+        "payable": invoice.payable,
+        "when": _when(invoice, today),
+        "processing": Money(invoice.processing, invoice.due.currency),
+        "currency": invoice.due.currency,
+    }
+
+
+def _when(invoice: Invoice, today: date) -> Say:
+    """When it is due, seen from the business's today."""
+    if invoice.due_date is None:
+        return Say("when_undated")
+    if invoice.due_date == today:
+        return Say("when_today")
+    return Say("when_overdue" if invoice.due_date < today else "when_due", {"date": invoice.due_date})
+
+
+def of_payment(payment: Payment) -> Mapping[str, Value]:
+    """The values that sentences about a payment may name."""
+    return {
+        "reference": payment.reference,
+        "amount": payment.amount,
+        "number": ", ".join(payment.numbers),
+        "method": payment.method,
+        "brand": payment.brand_name,
+        "last4": payment.last4,
+        "on": payment.at,
+    }
+
+
+def news(payment: Payment) -> Reply:
+    """The sentence for a payment as it stands, with the one thing to do next."""
+    values = of_payment(payment)
+    match payment.state:
+        case PaymentState.CREATED | PaymentState.CONFIRMED | PaymentState.SUBMITTING:
+            return Reply(Say("preparing", values))
+        case PaymentState.OPEN if payment.reason:
+            link = CheckoutLink(payment.reference)
+            return Reply(Say(f"declined_{payment.reason}", values), link=link, choices=(CANCEL, PERSON))
+        case PaymentState.OPEN:
+            return page_open(payment)
+        case PaymentState.PROCESSING:
+            return Reply(Say("processing", values), card=ReceiptCard(payment))
+        case PaymentState.SUCCEEDED | PaymentState.WON:
+            return Reply(Say(f"paid_{payment.method}", values), card=ReceiptCard(payment))
+        case PaymentState.FAILED | PaymentState.CANCELED:
+            return Reply(Say(f"failed_{payment.reason or 'declined'}", values), choices=(PAY_AGAIN, PERSON))
+        case PaymentState.RETURNED | PaymentState.LOST:
+            reason = payment.reason if payment.reason in _RETURNS else Reason.RETURNED_OTHER
+            return Reply(Say(f"returned_{reason}", values), card=ReceiptCard(payment), choices=(PAY_AGAIN, PERSON))
+        case PaymentState.UNKNOWN:
+            return Reply(Say("checking", values))
+        case PaymentState.REFUNDED | PaymentState.PART_REFUNDED | PaymentState.DISPUTED:
+            return Reply(Say(payment.state, values), card=ReceiptCard(payment), choices=(PERSON,))
+
+
+def page_open(payment: Payment) -> Reply:
+    """The hand-off: nothing is charged yet, the secure page waits."""
+    return Reply(Say("page_open", of_payment(payment)), link=CheckoutLink(payment.reference), choices=(CANCEL,))

@@ -1,0 +1,161 @@
+"""Text and the question that was asked -> acts. Rules first, cheapest first; what no rule reads is UNCLEAR.
+
+The question on the screen decides what a bare word means: "2" picks its second button, "50" answers how much,
+"94107" which zip. Anything said beside it is read too, so one sentence can answer several questions.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+from dialogs.conversation import Asked, Conversation
+from dialogs.model import Act, Change, House, Share, Simple, Slot, Tell, Want
+from dialogs.reading import values
+from dialogs.reading.buttons import from_button
+from services.model import Invoice
+
+_I = re.IGNORECASE
+
+# Whole messages. Punctuation and politeness are gone before they are compared.
+_WHOLE: tuple[tuple[re.Pattern[str], Act], ...] = tuple(
+    (re.compile(pattern, _I), act)
+    for pattern, act in (
+        (r"(?:cancel|stop|quit|exit|abort|never ?mind|forget (?:it|about it)|drop it)(?: (?:it|this|that|the payment|my payment|everything))?", Simple.DROP),
+        (r"(?:i )?(?:do not|don'?t) want to (?:pay|continue|go on)(?: (?:any ?more|now|this))?|not now|(?:maybe )?later", Simple.DROP),
+        (r"(?:start|begin) (?:over|again|from scratch)|restart|reset|from the (?:beginning|start)", Simple.RESTART),
+        (r"(?:say that again|repeat|repeat that|again|what\?*|pardon|come again|huh|sorry\??|what did you say)(?: please)?", Simple.REPEAT),
+        (r"where (?:are|were) we|what now|what(?:'s| is) next|and now|now what", Simple.REPEAT),
+        (r"(?:hi|hello|hey|hiya|howdy|good (?:morning|afternoon|evening|day))(?: (?:there|again|all|team))?", Simple.GREET),
+        (r"(?:ok(?:ay)? )?(?:thanks?(?: you)?|thank you|thx|ty|cheers|much appreciated)(?: (?:so much|very much|a lot|again))?", Simple.THANK),
+        (r"(?:good ?bye|bye(?: ?bye)?|see (?:you|ya)(?: later)?|have a (?:nice|good|great) (?:day|one|evening))", Simple.GOODBYE),
+        (r"help|help me|menu|options|commands|what can (?:you|i) do(?: here)?|how does (?:this|it) work", Want("help")),
+        (r"(?:new |another |resend |send )*(?:the |my |a )?(?:new |payment )?link(?: again)?|(?:the )?link (?:expired|does ?n[o']?t work)", Want("link")),
+        (r"i(?:'ve| have)? (?:already )?(?:paid|payed)(?: (?:it|already|that|this))*|done|i(?:'m| am) done|finished|all done", Want("status")),
+    )
+)  # fmt: skip
+
+# Anywhere in a message.
+_HUMAN = re.compile(
+    r"\b(?:human|real person|(?:talk|speak|chat|connect me) (?:to|with) (?:a |an |some|the )?\w*|representative|operator"
+    r"|customer (?:service|support|care)|(?:live )?agent|call me|phone number|someone real|somebody)\b", _I)  # fmt: skip
+_STATUS = re.compile(
+    r"\b(?:status|did (?:you|it|my|the) .*(?:get|go through|arrive|work|receive)|(?:has|have|is|was) (?:my|the) payment"
+    r"|went through|go through|where is my payment|payment (?:received|arrived|go|cleared))\b", _I)  # fmt: skip
+_BALANCE = re.compile(
+    r"\b(?:how much (?:do i|is|are|does|did)|what do i owe|(?:my )?balance|amount due|when is (?:it|this|my|the)\b.*\bdue|due date|what(?:'s| is) due)\b", _I)  # fmt: skip
+_PAY = re.compile(r"\b(?:pay|payment|settle|bill|invoice)\b", _I)
+_CHANGE = re.compile(
+    r"\b(?:change|edit|correct|fix|update|wrong|different|another|other|not (?:the )?right|incorrect)\b", _I
+)
+_SLOTS: tuple[tuple[re.Pattern[str], Slot], ...] = (
+    (re.compile(r"\b(?:amount|sum|total)\b", _I), Slot.AMOUNT),
+    (re.compile(r"\b(?:zip|postal|post ?code)\b", _I), Slot.ZIP),
+    (re.compile(r"\bname\b", _I), Slot.NAME),
+    (re.compile(r"\b(?:method|card|bank|way to pay)\b", _I), Slot.METHOD),
+    (re.compile(r"\b(?:invoice|bill|number)\b", _I), Slot.INVOICE),
+)
+_NAMED = re.compile(r"\bname(?: on (?:the |my )?(?:account|card))? (?:is|should be|to|:)\s*(.+)", _I)
+_NOT_AN_AMOUNT = re.compile(r"^\W*(?:#|no\.?\s)?\d{5}(?:-\d{4})?\W*$")
+_POLITE = re.compile(r"\b(?:please|pls|plz|kindly)\b|^(?:well|so|um+|uh+|oh|hmm+|actually|and)\b,?", _I)
+
+
+def read(text: str, talk: Conversation, house: House) -> tuple[Act, ...]:
+    """What the customer did by saying this, at least one act. ``text`` is already redacted."""
+    said = clean(text)
+    if not said:
+        return (Simple.REPEAT,)
+    asked = talk.asked or Asked()
+    if (picked := _picked(said, asked)) is not None:
+        return (picked,)
+    bare = _bare(said)
+    for pattern, act in _WHOLE:
+        if pattern.fullmatch(bare):
+            return (act,)
+    if (answer := values.yes_no(said)) is not None:
+        return (Simple.YES if answer else Simple.NO,)
+    return _sentence(said, talk, asked, house) or (Simple.UNCLEAR,)
+
+
+def clean(text: str) -> str:
+    """One line without control and invisible characters, direction marks among them; NFC."""
+    kept = "".join(" " if ch.isspace() else ch for ch in text if ch.isspace() or unicodedata.category(ch)[0] != "C")
+    return " ".join(unicodedata.normalize("NFC", kept).split())
+
+
+def _bare(said: str) -> str:
+    return " ".join(_POLITE.sub(" ", said).strip(" .!?,;:").split())
+
+
+def _picked(said: str, asked: Asked) -> Act | None:
+    """A button by its place: "2", "the second one", "last"."""
+    if not asked.options or len(said) > 24:
+        return None
+    place = values.ordinal(said)
+    if place is None or not (-1 <= place <= len(asked.options)) or place == 0:
+        return None
+    return from_button(asked.options[place if place < 0 else place - 1])
+
+
+def _sentence(said: str, talk: Conversation, asked: Asked, house: House) -> tuple[Act, ...]:
+    """Everything that one message tells, wants or changes."""
+    if _HUMAN.search(said):
+        return (Simple.HUMAN,)
+    told = _told(said, talk, asked, house)
+    if told:
+        return told
+    if (slot := _changing(said)) is not None:
+        return (Change(slot),)
+    if _STATUS.search(said):
+        return (Want("status"),)
+    if _BALANCE.search(said):
+        return (Want("balance"),)
+    return (Want("pay"),) if _PAY.search(said) else ()
+
+
+def _told(said: str, talk: Conversation, asked: Asked, house: House) -> tuple[Act, ...]:
+    """The slots filled by this message; the invoice first, since another invoice means another payment."""
+    if named := _NAMED.search(said):
+        name = values.name(named.group(1))
+        return (Tell(Slot.NAME, name),) if name else ()
+    if asked.slot is Slot.NAME and (name := values.name(said)) is not None:
+        return (Tell(Slot.NAME, name),)
+    acts: list[Act] = []
+    rest = said
+    for number in values.invoice_numbers(rest, _patterns(house.number_patterns))[:1]:
+        acts.append(Tell(Slot.INVOICE, number.value))
+        rest = rest[: number.start] + " " + rest[number.end :]
+    asked_zip = asked.slot in (Slot.ZIP, Slot.PROOF) or (
+        asked.slot is Slot.CONSENT and bool(_NOT_AN_AMOUNT.match(rest))
+    )
+    for code in values.zips(rest, bare=asked_zip)[:1]:
+        acts.append(Tell(Slot.PROOF if asked.slot is Slot.PROOF else Slot.ZIP, code.value))
+        rest = rest[: code.start] + " " + rest[code.end :]
+    if (method := values.method(rest)) is not None:
+        acts.append(Tell(Slot.METHOD, method))
+    asked_amount = asked.slot in (Slot.AMOUNT, Slot.CONSENT)
+    if asked.slot is not Slot.INVOICE or acts or "$" in rest:
+        if (share := values.share(rest)) is not None:
+            acts.append(Tell(Slot.AMOUNT, Share(share)))
+        else:
+            found = values.amounts(rest, _currency(talk, house), bare=asked_amount)
+            acts.extend(Tell(Slot.AMOUNT, amount.value) for amount in found[:1])
+    if not acts and asked.slot is Slot.INVOICE and any(ch.isdigit() for ch in said) and len(said) <= 60:
+        acts.append(Tell(Slot.INVOICE, said))
+    return tuple(acts)
+
+
+def _changing(said: str) -> Slot | None:
+    """The slot that the customer wants to change without saying to what."""
+    if not _CHANGE.search(said):
+        return None
+    return next((slot for pattern, slot in _SLOTS if pattern.search(said)), None)
+
+
+def _currency(talk: Conversation, house: House) -> str:
+    invoices = [known.fact for known in talk.known if isinstance(known.fact, Invoice)]
+    return invoices[-1].due.currency if invoices else house.currency
+
+
+@lru_cache(maxsize=8)
+def _patterns(sources: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
+    return (*(re.compile(source, _I) for source in sources), *values.INVOICE_PATTERNS)

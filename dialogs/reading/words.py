@@ -1,0 +1,190 @@
+"""The words of English that the readers know, as plain tables: another language is another set of these.
+
+Only words and what they mean live here; how they are looked for stands in `amounts`, `answers` and `values`.
+All are in small letters, and without apostrophes ("dont") where whole answers are compared.
+"""
+
+from typing import Literal
+
+from services.model import Method
+
+
+def _words(line: str) -> tuple[str, ...]:
+    return tuple(line.split())
+
+
+def _phrases(line: str) -> tuple[str, ...]:
+    return tuple(phrase.strip() for phrase in line.split(","))
+
+
+# --- money --------------------------------------------------------------------------------------------------------
+
+# The currencies that a sign or word may mean, the usual one first; the invoice's is taken if it is among them.
+_DOLLARS = _words("USD AUD CAD HKD MXN NZD SGD TWD")
+SIGNS = {
+    "$": _DOLLARS,
+    "us$": ("USD",),
+    **dict.fromkeys(("c$", "ca$"), ("CAD",)),
+    **dict.fromkeys(("a$", "au$"), ("AUD",)),
+    "nz$": ("NZD",),
+    "hk$": ("HKD",),
+    "s$": ("SGD",),
+    "€": ("EUR",),
+    "£": ("GBP", "EGP"),
+    "¥": ("JPY", "CNY"),
+    "₹": ("INR",),
+    "₪": ("ILS",),
+    "₩": ("KRW",),
+    "₫": ("VND",),
+    "₱": ("PHP",),
+}
+CURRENCIES = {
+    **dict.fromkeys(_words("dollar dollars buck bucks dolar dolars doller dollers dollors"), _DOLLARS),
+    **dict.fromkeys(_words("euro euros"), ("EUR",)),
+    **dict.fromkeys(_words("pound pounds quid sterling"), ("GBP", "EGP")),
+    **dict.fromkeys(_words("yen"), ("JPY",)),
+    **dict.fromkeys(_words("yuan rmb"), ("CNY",)),
+    **dict.fromkeys(_words("franc francs"), ("CHF",)),
+    **dict.fromkeys(_words("rupee rupees rs"), ("INR",)),
+    **dict.fromkeys(_words("kr krone kroner krona kronor"), ("SEK", "NOK", "DKK", "ISK")),
+    **dict.fromkeys(_words("zł zloty zlotys"), ("PLN",)),
+    **dict.fromkeys(_words("peso pesos"), ("MXN", "ARS", "CLP", "COP", "PHP")),
+}
+CENTS = ("cent", "cents")
+# ISO 4217 codes in capitals, and those that are no word or name ("pay ron 50") in small letters too.
+CODES = frozenset(
+    _words(
+        "AED ARS AUD BGN BHD BRL CAD CHF CLP CNY COP CZK DKK EGP EUR GBP HKD HUF IDR ILS INR ISK JOD JPY KES KRW KWD "
+        "MAD MXN MYR NGN NOK NZD OMR PEN PHP PKR PLN QAR RON SAR SEK SGD THB TND TRY TWD UAH USD VND ZAR"
+    )
+)
+CODES_IN_SMALL = frozenset(
+    _words("aed aud brl cad chf czk dkk eur gbp hkd huf inr jpy kwd mxn nok nzd pln sek sgd usd zar")
+)
+# Where 1.250 is one thousand two hundred and fifty, and how 1 250 is followed where it is the same.
+DOT_GROUPS = frozenset(_words("EUR DKK NOK SEK ISK CZK PLN HUF RON BRL ARS CLP COP"))
+SPACED = ("€", "zł", r"(?:kr|eur|euros?|nok|sek|dkk|pln|czk)\b")
+
+ONES = {word: n for n, word in enumerate(_words("one two three four five six seven eight nine"), start=1)}
+TEENS = {
+    word: n
+    for n, word in enumerate(
+        _words("ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"), start=10
+    )
+}
+TENS = {
+    **{word: 10 * n for n, word in enumerate(_words("twenty thirty forty fifty sixty seventy eighty ninety"), start=2)},
+    "fourty": 40,
+    "ninty": 90,
+}
+NUMBERS = {"a": 1, "an": 1, "zero": 0, **ONES, **TEENS, **TENS}
+SCALES = {"hundred": 100, "thousand": 1000, "grand": 1000, "k": 1000}
+SPELLED = frozenset({*NUMBERS, *SCALES} - {"a", "an", "k"})  # without one of these there is no number in words
+VAGUE = frozenset(_words("couple few several"))  # a few hundred is no sum
+
+_MONTHS = _words(
+    "january february march april may june july august september october november december "
+    "jan feb mar apr jun jul aug sep sept oct nov dec"
+)
+# A bare number beside one of these is not a sum.
+NOT_MONEY_BEFORE = frozenset(
+    _words("account acct number num no nr invoice invoices inv bill zip code postcode ending ends digits option choice")
+    + _words("step past card routing phone cvc cvv exp")
+    + _MONTHS
+)
+NOT_MONEY_AFTER = frozenset(
+    _words("percent million billion am pm day days week weeks month months year years hour hours minute minutes time")
+    + _words("times th st nd rd invoice invoices bill bills payment payments installments instalments people cards")
+    + _words("digits")
+    + _MONTHS
+)
+# Regular expressions: a number with one of these behind it is not the number of an invoice.
+NOT_NUMBER_AFTER = _words("percent % k hundred thousand days? weeks? months? am pm invoices bills")
+
+# --- whole answers ------------------------------------------------------------------------------------------------
+
+YES = frozenset(
+    _words("yes yep yeah yea ye yeap yup yess ya y ok okay okey k kk sure surely certainly absolutely definitely")
+    + _words("correct right confirm confirmed agree agreed accept approve approved affirmative proceed perfect great")
+    + _words("fine good true indeed exactly positive aye 👍 👌 ✅ ✔")
+    + _phrases(
+        "of course, for sure, go ahead, go for it, go on, do it, do that, do so, lets do it, lets do that, lets go"
+    )
+    + _phrases("please do, i do, i am, it is, i confirm, i agree, i accept, i approve, i am sure, im sure, you bet")
+    + _phrases("thats right, that is right, its right, it is right, thats correct, that is correct, its correct")
+    + _phrases("it is correct, all correct, all good, very good, everything is correct, everything looks good")
+    + _phrases("looks good, looks right, looks correct, look good, it looks good, that looks good, sounds good")
+    + _phrases("sounds right, thats fine, that is fine, its fine, thats good, that is good, thats ok, thats okay")
+    + _phrases("that is ok, that is okay, that works, works for me, thats true, that is true, why not, make it so")
+    + _phrases("confirm it, confirm that, confirm payment, confirm the payment")
+)
+NO = frozenset(
+    _words("no nope nah nay n noo nooo never negative incorrect wrong false dont 👎 ❌")
+    + _phrases("do not, not now, not yet, not today, not really, not quite, not this time, not right, not correct")
+    + _phrases("not ok, not okay, not good, not at all, no way, absolutely not, definitely not, certainly not")
+    + _phrases("of course not, i dont, i do not, i dont agree, i do not agree, i disagree, i dont want to")
+    + _phrases("i do not want to, i dont think so, i do not think so, id rather not, dont do it, do not do it")
+    + _phrases("dont do that, thats wrong, that is wrong, its wrong, it is wrong, thats incorrect, that is incorrect")
+    + _phrases("thats not right, that is not right, thats not correct, that is not correct, its not right")
+    + _phrases("it is not right, its not correct, it is not correct, it isnt, its not, it is not, isnt right")
+)
+# What changes neither a yes nor a no.
+POLITE = frozenset(
+    _words("please pls plz thanks thank thankyou thx ty you u so much very kindly sir madam maam mam miss then oh ah")
+    + _words("um uh well hmm hey hi friend lot alot a 🙏")
+)
+
+_FIRST_TO_TENTH = _phrases(
+    "first 1st, second 2nd, third 3rd, fourth 4th, fifth 5th, sixth 6th, seventh 7th, eighth 8th, ninth 9th, tenth 10th"
+)
+ORDINALS = {
+    **{word: place for place, line in enumerate(_FIRST_TO_TENTH, start=1) for word in line.split()},
+    "top": 1,
+    "last": -1,
+    "bottom": -1,
+}
+# What an ordinal counts; "just a second" and "my first name" count nothing.
+COUNTED = _words("one invoice bill option choice card method item line account")
+
+METHODS = {
+    **dict.fromkeys(_phrases("card, credit card, debit card, bank card, credit, debit, cc"), Method.CARD),
+    **dict.fromkeys(_phrases("visa, mastercard, master card, amex, american express, discover"), Method.CARD),
+    **dict.fromkeys(
+        _phrases("bank, bank account, bank transfer, ach, banking, online banking, net banking"), Method.BANK
+    ),
+    **dict.fromkeys(
+        _phrases("checking, savings, checking account, savings account, saving account, chequing"), Method.BANK
+    ),
+    **dict.fromkeys(_phrases("current account, echeck, e-check, e check, electronic check, direct debit"), Method.BANK),
+}
+DENIALS = _phrases("not, never, without, dont, cant, wont, cannot, isnt, instead of, rather than, except, less than")
+
+# Regular expressions, each matched as whole words, and the answers that mean all of it only when they stand alone.
+SHARES: dict[Literal["all", "half", "minimum"], tuple[str, ...]] = {
+    "minimum": ("minimum", "minimal", "(?<![0-9] )min", "(?<!at )least", "lowest", "smallest"),
+    "half": ("half(?! past)(?! an)", "50 ?%", "50 percent", "fifty percent"),
+    "all": (
+        "everything(?! (?:is|was|looks|seems|else|ok|okay|good|fine|correct))",
+        "in full",
+        "(?:full|whole|entire|total|complete|outstanding|remaining) (?:amount|balance|sum|bill|invoice|payment|thing|due)",
+        "all of (?:it|them|that)",
+        "it all",
+        "pay all",
+        "pay (?:it |this |that )?off",
+        "(?:what|all) (?:that )?i owe",
+        "the (?:total|lot|rest)",
+    ),
+}
+WHOLE_ALL = frozenset(_phrases("all, full, the full, whole, the whole, total, max, maximum, the maximum"))
+
+# Embeddings, overrides and marks of direction: invisible, and able to make a name read as another (Unicode TR 36).
+DIRECTIONS = frozenset("\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
+ABBREVIATED = frozenset(_words("inc ltd co corp jr sr llc llp bros esq gmbh plc pty st mr mrs ms dr"))
+NOT_FIRST_IN_NAMES = frozenset(
+    _words("pay paid paying invoice help cancel stop skip change wait agent human person card credit debit amount same")
+    + _words("none nothing unknown please thanks thank")
+)
+NOT_IN_NAMES = frozenset(
+    _words("why what whose how when where which want need dont cant can could would should have does did know think")
+    + _words("tell give show is are was my me your")
+)

@@ -1,0 +1,306 @@
+"""Brings files of invoices into Remit's own book: all of them in one transaction, or none.
+
+Here: what kind of file something is, who may replace what, and the writing. What stands in a file is read by `ubl` and
+`sheet`. A document's identity is its supplier and number. The rules are told to users in ``docs/importing.md``.
+"""
+
+import asyncio
+import codecs
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import msgspec
+from sqlalchemy import BindParameter, Column, Connection, Row, Table, bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from services.database import Transact
+from services.errors import Misconfigured, Unavailable
+from services.invoices import sheet, ubl
+from services.invoices.base import plain
+from services.invoices.book import customer_id, invoice_id
+from services.invoices.document import CURRENCIES, Document, Refusal
+from services.model import Billing, Money
+from services.schema import book_customer, book_invoice, book_posting
+
+Source: TypeAlias = Path | tuple[str, bytes]
+Columns: TypeAlias = dict[str, Any]  # of one row
+
+_CHUNK = 500  # ids in one query: SQLite takes at most 999 parameters in old builds
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What one import did, or on a dry run would do. Where anything is refused, nothing was written and counts are 0."""
+
+    imported: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    refused: tuple[Refusal, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that ``remit import --json`` prints: ``{imported, updated, unchanged, refused: [...]}``."""
+        return {
+            **msgspec.structs.asdict(self),
+            "refused": [msgspec.structs.asdict(refusal) for refusal in self.refused],
+        }
+
+
+async def import_files(
+    transact: Transact,
+    files: Sequence[Source],
+    *,
+    default_currency: str | None,
+    supplier: str,
+    dry_run: bool = False,
+) -> Outcome:
+    """Import UBL documents and CSV sheets, given as paths or as (name, content).
+
+    ``default_currency`` (ISO 4217) and ``supplier`` are for sheets that name none. Raises `Misconfigured` when these
+    cannot work and `Unavailable` when another import ran at the same time; nothing was written then.
+    """
+    if default_currency is not None and default_currency not in CURRENCIES:
+        raise Misconfigured("the default currency of an import must be a code of ISO 4217, such as USD")
+    if not supplier.strip() or len(supplier) > 200:
+        raise Misconfigured("the supplier of an import must be a name of at most 200 characters")
+    # In a thread: 20 MB of sheet would hold up every chat of this process.
+    read = await asyncio.to_thread(_read_all, files, default_currency, supplier)
+    documents = [one for one in read if isinstance(one, Document)]
+    refused = [one for one in read if isinstance(one, Refusal)]
+    try:
+        return await transact(partial(_settle, documents=documents, refused=refused, dry_run=dry_run))
+    except IntegrityError:
+        raise Unavailable("another import ran at the same time; nothing was written, import again") from None
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def _read_all(files: Sequence[Source], currency: str | None, supplier: str) -> list[Document | Refusal]:
+    return [found for source in files for found in _read(source, currency, supplier)]
+
+
+def _read(source: Source, currency: str | None, supplier: str) -> Iterable[Document | Refusal]:
+    name, content = (str(source), _bytes(source)) if isinstance(source, Path) else source
+    if isinstance(content, str):
+        return (Refusal(name, None, None, content),)
+    if reason := _not_readable(content):
+        return (Refusal(name, None, None, reason),)
+    if _is_xml(content):
+        return (ubl.read(name, content),)
+    return sheet.read(name, content, default_currency=currency, supplier=supplier)
+
+
+def _bytes(path: Path) -> bytes | str:
+    """What is in the file, or in a sentence why that cannot be known."""
+    try:
+        if path.is_dir():
+            return "a folder: name the files in it"
+        if path.exists() and not path.is_file():
+            return "not a regular file"
+        with path.open("rb") as file:
+            return file.read(sheet.LARGEST + 1)  # one more, so that the reader sees it is too large
+    except (OSError, ValueError) as error:
+        return f"cannot be read: {getattr(error, 'strerror', None) or 'not a file name'}"
+
+
+def _not_readable(content: bytes) -> str | None:
+    if not content or content.isspace():
+        return "empty"
+    if content.startswith(b"PK\x03\x04"):
+        return "a workbook or an archive: save the sheet as CSV"
+    if content.startswith(b"%PDF"):
+        return "a PDF: a UBL document or a CSV sheet is needed"
+    return None
+
+
+def _is_xml(content: bytes) -> bool:
+    head = content[:400].lstrip(codecs.BOM_UTF8 + codecs.BOM_UTF16 + codecs.BOM_UTF16_BE + b" \t\r\n\0")
+    return head.startswith(b"<")
+
+
+# --- judging: imported, updated, unchanged or refused -------------------------------------------------------------
+
+
+class _Plan(msgspec.Struct):
+    """What is to be written when everything has been judged and nothing was refused."""
+
+    stored: dict[str, Row[Any]]  # invoices that the book has already
+    posted: dict[str, list[int]]  # on those of them that may change: what Remit posted, in order, in minor units
+    on_file: dict[str, Billing]
+    customers: dict[str, Billing]  # those on file and the new ones, as they will be
+    new: list[Columns] = []
+    changed: list[Columns] = []
+    refused: list[Refusal] = []
+    updated: int = 0
+    unchanged: int = 0
+
+
+def _settle(
+    connection: Connection, *, documents: Sequence[Document], refused: Sequence[Refusal], dry_run: bool
+) -> Outcome:
+    clashes, single = _clashes(documents)
+    plan = _plan(connection, single)
+    plan.refused += [*refused, *clashes]
+    for document in single:
+        _judge(plan, document)
+    if plan.refused:
+        return Outcome(refused=tuple(plan.refused))
+    if not dry_run:
+        _write(connection, plan)
+    again = len(documents) - len(single)  # the same document twice in one import
+    return Outcome(len(plan.new), plan.updated, plan.unchanged + again)
+
+
+def _plan(connection: Connection, documents: Sequence[Document]) -> _Plan:
+    stored = {row.id: row for row in _rows(connection, book_invoice.c.id, map(_invoice, documents))}
+    people = _rows(connection, book_customer.c.id, map(_customer, documents))
+    on_file = {row.id: Billing(row.name, row.zip, row.email) for row in people}
+    hashes = {_invoice(document): document.hash for document in documents}
+    changing = [key for key, row in stored.items() if row.content_hash != hashes[key]]
+    posted: dict[str, list[int]] = defaultdict(list)
+    for row in sorted(_rows(connection, book_posting.c.invoice, changing), key=lambda row: (row.at, row.key)):
+        posted[row.invoice].append(row.amount_minor)
+    return _Plan(stored, posted, on_file, dict(on_file))
+
+
+def _clashes(documents: Sequence[Document]) -> tuple[list[Refusal], list[Document]]:
+    """Refusals of different documents with one identity; and all others, each once."""
+    alike: dict[tuple[str, str], dict[str, Document]] = defaultdict(dict)
+    for document in documents:
+        alike[document.supplier, document.number].setdefault(document.hash, document)
+    refused = [_clash(one, same.values()) for same in alike.values() if len(same) > 1 for one in same.values()]
+    return refused, [one for same in alike.values() if len(same) == 1 for one in same.values()]
+
+
+def _clash(document: Document, same: Iterable[Document]) -> Refusal:
+    others = [_place(other) for other in same if other is not document]
+    listed = ", ".join(others[:5]) + (f" and {len(others) - 5} more" if len(others) > 5 else "")
+    return _refusal(document, f"conflict: a different document with this supplier and number is in {listed}")
+
+
+def _place(document: Document) -> str:
+    return document.file if document.line is None else f"{document.file} line {document.line}"
+
+
+def _refusal(document: Document, reason: str) -> Refusal:
+    return Refusal(document.file, document.line, None, f"number {document.number}: {reason}")
+
+
+def _judge(plan: _Plan, document: Document) -> None:
+    stored = plan.stored.get(_invoice(document))
+    if stored is None:
+        _meet(plan, document)
+        plan.new.append(_columns(document))
+    elif stored.content_hash == document.hash:
+        plan.unchanged += 1  # its customer too: a newer document may have brought newer details
+    elif reason := _conflict(document, stored):
+        plan.refused.append(_refusal(document, reason))
+    elif (due_minor := _due_minor(document, stored, plan.posted.get(stored.id, []))) is None:
+        reason = "the balance fits no moment since Remit posted payments, so it is unclear which of them it counts"
+        plan.refused.append(_refusal(document, reason))
+    else:
+        _replace(plan, document, stored, due_minor)
+
+
+def _conflict(document: Document, stored: Row[Any]) -> str | None:
+    """Why this is another document than the stored one; None for newer news of the same invoice in a sheet."""
+    now = (document.kind, document.total.minor, document.total.currency, document.issued)
+    before = (stored.kind, stored.total_minor, stored.currency, stored.issued)
+    if now == before and document.hash.startswith("csv:") and stored.content_hash.startswith("csv:"):
+        return None
+    known = f"{stored.kind} of {Money(stored.total_minor, stored.currency)}, issued {stored.issued}"
+    return f"conflict: the book holds a different document with this supplier and number ({known})"
+
+
+def _due_minor(document: Document, stored: Row[Any], posted: Sequence[int]) -> int | None:
+    """What is due before postings, when the sheet says what is open now; None when that cannot be known.
+
+    A balance that the invoice had after one of Remit's postings counts them already: taking it over would count them
+    twice.
+    """
+    if not posted:
+        return document.due.minor
+    had = [stored.due_minor - earlier for earlier in accumulate(posted, initial=0)]
+    return int(stored.due_minor) if document.due.minor in had else None
+
+
+def _replace(plan: _Plan, document: Document, stored: Row[Any], due_minor: int) -> None:
+    columns = {**_columns(document), "due_minor": due_minor}
+    told = ("due_minor", "due_date", "voided", "customer")
+    moved = any(columns[name] != getattr(stored, name) for name in told)
+    columns["revision"] = stored.revision + moved
+    plan.changed.append(columns)
+    if _meet(plan, document) or moved:
+        plan.updated += 1
+    else:
+        plan.unchanged += 1
+
+
+def _meet(plan: _Plan, document: Document) -> bool:
+    """Whether the document brings a customer, or newer details of one. An empty detail erases nothing."""
+    key = _customer(document)
+    before = plan.customers.get(key, Billing())
+    now = Billing(document.name or before.name, document.zip or before.zip, document.email or before.email)
+    plan.customers[key] = now
+    return now != before
+
+
+# --- rows ---------------------------------------------------------------------------------------------------------
+
+
+def _invoice(document: Document) -> str:
+    return invoice_id(document.supplier, document.number)
+
+
+def _customer(document: Document) -> str:
+    return customer_id(document.supplier, document.customer)
+
+
+def _columns(document: Document) -> Columns:
+    return {
+        "id": _invoice(document),
+        "supplier": document.supplier,
+        "number": document.number,
+        "plain_number": plain(document.number),
+        "customer": _customer(document),
+        "kind": document.kind,
+        "total_minor": document.total.minor,
+        "due_minor": document.due.minor,
+        "currency": document.total.currency,
+        "issued": document.issued,
+        "due_date": document.due_date,
+        "voided": document.voided,
+        "content_hash": document.hash,
+        "revision": 1,
+    }
+
+
+def _rows(connection: Connection, column: Column[str], wanted: Iterable[str]) -> Iterator[Row[Any]]:
+    """All rows of the column's table whose value is wanted."""
+    ids = sorted(set(wanted))
+    for start in range(0, len(ids), _CHUNK):
+        yield from connection.execute(select(column.table).where(column.in_(ids[start : start + _CHUNK])))
+
+
+def _write(connection: Connection, plan: _Plan) -> None:
+    people = [{"id": key, "name": at.name, "zip": at.zip, "email": at.email} for key, at in plan.customers.items()]
+    newcomers = [one for one in people if one["id"] not in plan.on_file]
+    moved = [
+        one for one in people if one["id"] in plan.on_file and plan.on_file[one["id"]] != plan.customers[one["id"]]
+    ]
+    for table, new, changed in ((book_customer, newcomers, moved), (book_invoice, plan.new, plan.changed)):
+        if new:
+            connection.execute(insert(table), new)
+        if changed:
+            _update(connection, table, changed)
+
+
+def _update(connection: Connection, table: Table, rows: Sequence[Columns]) -> None:
+    named: dict[str, BindParameter[Any]] = {name: bindparam(f"new_{name}") for name in rows[0] if name != "id"}
+    query = update(table).where(table.c.id == bindparam("the_id")).values(named)
+    connection.execute(
+        query, [{"the_id" if name == "id" else f"new_{name}": value for name, value in row.items()} for row in rows]
+    )

@@ -1,0 +1,273 @@
+"""The checkout: what the assistant asks of payments, from an agreed quote to the last late result.
+
+Here the ledger's transactions and the gateway's calls are put in order: commit, call with no transaction open, commit.
+No state is kept in this object, and nothing here decides what a fact means.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import assert_never
+
+import msgspec
+
+from services.database import Transact
+from services.errors import RemitError, Unavailable, Uncertain
+from services.invoices.base import Invoices
+from services.model import (
+    Bearer,
+    Customer,
+    Invoice,
+    Line,
+    Objection,
+    Payment,
+    Quote,
+    Rules,
+    Scope,
+    Stranger,
+    objection,
+    standing,
+)
+from services.payments import ledger, links, outbox, starts, states
+from services.payments.gateways.base import Fact, Gateway
+from services.payments.ledger import Position
+from services.payments.links import Refusal
+from services.payments.outbox import Job, PostJob, TellJob
+from services.payments.starts import Hold, Order, Sending
+
+__all__ = ["Checkout", "Job", "PostJob", "Refusal", "Refused", "TellJob"]
+
+_log = logging.getLogger(__name__)
+_MAY_HAVE_MOVED = frozenset({states.CONFIRMED, states.OPEN, states.PROCESSING, states.UNKNOWN})
+_JUDGE_AT_MOST = 3  # times in a row that the ledger may move under a judgement before the customer is shown it anew
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """A start that began nothing. ``invoice`` is the one objected to as it stands now, unless it is not theirs to see."""
+
+    objection: Objection
+    invoice: Invoice | None = None
+
+
+class Checkout:
+    """Payments by hosted page. Every method may raise what the database raises; `Unavailable` and `Uncertain` as said."""
+
+    def __init__(
+        self,
+        *,
+        transact: Transact,
+        invoices: Invoices,
+        gateway: Gateway,
+        rules: Rules,
+        clock: Callable[[], datetime],
+        random: Callable[[int], bytes],
+        return_url: str,
+    ) -> None:
+        self.transact = transact
+        self.gateway = gateway
+        self.clock = clock
+        self._invoices = invoices
+        self._rules = rules
+        self._random = random
+        self._return_url = return_url
+
+    # --- starting -------------------------------------------------------------------------------------------------
+
+    async def start(self, key: str, chat: str, message: str, scope: Scope, quote: Quote) -> Payment | Refused:
+        """Begin the payment of an agreed quote and open its page, once per ``key``; the same key resumes it.
+
+        ``message`` is the id of the message in which the customer agreed. The payment that comes back is OPEN, or
+        whatever has become of it since. `Unavailable`: no page was made, the same key may be tried again, and if no
+        request before it was uncertain the invoice is free for another start. `Uncertain`: start with the same key
+        again (later), or let the reconciler find out.
+        """
+        begun = await self.transact(lambda conn: ledger.by_key(conn, key))
+        if begun is not None and (begun.amount, set(begun.invoices)) != (quote.total, {i.invoice for i in quote.lines}):
+            raise ValueError("one key, one quote: this key began another payment")
+        if begun is None or begun.state is states.CANCELED:
+            order = Order(key, chat, message, quote, self.gateway.name, self._return_url, {})
+            taken = await self._begin(scope, order, begun)
+            if isinstance(taken, Refused):
+                return taken
+            begun = taken
+        return await self._open(begun.reference)
+
+    async def _begin(self, scope: Scope, order: Order, canceled: Payment | None) -> Payment | Refused:
+        own = "" if canceled is None else canceled.reference
+        for _ in range(_JUDGE_AT_MOST):
+            begun = await self._judge_and_write(scope, order, own)
+            if begun is not Objection.INVOICE_CHANGED:
+                break
+        if isinstance(begun, Objection):
+            return Refused(begun, await self._seen(order.quote.lines[0].invoice))
+        return begun
+
+    async def _judge_and_write(self, scope: Scope, order: Order, own: str) -> Payment | Refused | Objection:
+        positions = await self._judge(scope, order.quote, own)
+        if isinstance(positions, Refused):
+            return positions
+        judged = msgspec.structs.replace(order, positions=positions)
+        now = self.clock()
+        if own:
+            return await self.transact(lambda conn: starts.begin_again(conn, own, judged.positions, now))
+        return await self.transact(lambda conn: starts.begin(conn, judged, now, self._random))
+
+    async def _judge(self, scope: Scope, quote: Quote, own: str) -> Mapping[str, Position] | Refused:
+        """The positions on which the quote is payable for this scope, or the first objection."""
+        _check_form(quote)
+        ids = [line.invoice for line in quote.lines]
+        # before the books are read: whatever moves from here to the commit shows as another position
+        positions = await self.transact(lambda conn: {invoice: ledger.position(conn, invoice, own) for invoice in ids})
+        for line in quote.lines:
+            if isinstance(scope, Stranger) or (isinstance(scope, Bearer) and scope.invoice != line.invoice):
+                return Refused(Objection.NOT_YOURS)
+            found = await self._invoices.get(line.invoice)
+            if found is None:
+                return Refused(Objection.INVOICE_GONE)
+            if isinstance(scope, Customer) and scope.id != found.customer:
+                return Refused(Objection.NOT_YOURS)
+            invoice = msgspec.structs.replace(found, processing=positions[line.invoice].reserved)
+            if (problem := self._problem(line, quote, invoice)) is not None:
+                return Refused(problem, invoice)
+        return positions
+
+    def _problem(self, line: Line, quote: Quote, invoice: Invoice) -> Objection | None:
+        if invoice.version != line.version:
+            return Objection.INVOICE_CHANGED
+        if quote.total.currency != invoice.due.currency:
+            return Objection.WRONG_CURRENCY
+        if quote.method not in self._rules.methods_for(invoice.due.currency):
+            return Objection.METHOD_NOT_TAKEN
+        return standing(invoice, self._rules) or objection(invoice, line.amount, self._rules)
+
+    async def _seen(self, invoice: str) -> Invoice | None:
+        found = await self._invoices.get(invoice)
+        processing = await self.reserved(invoice)
+        return None if found is None else msgspec.structs.replace(found, processing=processing)
+
+    async def _open(self, reference: str) -> Payment:
+        """Send what is still to be sent for a payment; see `start` for what comes out."""
+        sending = await self.transact(lambda conn: starts.send(conn, reference, self._return_url, self.clock()))
+        match sending:
+            case Payment():
+                return sending
+            case Hold.BUSY:
+                raise Uncertain(f"{reference} is being sent or looked up elsewhere")
+            case Hold.LOOK_UP:
+                found = await self._look_up(reference)
+                if found.state is states.CONFIRMED:
+                    raise Uncertain(f"{reference} cannot be sent again safely, and the gateway has no word on it yet")
+                return found
+            case Sending():
+                return await self._send(sending)
+            case _:
+                assert_never(sending)
+
+    async def _send(self, sending: Sending) -> Payment:
+        reference = sending.request.reference
+        try:
+            page = await self.gateway.open_page(sending.request, sending.key)
+        except Unavailable:
+            await self.transact(lambda conn: starts.not_made(conn, sending, self.clock()))
+            raise
+        except RemitError:  # sent, and no answer that can be used: the same request may follow, under the same key
+            await self.transact(lambda conn: ledger.release(conn, reference, sending.fence))
+            raise
+        opened = await self.transact(lambda conn: starts.opened(conn, sending, page, self.clock()))
+        if opened is None:
+            raise Uncertain(f"{reference} took longer than its lease; somebody else answers for it")
+        return opened
+
+    async def _look_up(self, reference: str) -> Payment:
+        facts = await self.gateway.find(reference)
+        await self.take(facts or ())
+        return await self.transact(lambda conn: ledger.known(conn, reference))
+
+    # --- while it is under way ------------------------------------------------------------------------------------
+
+    async def close(self, reference: str) -> Payment:
+        """Ask the gateway to close the page, and say how the payment stands by its answer.
+
+        FAILED with `PAGE_CLOSED`, or SUCCEEDED or PROCESSING if the customer was quicker; still OPEN when the gateway
+        gave no word. A start whose answer was lost is sent again under its own key first, to learn the page. Raises
+        `Unavailable`, `Uncertain`, and `LookupError` for a reference that is not ours.
+        """
+        payment = await self.transact(lambda conn: ledger.known(conn, reference))
+        if payment.state is states.CONFIRMED:
+            payment = await self._open(reference)
+        if payment.state not in (states.OPEN, states.UNKNOWN):
+            return payment
+        page = await self.transact(lambda conn: ledger.page_of(conn, reference))
+        if page is None:
+            return await self._look_up(reference)
+        await self.take(await self.gateway.close_page(page.id))
+        return await self.transact(lambda conn: ledger.known(conn, reference))
+
+    async def take(self, facts: Sequence[Fact]) -> None:
+        """Take in what the gateway reports, from a webhook or a look-up, in one transaction. Duplicates change nothing."""
+        if facts:
+            await self.transact(lambda conn: ledger.take(conn, self.gateway.name, facts, self.clock()))
+
+    async def view(self, reference: str) -> Payment | None:
+        """One payment by its reference, or None."""
+        return await self.transact(lambda conn: ledger.payment(conn, reference))
+
+    async def refresh(self, reference: str) -> Payment | None:
+        """One payment as it stands by the gateway's latest word; by the ledger's when the gateway gives none.
+
+        For a customer who comes back from the page before its webhook does. Only what can still move is asked about.
+        """
+        payment = await self.view(reference)
+        if payment is None or payment.state not in _MAY_HAVE_MOVED:
+            return payment
+        try:
+            return await self._look_up(reference)
+        except (Unavailable, Uncertain):
+            _log.warning("no word from the gateway about %s; its last known state is told", reference)
+            return payment
+
+    async def latest(self, chat: str) -> Payment | None:
+        """The payment that this chat began last, or None."""
+        return await self.transact(lambda conn: ledger.latest_for_chat(conn, chat))
+
+    async def reserved(self, invoice: str) -> int:
+        """Minor units of an invoice that are spoken for and not in the books yet: `Invoice.processing`."""
+        return await self.transact(lambda conn: ledger.reserved(conn, invoice))
+
+    # --- hand-off links -------------------------------------------------------------------------------------------
+
+    async def share(self, reference: str) -> str:
+        """A fresh token for ``/go/TOKEN``, good for 15 minutes until it is first opened. Only its hash is stored."""
+        return await self.transact(lambda conn: links.share(conn, reference, self.clock(), self._random))
+
+    async def follow(self, token: str) -> str | Refusal:
+        """The address of the hosted page that a token leads to, or why it leads nowhere. Opening burns nothing."""
+        return await self.transact(lambda conn: links.follow(conn, token, self.clock()))
+
+    # --- what must still happen -----------------------------------------------------------------------------------
+
+    async def jobs(self, n: int) -> list[Job]:
+        """At most ``n`` due jobs, each leased for 60 s to the caller alone."""
+        return await self.transact(lambda conn: outbox.claim(conn, n, self.clock()))
+
+    async def done(self, job: Job) -> bool:
+        """Mark a job as done; False when its lease was lost or it was done already."""
+        return await self.transact(lambda conn: outbox.finish(conn, job, self.clock()))
+
+    async def later(self, job: Job, seconds: int) -> bool:
+        """Give a job back for another try after ``seconds``; False when its lease was lost."""
+        return await self.transact(lambda conn: outbox.postpone(conn, job, self.clock() + timedelta(seconds=seconds)))
+
+    async def post(self, job: PostJob) -> bool:
+        """Write a posting to the books, then mark its job as done. Raises `Unavailable` and `Uncertain`: then `later`."""
+        await self._invoices.record(job.posting)
+        return await self.done(job)
+
+
+def _check_form(quote: Quote) -> None:
+    """Refuse, as bugs of the caller, quotes that no dialog under these rules can have shown."""
+    ids = {line.invoice for line in quote.lines}
+    if not ids or len(ids) != len(quote.lines):
+        raise ValueError("a quote names each of its invoices once, and at least one")
+    if quote.fee_minor:
+        raise ValueError("no fee is configured, so none can have been agreed to")

@@ -1,0 +1,292 @@
+"""The ledger: payments, their history, the facts about them, and what follows from those.
+
+Plain synchronous functions over one connection, each meant to run inside one transaction of its caller. They never
+await, never reach a network and never read a clock: instants are arguments. A payment's row, its event, its journal
+lines and its jobs are written together or not at all. How a payment begins is told in `services.payments.starts`.
+"""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from services.database import insert_once, instant, micros
+from services.model import Method, Money, Payment, PaymentState, Reason
+from services.payments import journal, outbox, states
+from services.payments.gateways.base import Fact, Page
+from services.schema import fact, payment_event, payment_invoice
+from services.schema import payment as payments
+
+LEASE = timedelta(seconds=15)  # above the time-outs of one call to the gateway (2 s to connect, 10 s to answer)
+
+
+class Position(msgspec.Struct, frozen=True):
+    """What the ledger holds on one invoice: the minor units spoken for, and a count that grows with every move."""
+
+    reserved: int
+    moves: int
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def payment(conn: Connection, reference: str) -> Payment | None:
+    """One payment by its reference, or None."""
+    return _one(conn, payments.c.reference == reference)
+
+
+def known(conn: Connection, reference: str) -> Payment:
+    """One payment that must be there; raises `LookupError` when it is not."""
+    found = payment(conn, reference)
+    if found is None:
+        raise LookupError(f"no payment {reference}")
+    return found
+
+
+def by_key(conn: Connection, start_key: str) -> Payment | None:
+    """The payment that this start made, or None."""
+    return _one(conn, payments.c.start_key == start_key)
+
+
+def latest_for_chat(conn: Connection, chat: str) -> Payment | None:
+    """The payment that this chat began last, whatever became of it, or None."""
+    began = and_(payment_event.c.payment == payments.c.reference, payment_event.c.before.is_(None))
+    last = select(payments.c.reference).join(payment_event, began).where(payments.c.chat == chat)
+    return _one(conn, payments.c.reference == last.order_by(payment_event.c.id.desc()).limit(1).scalar_subquery())
+
+
+def reserved(conn: Connection, invoice: str) -> int:
+    """Minor units of this invoice that payments have spoken for and the books do not show yet."""
+    return position(conn, invoice).reserved
+
+
+def position(conn: Connection, invoice: str, apart_from: str = "") -> Position:
+    """What is held on an invoice, and how much moved, by all payments but the one named in ``apart_from``."""
+    spoken_for = func.sum(payment_invoice.c.amount_minor).filter(payment_invoice.c.reserved)
+    row = conn.execute(
+        select(func.coalesce(spoken_for, 0), func.coalesce(func.sum(payments.c.version), 0))
+        .select_from(payment_invoice.join(payments))
+        .where(payment_invoice.c.invoice == invoice, payments.c.reference != apart_from)
+    ).one()
+    return Position(int(row[0]), int(row[1]))
+
+
+def page_of(conn: Connection, reference: str) -> Page | None:
+    """The hosted page of a payment, or None while we know of none."""
+    row = find_row(conn, payments.c.reference == reference)
+    return None if row is None or row.page is None else Page(row.page, row.page_url, instant(row.page_expires_at))
+
+
+def find_row(conn: Connection, which: ColumnElement[bool]) -> Row[Any] | None:
+    """The row of one payment, with what no customer sees, or None."""
+    return conn.execute(select(payments).where(which)).one_or_none()
+
+
+def _one(conn: Connection, which: ColumnElement[bool]) -> Payment | None:
+    row = find_row(conn, which)
+    return None if row is None else _read(row, lines_of(conn, row.reference))
+
+
+def lines_of(conn: Connection, reference: str) -> Sequence[Row[Any]]:
+    """What a payment pays on each of its invoices."""
+    # in one order everywhere, so that two transactions on the same invoices never wait for each other crosswise
+    of_payment = select(payment_invoice).where(payment_invoice.c.payment == reference)
+    return conn.execute(of_payment.order_by(payment_invoice.c.invoice)).all()
+
+
+def _read(row: Row[Any], lines: Sequence[Row[Any]]) -> Payment:
+    return Payment(
+        reference=row.reference,
+        state=PaymentState(row.state),
+        amount=Money(row.amount_minor, row.currency),
+        method=Method(row.method),
+        numbers=tuple(line.number for line in lines),
+        invoices=tuple(line.invoice for line in lines),
+        at=instant(row.changed_at),
+        brand=row.brand,
+        last4=row.last4,
+        reason=None if row.reason is None else Reason(row.reason),
+    )
+
+
+# --- leases -------------------------------------------------------------------------------------------------------
+
+
+def claim(conn: Connection, reference: str, now: datetime) -> int | None:
+    """A lease on one payment for `LEASE`: its fencing token, or None while somebody else holds one."""
+    free = and_(payments.c.reference == reference, payments.c.lease_until <= micros(now))
+    taken = conn.execute(
+        update(payments).where(free).values(fence=payments.c.fence + 1, lease_until=micros(now + LEASE))
+    )
+    if taken.rowcount != 1:
+        return None
+    return int(conn.execute(select(payments.c.fence).where(payments.c.reference == reference)).scalar_one())
+
+
+def release(conn: Connection, reference: str, fence: int) -> bool:
+    """Give a lease back; False when it had been lost."""
+    mine = and_(payments.c.reference == reference, payments.c.fence == fence)
+    return conn.execute(update(payments).where(mine).values(lease_until=0)).rowcount == 1
+
+
+def look(conn: Connection, reference: str, now: datetime) -> int | None:
+    """Claim a payment in order to look it up at the gateway, and note the time."""
+    fence = claim(conn, reference, now)
+    if fence is not None:
+        conn.execute(update(payments).where(payments.c.reference == reference).values(looked_at=micros(now)))
+    return fence
+
+
+def to_look_up(conn: Connection, gateway: str, now: datetime, n: int = 50) -> list[str]:
+    """References whose state is worth a question to the gateway now, longest unasked first.
+
+    Whatever may hang is asked about every 15 s; what merely takes time, every hour; a page past its end, at once.
+    """
+    soon, late = micros(now - timedelta(seconds=15)), micros(now - timedelta(hours=1))
+    state, looked, changed = payments.c.state, payments.c.looked_at, payments.c.changed_at
+    hanging = state.in_((states.UNKNOWN, states.CONFIRMED, PaymentState.SUBMITTING))
+    waiting = state.in_((states.OPEN, states.PROCESSING))
+    due = or_(
+        and_(hanging, looked <= soon, changed <= soon),
+        and_(waiting, looked <= late, changed <= late),
+        and_(state == states.OPEN, looked <= soon, payments.c.page_expires_at <= micros(now)),
+    )
+    mine = payments.c.gateway == gateway, payments.c.lease_until <= micros(now)
+    query = select(payments.c.reference).where(due, *mine).order_by(looked, payments.c.reference).limit(n)
+    return list(conn.execute(query).scalars())
+
+
+# --- facts --------------------------------------------------------------------------------------------------------
+
+
+def take(conn: Connection, gateway: str, facts: Sequence[Fact], now: datetime) -> None:
+    """Store facts from a gateway and let them move their payments. Duplicates change nothing.
+
+    A fact about a payment that we do not know is kept, and counts once the payment is known.
+    """
+    fresh = {told.id for told in facts if _store(conn, gateway, told, now)}
+    for reference in sorted({told.reference for told in facts}):
+        apply_facts(conn, gateway, reference, now, fresh)
+
+
+def _store(conn: Connection, gateway: str, told: Fact, now: datetime) -> bool:
+    return insert_once(
+        conn,
+        fact,
+        gateway=gateway,
+        id=told.id,
+        reference=told.reference[:64],  # none of ours is as long: a foreign one is evidence all the same
+        kind=told.kind,
+        at=micros(told.at),
+        received_at=micros(now),
+        body=msgspec.json.encode(told),
+    )
+
+
+def apply_facts(
+    conn: Connection, gateway: str, reference: str, now: datetime, fresh: AbstractSet[str] = frozenset()
+) -> None:
+    """Bring a payment to where all its facts say it stands. ``fresh`` names the facts that were not known before."""
+    ours = and_(payments.c.reference == reference, payments.c.gateway == gateway)
+    # locked: two deliveries at once must each see the other's facts (SQLite has one writer anyway)
+    row = conn.execute(select(payments).where(ours).with_for_update()).one_or_none()
+    bodies = conn.execute(select(fact.c.body).where(fact.c.gateway == gateway, fact.c.reference == reference)).scalars()
+    facts = [msgspec.json.decode(body, type=Fact) for body in bodies]
+    if row is None or not facts:
+        return
+    standing = states.fold(facts, Money(row.amount_minor, row.currency))
+    columns = {"method": standing.method, "brand": standing.brand, "last4": standing.last4, "reason": standing.reason}
+    declined_again = standing.state is states.OPEN and standing.fact in fresh
+    if declined_again or standing.state != row.state or any(getattr(row, name) != columns[name] for name in columns):
+        _move(conn, row, standing.state, f"fact {standing.fact}", now, **columns)
+    elif standing.state in states.LIVE:
+        _hold(conn, reference, standing.state)  # an invoice that another payment held may be free by now
+    if declined_again:
+        tell(conn, reference, now)
+
+
+# --- steps and what follows from them -----------------------------------------------------------------------------
+
+
+def step(conn: Connection, reference: str, after: PaymentState, cause: str, now: datetime, **columns: object) -> bool:
+    """One step of ours, with everything that follows from it; False when the table has no such step from here."""
+    row = find_row(conn, payments.c.reference == reference)
+    if row is None or row.state not in states.sources(after):
+        return False
+    return _move(conn, row, after, cause, now, **columns)
+
+
+def _move(conn: Connection, row: Row[Any], after: PaymentState, cause: str, now: datetime, **columns: object) -> bool:
+    unchanged = and_(
+        payments.c.reference == row.reference, payments.c.version == row.version, payments.c.state == row.state
+    )
+    values = {"state": after, "version": row.version + 1, "changed_at": micros(now), **columns}
+    if conn.execute(update(payments).where(unchanged).values(values)).rowcount != 1:
+        return False
+    note(conn, row.reference, (PaymentState(row.state), after), cause, now)
+    if row.state != after:
+        _follow(conn, row.reference, now)
+    return True
+
+
+def note(
+    conn: Connection, reference: str, move: tuple[PaymentState | None, PaymentState], cause: str, now: datetime
+) -> None:
+    """Add to the history of a payment: from where to where, and because of what (never anything personal)."""
+    before, after = move
+    conn.execute(
+        insert(payment_event).values(payment=reference, at=micros(now), before=before, after=after, cause=cause)
+    )
+
+
+def _follow(conn: Connection, reference: str, now: datetime) -> None:
+    """What a new state brings about: who may pay the invoice now, the journal, the books, the customer's message."""
+    row = conn.execute(select(payments).where(payments.c.reference == reference)).one()
+    lines = lines_of(conn, reference)
+    moved = _read(row, lines)
+    _hold(conn, reference, moved.state)
+    posted = [(line.invoice, line.amount_minor) for line in lines]
+    if moved.state is states.SUCCEEDED:
+        journal.enter_success(conn, reference, moved.amount, row.fee_minor, now)
+        outbox.add_postings(conn, moved, posted, "payment", now)
+    if moved.state is states.RETURNED:
+        journal.enter_return(conn, reference, now)
+        outbox.add_postings(conn, moved, posted, "return", now)
+    if moved.state in states.TOLD:
+        tell(conn, reference, now)
+
+
+def tell(conn: Connection, reference: str, now: datetime) -> None:
+    """A job that tells the customer how this payment stands as of now, once per move."""
+    row = conn.execute(select(payments).where(payments.c.reference == reference)).one()
+    outbox.add(conn, f"tell:{reference}:{row.version}", reference, _read(row, lines_of(conn, reference)), now)
+
+
+def _hold(conn: Connection, reference: str, state: PaymentState) -> None:
+    """Set what a payment in this state holds of its invoices.
+
+    A live one that finds its invoice held by another payment (a page that came back from the dead) reserves its amount
+    instead: the evidence must be recorded either way.
+    """
+    for line in lines_of(conn, reference):
+        live = state in states.LIVE and (line.live or _take_live(conn, reference, line.invoice))
+        spoken_for = state in states.RESERVING or (state in states.LIVE and not live)
+        this = and_(payment_invoice.c.payment == reference, payment_invoice.c.invoice == line.invoice)
+        if (line.live, line.reserved) != (live, spoken_for):
+            conn.execute(update(payment_invoice).where(this).values(live=live, reserved=spoken_for))
+
+
+def _take_live(conn: Connection, reference: str, invoice: str) -> bool:
+    this = and_(payment_invoice.c.payment == reference, payment_invoice.c.invoice == invoice)
+    attempt = conn.begin_nested()
+    try:
+        conn.execute(update(payment_invoice).where(this).values(live=True))
+    except IntegrityError:  # the only rule such an update can break: one live payment per invoice
+        attempt.rollback()
+        return False
+    attempt.commit()
+    return True

@@ -1,0 +1,272 @@
+"""How a payment begins: what was agreed is written down, the request is sent under its own key, the page is known.
+
+Synchronous functions over one connection, like `services.payments.ledger`, whose steps they take. The calls to the
+gateway happen between them, with no transaction open, in `services.payments.checkout`.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, and_, insert, select
+
+from services.database import insert_once, instant, micros
+from services.model import Method, Money, Objection, Payment, Quote, Reason
+from services.payments import ledger, states
+from services.payments.gateways.base import Page, PageRequest
+from services.payments.ledger import Position
+from services.schema import consent, payment_event, payment_invoice
+from services.schema import payment as payments
+
+RESEND_UNTIL = timedelta(hours=20)  # gateways forget idempotency keys after 24 h, and then the same key charges again
+GIVE_UP_AFTER = timedelta(minutes=2)  # since the last request; a page that appears later has an address nobody knows
+
+_DIGITS_AND_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U to misread
+_LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ"
+_SENT, _NOT_MADE = "sent", "not made"
+
+
+class Order(msgspec.Struct, frozen=True):
+    """A start that was judged payable: what was agreed, where, and the positions on which the judgement rests."""
+
+    key: str  # of the effect that asked for it
+    chat: str
+    message: str  # id of the customer's message that said yes
+    quote: Quote
+    gateway: str
+    return_url: str
+    positions: Mapping[str, Position]  # by invoice
+
+
+class Sending(msgspec.Struct, frozen=True):
+    """A request that is to be sent now, by whoever holds ``fence``, under ``key`` and no other."""
+
+    request: PageRequest
+    key: str
+    fence: int
+
+
+class Hold(StrEnum):
+    """Why a start cannot be sent now."""
+
+    BUSY = "busy"  # somebody else is sending it or looking it up
+    LOOK_UP = "look_up"  # too old, or our own address changed: another request under the same key is not safe
+
+
+# --- beginning ----------------------------------------------------------------------------------------------------
+
+
+def begin(conn: Connection, order: Order, now: datetime, random: Callable[[int], bytes]) -> Payment | Objection:
+    """Write down a payment that a customer agreed to, once per ``order.key``, before anything is sent.
+
+    Answers `ALREADY_LIVE` when another payment of one of the invoices is under way, and `INVOICE_CHANGED` when the
+    ledger moved on one of them since it was judged (judge again). The same key gives the payment it made before.
+    """
+    if (known := ledger.by_key(conn, order.key)) is not None:
+        return known
+    with conn.begin_nested() as attempt:
+        reference = _insert(conn, order, now, random)
+        if isinstance(reference, Payment):  # another worker began this very start a moment ago
+            return reference
+        problem = _attach(conn, reference, order) or _moved(conn, reference, order.positions)
+        if problem is not None:
+            attempt.rollback()
+            return problem
+        _record_consent(conn, reference, order, now)
+        ledger.note(conn, reference, (None, states.CREATED), "started", now)
+        ledger.step(conn, reference, states.CONFIRMED, "agreed", now)
+    ledger.apply_facts(conn, order.gateway, reference, now)  # of a gateway that knew our reference before we did
+    return ledger.known(conn, reference)
+
+
+def begin_again(
+    conn: Connection, reference: str, positions: Mapping[str, Position], now: datetime
+) -> Payment | Objection:
+    """Take up a start that was CANCELED because nothing was made; objections as in `begin`."""
+    if (known := ledger.known(conn, reference)).state is not states.CANCELED:
+        return known
+    with conn.begin_nested() as attempt:
+        ledger.step(conn, reference, states.CONFIRMED, "asked again", now)
+        held = all(line.live for line in ledger.lines_of(conn, reference))
+        problem = _moved(conn, reference, positions) if held else Objection.ALREADY_LIVE
+        if problem is not None:
+            attempt.rollback()
+            return problem
+    return ledger.known(conn, reference)
+
+
+def _insert(conn: Connection, order: Order, now: datetime, random: Callable[[int], bytes]) -> str | Payment:
+    quote, at = order.quote, micros(now)
+    for _ in range(5):  # 38 bits: references may meet, one time in a great many
+        reference = new_reference(random)
+        if insert_once(
+            conn,
+            payments,
+            reference=reference,
+            start_key=order.key,
+            chat=order.chat,
+            state=states.CREATED,
+            version=1,
+            amount_minor=quote.total.minor,
+            fee_minor=quote.fee_minor,
+            currency=quote.total.currency,
+            method=quote.method,
+            billing_name=quote.name,
+            billing_zip=quote.zip,
+            gateway=order.gateway,
+            gateway_key=random(16).hex(),
+            request_hash=_hash(_request_for(reference, order)),
+            created_at=at,
+            changed_at=at,
+        ):
+            return reference
+        if (known := ledger.by_key(conn, order.key)) is not None:
+            return known
+    raise RuntimeError("five references in a row were taken: the source of chance is not random")
+
+
+def new_reference(random: Callable[[int], bytes]) -> str:
+    """A reference such as ``RM-7KQ2-9XTD``: easy to read out, and too short to pass for a card or bank number.
+
+    The second of four characters is always a letter, so no part of it is a number.
+    """
+    number = int.from_bytes(random(16))
+    out = []
+    for place in range(8):
+        alphabet = _LETTERS if place % 4 == 1 else _DIGITS_AND_LETTERS
+        number, chosen = divmod(number, len(alphabet))
+        out.append(alphabet[chosen])
+    return f"RM-{''.join(out[:4])}-{''.join(out[4:])}"
+
+
+def _request_for(reference: str, order: Order) -> PageRequest:
+    # by invoice id, as `ledger.lines_of` has them: a later re-send is built from rows and must be the same request
+    lines = sorted(order.quote.lines, key=lambda line: line.invoice)
+    return PageRequest(
+        reference=reference,
+        amount=order.quote.total,
+        method=order.quote.method,
+        name=order.quote.name,
+        zip=order.quote.zip,
+        numbers=tuple(line.number for line in lines),
+        return_url=order.return_url,
+    )
+
+
+def _hash(request: PageRequest) -> str:
+    return hashlib.sha256(msgspec.json.encode(request)).hexdigest()
+
+
+def _attach(conn: Connection, reference: str, order: Order) -> Objection | None:
+    for line in sorted(order.quote.lines, key=lambda line: line.invoice):
+        if not insert_once(
+            conn,
+            payment_invoice,
+            payment=reference,
+            invoice=line.invoice,
+            number=line.number,
+            version=line.version,
+            amount_minor=line.amount.minor,
+            live=True,
+            reserved=False,
+        ):
+            return Objection.ALREADY_LIVE
+    return None
+
+
+def _moved(conn: Connection, reference: str, positions: Mapping[str, Position]) -> Objection | None:
+    # after the live rows are ours: from here on no other payment can begin to move on these invoices
+    same = all(ledger.position(conn, invoice, reference) == seen for invoice, seen in positions.items())
+    return None if same else Objection.INVOICE_CHANGED
+
+
+def _record_consent(conn: Connection, reference: str, order: Order, now: datetime) -> None:
+    conn.execute(
+        insert(consent).values(
+            payment=reference,
+            at=micros(now),
+            chat=order.chat,
+            message=order.message,
+            digest=order.quote.digest(),
+            quote=msgspec.json.encode(order.quote),
+        )
+    )
+
+
+# --- sending ------------------------------------------------------------------------------------------------------
+
+
+def send(conn: Connection, reference: str, return_url: str, now: datetime) -> Sending | Payment | Hold:
+    """What to send for this payment now, leased to the caller; or the payment itself when nothing is to be sent."""
+    row = ledger.find_row(conn, payments.c.reference == reference)
+    if row is None:
+        raise LookupError(f"no payment {reference}")
+    if row.page is not None or row.state not in (states.CONFIRMED, states.OPEN):
+        return ledger.known(conn, reference)
+    request = _request_of(row, ledger.lines_of(conn, reference), return_url)
+    if now - instant(row.created_at) > RESEND_UNTIL or _hash(request) != row.request_hash:
+        return Hold.LOOK_UP
+    fence = ledger.claim(conn, reference, now)
+    if fence is None:
+        return Hold.BUSY
+    if row.state == states.CONFIRMED:
+        ledger.step(conn, reference, states.CONFIRMED, _SENT, now)
+    return Sending(request, row.gateway_key, fence)
+
+
+def _request_of(row: Row[Any], lines: Sequence[Row[Any]], return_url: str) -> PageRequest:
+    return PageRequest(
+        reference=row.reference,
+        amount=Money(row.amount_minor, row.currency),
+        method=Method(row.method),
+        name=row.billing_name,
+        zip=row.billing_zip,
+        numbers=tuple(line.number for line in lines),
+        return_url=return_url,
+    )
+
+
+def opened(conn: Connection, sending: Sending, page: Page, now: datetime) -> Payment | None:
+    """The gateway made the page: OPEN, with its address. None when the lease was lost: another answer counts."""
+    reference = sending.request.reference
+    row = ledger.find_row(conn, and_(payments.c.reference == reference, payments.c.fence == sending.fence))
+    if row is None:
+        return None
+    ledger.step(
+        conn,
+        reference,
+        states.OPEN,
+        "page made",
+        now,
+        page=page.id,
+        page_url=page.url,
+        page_expires_at=micros(page.expires_at),
+        lease_until=0,
+    )
+    return ledger.known(conn, reference)
+
+
+def not_made(conn: Connection, sending: Sending, now: datetime) -> None:
+    """A request surely made nothing. When that is true of every request so far, the payment is CANCELED."""
+    reference = sending.request.reference
+    if not ledger.release(conn, reference, sending.fence):
+        return
+    history = select(payment_event.c.cause).where(payment_event.c.payment == reference)
+    causes = list(conn.execute(history).scalars())
+    surely = causes.count(_SENT) == causes.count(_NOT_MADE) + 1
+    ledger.step(conn, reference, states.CANCELED if surely else states.CONFIRMED, _NOT_MADE, now)
+
+
+def never_heard(conn: Connection, reference: str, fence: int, now: datetime) -> bool:
+    """The gateway says that it never heard of this payment. Long after the last request that ends it: FAILED.
+
+    Such a request may still be on its way and make a page. Its address came in an answer that nobody waits for any
+    more, and no request follows from here, so nobody can pay on it.
+    """
+    row = ledger.find_row(conn, and_(payments.c.reference == reference, payments.c.fence == fence))
+    if row is None or now - instant(row.changed_at) < GIVE_UP_AFTER:
+        return False
+    return ledger.step(conn, reference, states.FAILED, "never opened", now, reason=Reason.NEVER_OPENED)

@@ -1,0 +1,241 @@
+"""Every SQL table, and nothing but tables. The migrations in `services/migrations` build the same.
+
+Instants are stored as integers, microseconds since 1970 UTC; sums as integers of minor units. Tables marked
+*append-only* refuse UPDATE and DELETE by trigger (see the migrations): what is in them is evidence.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+schema = MetaData()
+APPEND_ONLY = ("payment_event", "fact", "journal", "consent", "book_posting")
+
+# --- payments -----------------------------------------------------------------------------------------------------
+
+payment = Table(
+    "payment",
+    schema,
+    Column("reference", String(32), primary_key=True),  # printed on receipts; never changes
+    Column("start_key", String(80), nullable=False, unique=True),  # of the effect that asked for it
+    Column("chat", String(200), nullable=False, index=True),  # where results are told
+    Column("state", String(16), nullable=False, index=True),
+    Column("version", Integer, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("fee_minor", BigInteger, nullable=False, server_default="0"),
+    Column("currency", String(3), nullable=False),
+    Column("method", String(8), nullable=False),
+    Column("billing_name", Text, nullable=False),
+    Column("billing_zip", String(32), nullable=False),
+    Column("gateway", String(32), nullable=False),
+    Column("gateway_key", String(64), nullable=False, unique=True),  # idempotency key, random, kept for every retry
+    Column("request_hash", String(64), nullable=False),  # of what is sent under that key
+    Column("page", String(200)),
+    Column("page_url", Text),
+    Column("page_expires_at", BigInteger),
+    Column("brand", String(24), nullable=False, server_default=""),
+    Column("last4", String(4), nullable=False, server_default=""),
+    Column("reason", String(32)),
+    Column("lease_until", BigInteger, nullable=False, server_default="0"),
+    Column("fence", Integer, nullable=False, server_default="0"),
+    Column("looked_at", BigInteger, nullable=False, server_default="0"),  # by the reconciler
+    Column("created_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    CheckConstraint("amount_minor > 0", name="payment_amount_positive"),
+)
+
+payment_invoice = Table(
+    "payment_invoice",
+    schema,
+    Column("payment", ForeignKey("payment.reference"), primary_key=True),
+    Column("invoice", String(120), primary_key=True),
+    Column("number", String(120), nullable=False),
+    Column("version", String(80), nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("live", Boolean, nullable=False),  # CREATED to SUBMITTING, and UNKNOWN
+    Column("reserved", Boolean, nullable=False),  # PROCESSING: not live, but the amount is spoken for
+)
+# One live attempt per invoice, across tabs, channels and agents.
+Index(
+    "one_live_payment_per_invoice",
+    payment_invoice.c.invoice,
+    unique=True,
+    sqlite_where=text("live"),
+    postgresql_where=text("live"),
+)
+
+payment_event = Table(  # append-only
+    "payment_event",
+    schema,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("payment", ForeignKey("payment.reference"), nullable=False, index=True),
+    Column("at", BigInteger, nullable=False),
+    Column("before", String(16)),
+    Column("after", String(16), nullable=False),
+    Column("cause", Text, nullable=False),
+)
+
+fact = Table(  # append-only
+    "fact",
+    schema,
+    Column("gateway", String(32), primary_key=True),
+    Column("id", String(200), primary_key=True),
+    Column("reference", String(64), nullable=False, index=True),  # may be a payment we do not know (yet)
+    Column("kind", String(24), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # the Fact, msgspec JSON
+)
+
+journal = Table(  # append-only; the lines of one entry sum to zero
+    "journal",
+    schema,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("entry", String(80), nullable=False),
+    Column("payment", ForeignKey("payment.reference"), nullable=False, index=True),
+    Column("at", BigInteger, nullable=False),
+    Column("account", String(24), nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    UniqueConstraint("entry", "account", name="journal_entry_once"),
+)
+
+consent = Table(  # append-only
+    "consent",
+    schema,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("payment", ForeignKey("payment.reference"), nullable=False, unique=True),
+    Column("at", BigInteger, nullable=False),
+    Column("chat", String(200), nullable=False),
+    Column("message", String(200), nullable=False),  # id of the customer's message that said yes
+    Column("digest", String(64), nullable=False),
+    Column("quote", LargeBinary, nullable=False),  # the Quote, msgspec JSON
+)
+
+outbox = Table(
+    "outbox",
+    schema,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("kind", String(16), nullable=False),  # post, tell
+    Column("payment", ForeignKey("payment.reference"), nullable=False),
+    Column("key", String(120), nullable=False, unique=True),  # one job per cause
+    Column("body", LargeBinary, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("lease_until", BigInteger, nullable=False, server_default="0"),
+    Column("fence", Integer, nullable=False, server_default="0"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("done_at", BigInteger),
+)
+Index(
+    "outbox_waiting",
+    outbox.c.due_at,
+    sqlite_where=outbox.c.done_at.is_(None),
+    postgresql_where=outbox.c.done_at.is_(None),
+)
+
+go_link = Table(
+    "go_link",
+    schema,
+    Column("token_hash", String(64), primary_key=True),
+    Column("payment", ForeignKey("payment.reference"), nullable=False),
+    Column("shown_at", BigInteger, nullable=False),
+    Column("opened_at", BigInteger),
+)
+
+# --- identity -----------------------------------------------------------------------------------------------------
+
+pay_link = Table(
+    "pay_link",
+    schema,
+    Column("token_hash", String(64), primary_key=True),
+    Column("invoice", String(120), nullable=False, index=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+)
+
+attempt = Table(  # wrong tries, counted per subject (an invoice, a client address) and window
+    "attempt",
+    schema,
+    Column("subject", String(200), primary_key=True),
+    Column("window", BigInteger, primary_key=True),
+    Column("wrong", Integer, nullable=False),
+)
+
+tried = Table(  # one row per counted try, so that a repeated effect counts once and answers the same
+    "tried",
+    schema,
+    Column("key", String(120), primary_key=True),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("answer", LargeBinary, nullable=False),
+)
+
+handoff_case = Table(
+    "handoff_case",
+    schema,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("key", String(120), nullable=False, unique=True),
+    Column("chat", String(200), nullable=False, index=True),
+    Column("reason", String(40), nullable=False),
+    Column("invoice", String(120)),
+    Column("payment", String(32)),
+    Column("summary", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("closed_at", BigInteger),
+)
+
+# --- Remit's own invoice book -------------------------------------------------------------------------------------
+
+book_customer = Table(
+    "book_customer",
+    schema,
+    Column("id", String(120), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("zip", String(32), nullable=False, server_default=""),
+    Column("email", String(254), nullable=False, server_default=""),
+)
+
+book_invoice = Table(
+    "book_invoice",
+    schema,
+    Column("id", String(120), primary_key=True),
+    Column("supplier", String(200), nullable=False),  # with the number: the identity of a document
+    Column("number", String(120), nullable=False),
+    Column("plain_number", String(120), nullable=False, index=True),
+    Column("customer", ForeignKey("book_customer.id"), nullable=False, index=True),
+    Column("kind", String(16), nullable=False),  # invoice, credit
+    Column("total_minor", BigInteger, nullable=False),
+    Column("due_minor", BigInteger, nullable=False),  # before any posting
+    Column("currency", String(3), nullable=False),
+    Column("issued", Date, nullable=False),
+    Column("due_date", Date),
+    Column("voided", Boolean, nullable=False, server_default=text("false")),
+    Column("content_hash", String(64), nullable=False),  # of the imported document
+    Column("revision", Integer, nullable=False, server_default="1"),
+    UniqueConstraint("supplier", "number", name="one_document_per_identity"),
+)
+
+book_posting = Table(  # append-only
+    "book_posting",
+    schema,
+    Column("key", String(120), primary_key=True),
+    Column("invoice", ForeignKey("book_invoice.id"), nullable=False, index=True),
+    Column("reference", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)

@@ -1,0 +1,18 @@
+"""Tokens that stand in links: how they are drawn, told apart from noise, and kept. Only their hash is ever stored."""
+
+import hashlib
+import re
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+
+_SHAPE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def new_token(random: Callable[[int], bytes]) -> str:
+    """128 random bits as 22 characters of ``A-Za-z0-9_-`` (RFC 4648, section 5), fit for a URL and for Telegram."""
+    return urlsafe_b64encode(random(16)).decode().rstrip("=")
+
+
+def token_hash(token: str) -> str | None:
+    """The SHA-256 under which a token is stored, or None for what cannot be one."""
+    return hashlib.sha256(token.encode()).hexdigest() if _SHAPE.fullmatch(token) else None

@@ -1,0 +1,371 @@
+"""The contract of `Gateway`, held against every implementation. A new gateway adds a `Side` and one line below.
+
+Only what any gateway must do stands here; what is peculiar to one is tested beside it.
+"""
+
+import random as chance
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from services.errors import Forged, Malformed, Uncertain
+from services.model import Method, Money, Reason
+from services.payments.gateways.base import Fact, FactKind, Gateway, PageRequest
+from services.payments.gateways.sandbox import SandboxGateway
+from services.sandbox.rehearsal import API_KEY, ROOT, SECRET, Rehearsal, Webhook, rehearse
+from services.sandbox.webhooks import sign
+from services.sandbox.world import load_demo
+
+NOW = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
+DEMO = Path(__file__).parents[2] / "config" / "demo.toml"
+HALF_AN_HOUR = 30 * 60
+DAY = 24 * 3600
+
+
+class Side(Protocol):
+    """The gateway's side of the counter: a customer at its page, its clock, its webhooks and its bad days."""
+
+    gateway: Gateway
+    header: str  # of the signature
+
+    async def pays_by_card(self, url: str) -> None: ...
+    async def is_declined(self, url: str) -> None: ...
+    async def pays_by_bank(self, url: str) -> None: ...
+    async def bank_refuses(self, url: str) -> None: ...
+    async def bank_returns(self, url: str) -> None: ...
+    async def time_passes(self, seconds: int) -> None: ...
+    async def webhooks(self) -> list[Webhook]: ...
+    def lose_answers(self, when: str | None) -> None: ...
+    def twice_and_backwards(self) -> None: ...
+    def sign(self, stamp: int, body: bytes) -> str: ...
+
+
+class SandboxSide:
+    header = "remit-sandbox-signature"
+
+    def __init__(self, rehearsal: Rehearsal) -> None:
+        self.rehearsal = rehearsal
+        self.gateway = SandboxGateway(rehearsal.http, f"{ROOT}/processor", API_KEY, SECRET)
+
+    async def pays_by_card(self, url):
+        await self.rehearsal.pay_by_card(url, "4242424242424242")
+
+    async def is_declined(self, url):
+        await self.rehearsal.pay_by_card(url, "4000000000009995")
+
+    async def pays_by_bank(self, url):
+        await self.rehearsal.pay_by_bank(url, "000123456789")
+
+    async def bank_refuses(self, url):
+        await self.rehearsal.pay_by_bank(url, "000111111113")
+
+    async def bank_returns(self, url):
+        await self.rehearsal.pay_by_bank(url, "000555555559")
+
+    async def time_passes(self, seconds):
+        await self.rehearsal.sandbox.advance(seconds)
+
+    async def webhooks(self):
+        await self.rehearsal.sandbox.advance(60)
+        return self.rehearsal.ear.heard
+
+    def lose_answers(self, when):
+        self.rehearsal.sandbox.faults.drop = when
+
+    def twice_and_backwards(self):
+        self.rehearsal.sandbox.faults.duplicate = True
+        self.rehearsal.sandbox.faults.reorder = True
+
+    def sign(self, stamp, body):
+        return sign(SECRET, stamp, body)
+
+
+@pytest.fixture(params=["sandbox"])
+async def side(request) -> AsyncIterator[Side]:
+    rehearsal = rehearse(clock=lambda: NOW, random=chance.Random(7).randbytes, demo=load_demo(DEMO))
+    yield SandboxSide(rehearsal)
+    await rehearsal.aclose()
+
+
+def wanted(reference="RM-7KQ2-9XTD", method=Method.CARD, minor=12000, currency="USD"):
+    return PageRequest(
+        reference=reference,
+        amount=Money(minor, currency),
+        method=method,
+        name="Dana Whitfield",
+        zip="94107",
+        numbers=("INV-1042",),
+        return_url="http://assistant/chat",
+    )
+
+
+BY_BANK = wanted(method=Method.BANK)
+
+
+def kinds(facts: tuple[Fact, ...] | None) -> list[FactKind]:
+    assert facts is not None
+    return [fact.kind for fact in facts]
+
+
+async def told(side: Side) -> list[Fact]:
+    heard = await side.webhooks()
+    return [fact for hook in heard for fact in side.gateway.read_webhook(hook.headers, hook.body, NOW)]
+
+
+# --- pages --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_page_asked_for_twice_under_one_key_is_one_page(side):
+    first = await side.gateway.open_page(wanted(), "key-1")
+    again = await side.gateway.open_page(wanted(), "key-1")
+    assert again == first
+    assert timedelta(minutes=25) < first.expires_at - NOW <= timedelta(hours=24)
+
+
+async def test_another_request_under_a_used_key_is_refused_and_opens_nothing(side):
+    await side.gateway.open_page(wanted(), "key-1")
+    with pytest.raises(Malformed):
+        await side.gateway.open_page(wanted(reference="RM-OTHER", minor=1), "key-1")
+    assert await side.gateway.find("RM-OTHER") is None
+
+
+async def test_the_same_key_still_means_the_same_page_after_it_was_paid(side):
+    page = await side.gateway.open_page(wanted(), "key-1")
+    await side.pays_by_card(page.url)
+    assert await side.gateway.open_page(wanted(), "key-1") == page
+    assert kinds(await side.gateway.find("RM-7KQ2-9XTD")) == [FactKind.SUCCEEDED]
+
+
+async def test_closing_an_unpaid_page_ends_it_and_nothing_can_be_paid_there(side):
+    page = await side.gateway.open_page(wanted(), "key-1")
+    facts = await side.gateway.close_page(page.id)
+    assert [(fact.kind, fact.reason) for fact in facts] == [(FactKind.CLOSED, Reason.PAGE_CLOSED)]
+    await side.pays_by_card(page.url)
+    assert await side.gateway.find("RM-7KQ2-9XTD") == facts
+
+
+async def test_closing_comes_too_late_when_the_customer_has_paid(side):
+    page = await side.gateway.open_page(wanted(), "key-1")
+    await side.pays_by_card(page.url)
+    assert kinds(await side.gateway.close_page(page.id)) == [FactKind.SUCCEEDED]
+
+
+async def test_closing_does_not_stop_a_debit_that_is_on_its_way(side):
+    page = await side.gateway.open_page(BY_BANK, "key-1")
+    await side.pays_by_bank(page.url)
+    assert kinds(await side.gateway.close_page(page.id)) == [FactKind.PROCESSING]
+
+
+async def test_closing_twice_is_closing_once(side):
+    page = await side.gateway.open_page(wanted(), "key-1")
+    assert await side.gateway.close_page(page.id) == await side.gateway.close_page(page.id)
+
+
+async def test_a_page_expires_unpaid(side):
+    page = await side.gateway.open_page(wanted(), "key-1")
+    await side.time_passes(HALF_AN_HOUR + 1)
+    (fact,) = await side.gateway.find("RM-7KQ2-9XTD") or ()
+    assert (fact.kind, fact.reason, fact.at) == (FactKind.EXPIRED, Reason.PAGE_EXPIRED, page.expires_at)
+    await side.pays_by_card(page.url)
+    assert await side.gateway.find("RM-7KQ2-9XTD") == (fact,)
+
+
+# --- looking up ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_reference_nobody_knows_is_none_and_an_untouched_page_is_no_facts(side):
+    assert await side.gateway.find("RM-7KQ2-9XTD") is None
+    await side.gateway.open_page(wanted(), "key-1")
+    assert await side.gateway.find("RM-7KQ2-9XTD") == ()
+
+
+async def test_a_paid_card_tells_everything_a_receipt_needs(side):
+    page = await side.gateway.open_page(wanted(), "key-1")
+    await side.pays_by_card(page.url)
+    (fact,) = await side.gateway.find("RM-7KQ2-9XTD") or ()
+    assert fact == Fact(
+        id=fact.id,
+        reference="RM-7KQ2-9XTD",
+        kind=FactKind.SUCCEEDED,
+        at=NOW,
+        amount=Money(12000, "USD"),
+        method=Method.CARD,
+        brand="visa",
+        last4="4242",
+    )
+
+
+@pytest.mark.parametrize(("minor", "currency"), [(48990, "EUR"), (36000, "JPY"), (1, "USD"), (12_345, "BHD")])
+async def test_a_sum_comes_back_in_its_own_currency_to_the_minor_unit(side, minor, currency):
+    page = await side.gateway.open_page(wanted(minor=minor, currency=currency), "key-1")
+    await side.pays_by_card(page.url)
+    (fact,) = await side.gateway.find("RM-7KQ2-9XTD") or ()
+    assert fact.amount == Money(minor, currency)
+
+
+async def test_a_decline_leaves_the_page_open_for_another_card(side):
+    page = await side.gateway.open_page(wanted(), "key-1")
+    await side.is_declined(page.url)
+    await side.pays_by_card(page.url)
+    declined, paid = await side.gateway.find("RM-7KQ2-9XTD") or ()
+    assert (declined.kind, declined.reason) == (FactKind.DECLINED, Reason.INSUFFICIENT_FUNDS)
+    assert (paid.kind, paid.reason) == (FactKind.SUCCEEDED, None)
+
+
+async def test_a_bank_payment_is_processing_and_settles_days_later(side):
+    page = await side.gateway.open_page(BY_BANK, "key-1")
+    await side.pays_by_bank(page.url)
+    assert kinds(await side.gateway.find("RM-7KQ2-9XTD")) == [FactKind.PROCESSING]
+    await side.time_passes(4 * DAY)
+    settled = await side.gateway.find("RM-7KQ2-9XTD")
+    assert kinds(settled) == [FactKind.PROCESSING, FactKind.SUCCEEDED]
+    assert {(fact.method, fact.last4) for fact in settled} == {(Method.BANK, "6789")}
+
+
+async def test_a_bank_payment_fails_days_later(side):
+    page = await side.gateway.open_page(BY_BANK, "key-1")
+    await side.bank_refuses(page.url)
+    await side.time_passes(4 * DAY)
+    failed = (await side.gateway.find("RM-7KQ2-9XTD"))[-1]
+    assert (failed.kind, failed.reason) == (FactKind.FAILED, Reason.ACCOUNT_CLOSED)
+
+
+async def test_a_settled_bank_payment_is_returned_days_after_it_settled(side):
+    page = await side.gateway.open_page(BY_BANK, "key-1")
+    await side.bank_returns(page.url)
+    await side.time_passes(4 * DAY)
+    assert kinds(await side.gateway.find("RM-7KQ2-9XTD")) == [FactKind.PROCESSING, FactKind.SUCCEEDED]
+    await side.time_passes(4 * DAY)
+    returned = (await side.gateway.find("RM-7KQ2-9XTD"))[-1]
+    assert (returned.kind, returned.reason) == (FactKind.RETURNED, Reason.NOT_AUTHORIZED)
+
+
+# --- webhooks -----------------------------------------------------------------------------------------------------
+
+
+async def test_webhooks_and_look_ups_tell_the_same_facts(side):
+    page = await side.gateway.open_page(BY_BANK, "key-1")
+    await side.bank_returns(page.url)
+    await side.time_passes(8 * DAY)
+    assert tuple(await told(side)) == await side.gateway.find("RM-7KQ2-9XTD")
+
+
+async def test_webhooks_that_come_twice_and_backwards_are_still_the_same_set_of_facts(side):
+    side.twice_and_backwards()
+    page = await side.gateway.open_page(wanted(), "key-1")
+    await side.is_declined(page.url)
+    await side.pays_by_card(page.url)
+    heard = await told(side)
+    facts = await side.gateway.find("RM-7KQ2-9XTD")
+    assert len(heard) == 4
+    assert kinds(heard)[0] is FactKind.SUCCEEDED
+    assert {fact.id: fact for fact in heard} == {fact.id: fact for fact in facts}
+
+
+async def signed(side: Side) -> Webhook:
+    page = await side.gateway.open_page(wanted(), "key-1")
+    await side.pays_by_card(page.url)
+    return (await side.webhooks())[0]
+
+
+@pytest.mark.parametrize("seconds", [-300, 300])
+async def test_a_webhook_five_minutes_off_is_still_taken(side, seconds):
+    hook = await signed(side)
+    assert side.gateway.read_webhook(hook.headers, hook.body, NOW + timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize("seconds", [-302, 302, 10**6, -(10**6)])
+async def test_a_webhook_with_a_stale_or_future_stamp_is_forged(side, seconds):
+    hook = await signed(side)
+    with pytest.raises(Forged):
+        side.gateway.read_webhook(hook.headers, hook.body, NOW + timedelta(seconds=seconds))
+
+
+async def test_a_webhook_whose_body_was_changed_is_forged(side):
+    hook = await signed(side)
+    with pytest.raises(Forged):
+        side.gateway.read_webhook(hook.headers, hook.body.replace(b"12000", b"12001"), NOW)
+
+
+async def test_a_webhook_signed_with_another_secret_is_forged(side):
+    hook = await signed(side)
+    forged = {side.header: sign("another secret", int(NOW.timestamp()), hook.body)}
+    with pytest.raises(Forged):
+        side.gateway.read_webhook(forged, hook.body, NOW)
+
+
+@pytest.mark.parametrize(
+    "value", ["", "t=", "v1=00", "t=x,v1=00", "t=1,t=2,v1=00", "t=-1,v1=00", "t=\u0664,v1=é", "," * 999]
+)
+async def test_an_unreadable_signature_is_forged(side, value):
+    hook = await signed(side)
+    with pytest.raises(Forged):
+        side.gateway.read_webhook({side.header: value}, hook.body, NOW)
+
+
+async def test_a_webhook_without_a_signature_is_forged(side):
+    hook = await signed(side)
+    headers = {name: value for name, value in hook.headers.items() if name.lower() != side.header}
+    with pytest.raises(Forged):
+        side.gateway.read_webhook(headers, hook.body, NOW)
+
+
+async def test_the_signature_is_found_however_its_header_is_written(side):
+    hook = await signed(side)
+    shouted = {name.upper(): value for name, value in hook.headers.items()}
+    assert side.gateway.read_webhook(shouted, hook.body, NOW)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"type": 3}', b'{"type": "payment.succeeded"}', b"\xff"])
+async def test_a_signed_webhook_outside_the_contract_is_malformed(side, body):
+    headers = {side.header: side.sign(int(NOW.timestamp()), body)}
+    with pytest.raises(Malformed):
+        side.gateway.read_webhook(headers, body, NOW)
+
+
+async def test_a_signed_webhook_of_an_unknown_kind_is_left_out(side):
+    body = b'{"id": "evt_1", "type": "payout.paid"}'
+    headers = {side.header: side.sign(int(NOW.timestamp()), body)}
+    assert side.gateway.read_webhook(headers, body, NOW) == ()
+
+
+# --- lost answers -------------------------------------------------------------------------------------------------
+
+
+async def test_a_page_whose_opening_got_lost_on_the_way_there_was_never_made(side):
+    side.lose_answers("before")
+    with pytest.raises(Uncertain):
+        await side.gateway.open_page(wanted(), "key-1")
+    assert await side.gateway.find("RM-7KQ2-9XTD") is None
+
+
+async def test_a_page_whose_answer_got_lost_on_the_way_back_is_found_by_its_key(side):
+    side.lose_answers("after")
+    with pytest.raises(Uncertain):
+        await side.gateway.open_page(wanted(), "key-1")
+    assert await side.gateway.find("RM-7KQ2-9XTD") == ()
+    side.lose_answers(None)
+    page = await side.gateway.open_page(wanted(), "key-1")
+    await side.pays_by_card(page.url)
+    assert kinds(await side.gateway.find("RM-7KQ2-9XTD")) == [FactKind.SUCCEEDED]
+
+
+async def test_a_payment_whose_answer_got_lost_is_one_payment(side):
+    page = await side.gateway.open_page(wanted(), "key-1")
+    side.lose_answers("after")
+    await side.pays_by_card(page.url)
+    side.lose_answers(None)
+    await side.pays_by_card(page.url)
+    assert kinds(await side.gateway.find("RM-7KQ2-9XTD")) == [FactKind.SUCCEEDED]
+
+
+async def test_a_close_whose_answer_got_lost_is_known_by_asking_again(side):
+    page = await side.gateway.open_page(wanted(), "key-1")
+    side.lose_answers("after")
+    with pytest.raises(Uncertain):
+        await side.gateway.close_page(page.id)
+    side.lose_answers(None)
+    assert kinds(await side.gateway.close_page(page.id)) == [FactKind.CLOSED]

@@ -1,0 +1,223 @@
+"""A small world for tests of the ledger: a scripted gateway, books in memory, a clock that is set by hand."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
+from random import Random
+
+import msgspec
+import pytest
+from sqlalchemy import Engine, MetaData, text
+
+from services.database import Transact, inline, open_engine, upgrade
+from services.identity import Identity
+from services.invoices.base import Posting, plain
+from services.model import Bearer, Billing, Invoice, InvoiceState, Line, Method, Money, Payment, Quote, Reason, Rules
+from services.payments.checkout import Checkout
+from services.payments.gateways.base import Fact, FactKind, Page, PageRequest
+
+NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+
+
+class ScriptedGateway:
+    """Makes pages, remembers keys, and fails as told: `before` a request arrives, or `after` it was carried out."""
+
+    name = "scripted"
+
+    def __init__(self, now):
+        self.now = now
+        self.pages = {}
+        self.requests = {}
+        self.facts = {}
+        self.before = []
+        self.after = []
+        self.sent = 0
+        self.asked = []
+        self._ids = count(1)
+
+    async def open_page(self, request: PageRequest, key: str) -> Page:
+        self.sent += 1
+        self._fail(self.before)
+        assert self.requests.setdefault(key, request) == request, "one key, one request"
+        page = Page(f"page-{request.reference}", f"https://pay.example/{key}", self.now() + timedelta(minutes=30))
+        page = self.pages.setdefault(key, page)
+        self.facts.setdefault(request.reference, [])
+        self._fail(self.after)
+        return page
+
+    async def close_page(self, page: str) -> tuple[Fact, ...]:
+        self._fail(self.before)
+        reference = page.removeprefix("page-")
+        if not any(fact.kind is not FactKind.DECLINED for fact in self.facts[reference]):
+            self.happens(reference, FactKind.CLOSED)
+        self._fail(self.after)
+        return tuple(self.facts[reference])
+
+    async def find(self, reference: str) -> tuple[Fact, ...] | None:
+        self.asked.append(reference)
+        self._fail(self.before)
+        facts = self.facts.get(reference)
+        return None if facts is None else tuple(facts)
+
+    def read_webhook(self, headers, body, now):
+        raise NotImplementedError
+
+    def happens(self, reference: str, kind: FactKind, **more) -> Fact:
+        """Something happens at the gateway; it is not reported yet."""
+        request = next((r for r in self.requests.values() if r.reference == reference), None)
+        details = {"amount": request and request.amount, "method": request and request.method, **more}
+        fact = Fact(f"evt_{next(self._ids)}", reference, kind, self.now(), **details)
+        self.facts.setdefault(reference, []).append(fact)
+        return fact
+
+    @staticmethod
+    def _fail(errors):
+        if errors:
+            raise errors.pop(0)
+
+
+class Books:
+    """`Invoices` in memory. `due` follows the postings, and the version follows everything."""
+
+    def __init__(self):
+        self.invoices = {}
+        self.customers = {}
+        self.postings = {}
+        self.failures = []
+        self.while_read = None
+
+    def add(
+        self, number: str, minor: int = 12000, currency: str = "USD", customer: str = "dana", zip_code: str = "94107"
+    ):
+        money = Money(minor, currency)
+        invoice = Invoice(f"book:{number}", number, "1", customer, "Dana", money, money, date(2026, 3, 1))
+        self.invoices[invoice.id] = invoice
+        self.customers[customer] = Billing("Dana", zip_code, "dana@example.com")
+        return invoice
+
+    async def find(self, number: str) -> tuple[Invoice, ...]:
+        found = [i for i, invoice in self.invoices.items() if plain(invoice.number) == plain(number)]
+        return tuple([await self.get(i) for i in found])
+
+    async def get(self, invoice: str) -> Invoice | None:
+        found = self.invoices.get(invoice)
+        if found is None:
+            return None
+        paid = [posting.amount.minor for posting in self.postings.values() if posting.invoice == invoice]
+        due = Money(found.total.minor - sum(paid), found.total.currency)
+        state = InvoiceState.PAID if due.minor <= 0 and found.state is InvoiceState.OPEN else found.state
+        version = f"{found.version}.{len(paid)}"
+        seen = msgspec.structs.replace(found, due=due, state=state, version=version)
+        if self.while_read is not None:
+            hook, self.while_read = self.while_read, None
+            await hook()
+        return seen
+
+    async def billing(self, customer: str) -> Billing | None:
+        return self.customers.get(customer)
+
+    async def record(self, posting: Posting) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        assert self.postings.setdefault(posting.key, posting) == posting
+
+
+@dataclass
+class World:
+    engine: Engine
+    transact: Transact
+    at: datetime = NOON
+    rules: Rules = field(default_factory=Rules)
+    chance: Random = field(default_factory=lambda: Random(7))
+
+    def __post_init__(self):
+        self.books = Books()
+        self.gateway = ScriptedGateway(self.now)
+        self.again()
+
+    def again(self, **other):
+        """Build the services anew over the same database, as after a restart."""
+        parts = {"transact": self.transact, "invoices": self.books, "clock": self.now, "random": self.chance.randbytes}
+        self.identity = Identity(**parts)
+        settings = {"gateway": self.gateway, "rules": self.rules, "return_url": "https://chat.example/back", **other}
+        self.checkout = Checkout(**parts, **settings)
+
+    def now(self) -> datetime:
+        return self.at
+
+    def passes(self, **time):
+        self.at += timedelta(**time)
+
+    async def quote(self, *ids: str, minor: int | None = None, method: Method = Method.CARD) -> Quote:
+        lines = []
+        for i in ids:
+            invoice = await self.books.get(i)
+            amount = invoice.due if minor is None else Money(minor, invoice.due.currency)
+            lines.append(Line(i, invoice.number, invoice.version, amount))
+        return Quote(tuple(lines), method, "Dana Whitfield", "94107")
+
+    async def start(self, key: str = "k1", invoice: str = "book:INV-1042", chat: str = "chat", **how):
+        quote = how.pop("quote", None) or await self.quote(invoice, **how)
+        return await self.checkout.start(key, chat, "m1", Bearer(invoice, "link"), quote)
+
+    async def reports(self, reference: str, kind: FactKind, **more) -> Payment:
+        """It happens at the gateway, and its webhook arrives."""
+        await self.checkout.take([self.gateway.happens(reference, kind, **more)])
+        return await self.checkout.view(reference)
+
+    async def work(self):
+        """Perform every job that is due, as a worker does; answers what was told."""
+        told = []
+        while jobs := await self.checkout.jobs(10):
+            for job in jobs:
+                if hasattr(job, "posting"):
+                    await self.checkout.post(job)
+                else:
+                    told.append((job.payment.state, job.payment.reason))
+                    await self.checkout.done(job)
+        return told
+
+    async def rows(self, sql: str, **values):
+        return await self.transact(lambda conn: [tuple(row) for row in conn.execute(text(sql), values)])
+
+
+def fact(
+    kind: FactKind,
+    number: int = 1,
+    *,
+    minor: int = 12000,
+    currency: str = "USD",
+    minute: int = 0,
+    reason: Reason | None = None,
+) -> Fact:
+    at = NOON + timedelta(minutes=minute)
+    return Fact(f"evt_{number}", "RM-AAAA-BBBB", kind, at, Money(minor, currency), Method.CARD, "visa", "4242", reason)
+
+
+@pytest.fixture(name="fact")
+def fact_fixture():
+    return fact
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    # a PostgreSQL to test against, such as postgresql+psycopg://postgres@127.0.0.1/remit; emptied first
+    engine = open_engine(os.environ.get("REMIT_TEST_DATABASE", "sqlite://"))
+    if engine.dialect.name == "postgresql":
+        with engine.begin() as connection:
+            old = MetaData()
+            old.reflect(connection)
+            old.drop_all(connection)
+            connection.execute(text("DROP FUNCTION IF EXISTS refuse_change"))
+    upgrade(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def world(engine) -> World:
+    world = World(engine, inline(engine))
+    world.books.add("INV-1042")
+    return world

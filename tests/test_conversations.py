@@ -1,0 +1,212 @@
+"""Plays every transcript of `tests/conversations` through the real runtime, ledger, worker and sandbox.
+
+A transcript is lines:
+
+    # a comment; the first one says what went wrong once, or must never go wrong
+    link INV-1042 [expired|revoked|forged]   the customer opens a pay link (of the demo data)
+    > some words                             the customer types
+    > [Card]                                 ... presses the button with this title, the newest one of it
+    > [old: Yes, pay $120.00]                ... presses the oldest button of this title that was ever shown
+    < a sentence                             the next thing shown; "..." stands for anything, RM-... for a reference
+    ! a sentence                             the same, but nobody asked for it: a notice
+    - Card | Bank account (ACH)              the buttons of the last thing shown
+    (nothing)                                nothing more was said
+    page card 4242424242424242               the customer fills in the hosted page of the newest link
+    page bank 000123456789
+    page complete | page fail                ... answers the bank's extra check (3-D Secure)
+    open                                     the newest link leads to a hosted page; `open gone`: it does not
+    wait 3 days | 20 minutes | 70 seconds    the clock moves on, and everything due happens
+    elsewhere INV-1042 status=paid           the business changes an invoice (due_minor=..., status=...)
+    owes INV-1042 70.00                      what the business's books say is due
+    took 120.00                              all the money that the processor's book has taken and kept
+    chat NAME                                from here on another conversation (another tab, another person)
+    again                                    the last message arrives a second time: same answer, nothing twice
+    crash                                    the assistant dies and is started again
+    forget                                   the conversation store is lost
+    gateway down | gateway up                the processor does not answer
+"""
+
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from world import World
+
+from bot.stores.base import Message
+from services.model import exponent
+
+FOLDER = Path(__file__).parent / "conversations"
+FILES = sorted(FOLDER.glob("*/*.chat"))
+KEPT = {"succeeded", "processing"}
+
+
+def shown_as(sentence: str) -> re.Pattern[str]:
+    """The sentence as a pattern: RM-... is any reference, ... is anything."""
+    exact = re.escape(sentence).replace(re.escape("RM-..."), "RM-[0-9A-Z-]+").replace(re.escape("..."), ".*")
+    return re.compile(exact, re.DOTALL)
+
+
+class Player:
+    """One transcript on its way through a world."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.chat = "rasa:one"
+        self.unread: list[Message] = []
+        self.seen: dict[str, int] = {}
+        self.buttons: dict[str, list[tuple[str, str]]] = {}
+        self.last: Message | None = None
+        self.link = ""
+        self.page = ""
+        self.sent = ("", "")
+
+    async def play(self, line: str) -> None:
+        word, _, rest = line.partition(" ")
+        match word:
+            case ">":
+                await self._say(self._press(rest) if rest.startswith("[") else rest)
+            case "<" | "!":
+                self._expect(rest, notice=word == "!")
+            case "-":
+                assert self.last is not None
+                assert [c.title for c in self.last.choices] == [title.strip() for title in rest.split("|")]
+            case "(nothing)":
+                await self._catch_up()
+                assert not self.unread, f"also said: {[m.text for m in self.unread]}"
+            case _:
+                await getattr(self, f"_{word}")(*rest.split())
+
+    # --- the customer --------------------------------------------------------------------------------------------
+
+    async def _say(self, text: str) -> None:
+        assert not self.unread, f"said before, and not in the transcript: {[m.text for m in self.unread]}"
+        self.sent = (text, self.world.chance.randbytes(6).hex())
+        self._hear(await self.world.say(self.chat, text, id=self.sent[1]))
+
+    def _press(self, rest: str) -> str:
+        title = rest.strip("[]")
+        old = title.startswith("old: ")
+        title = title.removeprefix("old: ")
+        found = [payload for shown, payload in self.buttons.get(self.chat, []) if shown == title]
+        assert found, f"no button {title!r} among {[shown for shown, _ in self.buttons.get(self.chat, [])]}"
+        return found[0 if old else -1]
+
+    def _hear(self, messages: list[Message]) -> None:
+        for message in messages:
+            if message.seq <= self.seen.get(self.chat, 0):
+                continue
+            self.seen[self.chat] = message.seq
+            self.unread.append(message)
+            self.buttons.setdefault(self.chat, []).extend((c.title, c.payload) for c in message.choices)
+            if message.link is not None:
+                self.link = message.link.url
+
+    async def _catch_up(self) -> None:
+        """What was pushed while nobody typed."""
+        messages = await self.world.store.since(self.chat, self.seen.get(self.chat, 0))
+        self._hear([message for message in messages if message.sender != "customer"])
+
+    def _expect(self, sentence: str, *, notice: bool) -> None:
+        assert self.unread, f"nothing more was said; expected: {sentence}"
+        self.last = self.unread.pop(0)
+        assert shown_as(sentence).fullmatch(self.last.text), f"\nexpected: {sentence}\n    said: {self.last.text}"
+        assert (self.last.sender == "notice") is notice, f"{self.last.sender}: {self.last.text}"
+
+    async def _link(self, number: str, how: str = "") -> None:
+        token = await self.world.link(number)
+        if how == "expired":
+            self.world.clock.advance(days=61)
+        if how == "revoked":
+            await self.world.remit.identity.revoke(token)
+        if how == "forged":
+            token = token[:-1] + ("A" if token[-1] != "A" else "B")
+        await self._say(f"/start {token}")
+
+    async def _chat(self, name: str) -> None:
+        await self._catch_up()
+        assert not self.unread, f"also said: {[m.text for m in self.unread]}"
+        self.chat = f"rasa:{name}"
+
+    async def _again(self) -> None:
+        text, message = self.sent
+        before = await self.world.store.answer(self.chat, message)
+        assert await self.world.say(self.chat, text, id=message) == before
+
+    # --- the hosted page -----------------------------------------------------------------------------------------
+
+    async def _open(self, how: str = "") -> None:
+        answer = await self.world.browser.get(self.link)
+        assert (answer.status_code == 303) is (how != "gone"), answer.text
+
+    async def _page(self, kind: str, number: str = "") -> None:
+        if kind in ("complete", "fail"):
+            html = (await self.world.browser.get(self.page)).text
+            attempt = re.search(r'name="attempt" value="([^"]+)"', html)
+            assert attempt, "the page asks for no extra check"
+            await self.world.submit(f"{self.page}/challenge", attempt=attempt[1], answer=kind)
+        else:
+            self.page = await self.world.page(self.link)
+            pay = self.world.pay_by_card if kind == "card" else self.world.pay_by_bank
+            answer = await pay(self.page, number)
+            assert answer.status_code < 500, answer.text
+        await self.world.work()
+        await self._catch_up()
+
+    # --- the world -----------------------------------------------------------------------------------------------
+
+    async def _wait(self, count: str, unit: str) -> None:
+        plural = unit if unit.endswith("s") else unit + "s"
+        await self.world.wait(**{plural: int(count)})
+        await self._catch_up()
+
+    async def _elsewhere(self, number: str, *changes: str) -> None:
+        pairs = (change.split("=") for change in changes)
+        await self.world.change(number, **{key: int(value) if value.isdigit() else value for key, value in pairs})
+
+    async def _owes(self, number: str, amount: str) -> None:
+        invoice = await self.world.invoice(number)
+        assert invoice["due_minor"] == int(Decimal(amount).scaleb(exponent(str(invoice["currency"]))))
+
+    async def _took(self, amount: str) -> None:
+        rows = await self.world.book()
+        took = sum(
+            Decimal(str(row["amount_minor"])).scaleb(-exponent(str(row["currency"])))
+            for row in rows
+            if row["state"] in KEPT
+        )
+        assert took == Decimal(amount), rows
+
+    async def _crash(self) -> None:
+        self.world.crash()
+        await self.world.work()
+        await self._catch_up()
+
+    async def _forget(self) -> None:
+        self.world.forget(self.chat)
+        self.seen[self.chat] = 0
+
+    async def _gateway(self, how: str) -> None:
+        answer = await self.world.browser.post(
+            "http://sandbox/control/faults", json={"drop": "before" if how == "down" else None}
+        )
+        assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
+async def test_a_conversation_goes_as_written(file, world):
+    player = Player(world)
+    for at, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+        if line.strip() and not line.startswith("#"):
+            try:
+                await player.play(line.strip())
+            except (AssertionError, AttributeError) as error:
+                raise AssertionError(f"{file.parent.name}/{file.name}:{at}: {line}\n{error}") from error
+    await player._catch_up()
+    assert not player.unread, f"also said: {[m.text for m in player.unread]}"
+
+
+def test_there_are_conversations_of_every_kind_of_trouble():
+    kinds = {file.parent.name for file in FILES}
+    assert kinds == {folder.name for folder in FOLDER.iterdir() if folder.is_dir()}
+    assert len(FILES) >= 30

@@ -6,6 +6,7 @@ To add a channel, a gateway, a source of invoices or a language: its file, and i
 import asyncio
 import contextlib
 import fcntl
+import gc
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable
@@ -153,6 +154,8 @@ def production(settings: Settings) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        gc.collect()
+        gc.freeze()  # what start-up built lives as long as the process: no collection needs to walk it in a turn
         working = asyncio.create_task(remit.worker.run(), name="worker")
         write_address(folder, f"http://{settings.server.host}:{settings.server.port}", token)
         yield

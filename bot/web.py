@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from bot.channels import rasa
-from services.errors import Forged, Malformed, RemitError, Unavailable
+from services.errors import Forged, Malformed, RemitError
 from services.payments.links import Refusal
 
 if TYPE_CHECKING:
@@ -45,23 +46,40 @@ def refusal(status: int, code: str, message: str, headers: Mapping[str, str] | N
 
 async def read_body(request: Request, largest: int) -> bytes:
     """The raw body. Raises HTTPException 413 as soon as it is known to be larger; 411 is never needed."""
-    if int(request.headers.get("content-length") or 0) > largest:
+    told = request.headers.get("content-length", "")
+    if told.isdecimal() and int(told[:18]) > largest:
         raise HTTPException(413, f"at most {largest} bytes")
-    body = b""
+    body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > largest:
             raise HTTPException(413, f"at most {largest} bytes")
-    return body
+    return bytes(body)
+
+
+def safely(work: Endpoint) -> Endpoint:
+    """The route, with a clear answer where a store is away or the caller hung up. Bugs still raise."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            return await work(request)
+        except (RemitError, OperationalError):
+            log.exception("%s could not be answered", request.scope["route"].path)  # the path itself may hold a token
+            sentence = "Nothing new was taken in or charged. Please send it again in a moment."
+            return refusal(503, "unavailable", sentence, {"Retry-After": "5"})
+        except ClientDisconnect:
+            return refusal(400, "incomplete", "the request ended before its end")  # nobody is left to read it
+
+    return endpoint
 
 
 def public_routes(remit: "Remit") -> list[Route]:
     """What customers, partners and providers reach."""
     return [
-        Route("/webhooks/rest/webhook", _rasa(remit), methods=["POST"]),
+        Route("/webhooks/rest/webhook", safely(_rasa(remit)), methods=["POST"]),
         Route("/webhooks/rest/", _rasa_health, methods=["GET"]),
-        Route("/webhooks/payments/{gateway}", _payments(remit), methods=["POST"]),
-        Route("/go/{token}", _go(remit), methods=["GET"]),
+        Route("/webhooks/payments/{gateway}", safely(_payments(remit)), methods=["POST"]),
+        Route("/go/{token}", safely(_go(remit)), methods=["GET"]),
         Route("/back", _back, methods=["GET"]),
         Route("/healthz", _alive, methods=["GET"]),
         Route("/readyz", _ready(remit), methods=["GET"]),
@@ -84,12 +102,7 @@ def _rasa(remit: "Remit") -> Endpoint:
             inbound = rasa.read(body, client, random(8).hex())
         except Malformed as error:
             return refusal(400, "malformed", str(error))
-        try:
-            messages = await runtime.handle(inbound)
-        except Unavailable:
-            log.exception("a turn could not be kept")
-            sentence = "Nothing was taken in or charged. Please send the message again in a moment."
-            return refusal(503, "unavailable", sentence, {"Retry-After": "5"})
+        messages = await runtime.handle(inbound)
         return answer(rasa.replies(inbound.chat.removeprefix("rasa:"), messages))
 
     return webhook
@@ -181,7 +194,7 @@ def _ready(remit: "Remit") -> Endpoint:
         try:
             await remit.store.load("", "")
             await remit.transact(lambda conn: conn.execute(text("SELECT 1")).scalar_one())
-        except (RemitError, OSError) as error:
+        except (RemitError, OperationalError, OSError) as error:
             return refusal(503, "not_ready", type(error).__name__)
         return answer({"status": "ok", "at": datetime.isoformat(remit.clock())})
 

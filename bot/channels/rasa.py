@@ -38,6 +38,8 @@ def read(body: bytes, client: str, fresh_id: str) -> Inbound:
         said = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed(f"not a message of the Rasa REST channel: {error}") from error
+    except RecursionError as error:
+        raise Malformed("not a message of the Rasa REST channel: nested too deeply") from error
     metadata = said.metadata or _Metadata()
     sender = said.sender or "default"
     if len(sender) > LONGEST_ID or len(metadata.message_id) > LONGEST_ID:

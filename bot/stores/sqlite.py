@@ -1,8 +1,9 @@
-"""The embedded store: one SQLite file, one writer thread, one fsync for the turns of several customers.
+"""The embedded store: one SQLite file, and one fsync for the turns of several customers.
 
-Reads run on the event loop: in WAL mode they never wait for the writer and take microseconds. Writes queue for the
-writer thread, which commits whatever has gathered in one transaction, each turn in a savepoint of its own, so that
-one bad turn spoils no other. synchronous=FULL: what was answered survives the power cut.
+Everything but the fsync runs on the event loop: reads, and the few statements of a turn, take microseconds, and a
+second thread would only fight for the interpreter. Turns that arrive while a commit is being flushed wait for the
+next one; then all of them are written in one transaction, each in a savepoint of its own, so that one bad turn spoils
+no other, and one thread flushes it. synchronous=FULL: what was answered survives the power cut.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from datetime import datetime
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import msgspec
@@ -75,19 +76,22 @@ class SqliteStore:
     """A `bot.stores.base.Store` over one file. One process opens it."""
 
     def __init__(self, path: str, *, inline: bool = False) -> None:
-        """``inline`` writes in the caller's turn, for simulations, where everything must happen in order."""
+        """``inline`` flushes in the caller's turn too, for simulations, where everything must happen in order."""
         self._write = _connect(path)
         self._write.executescript(_TABLES)
         self._read = self._write if inline else _connect(path)
-        self._queue: SimpleQueue[_Job | None] | None = None if inline else SimpleQueue()
-        if self._queue is not None:
-            self._thread = threading.Thread(target=self._work, args=(self._queue,), name="remit-store", daemon=True)
+        self._inline = inline
+        self._waiting: list[_Job] = []
+        self._flushing = False
+        self._batches: SimpleQueue[tuple[asyncio.AbstractEventLoop, list[_Job]] | None] = SimpleQueue()
+        if not inline:
+            self._thread = threading.Thread(target=self._flush, name="remit-store", daemon=True)
             self._thread.start()
 
     def close(self) -> None:
-        """Write what is queued, then close the file."""
-        if self._queue is not None:
-            self._queue.put(None)
+        """End the flush under way, then close the file. Whoever still waits was never answered."""
+        if not self._inline:
+            self._batches.put(None)
             self._thread.join()
             self._read.close()
         self._write.close()
@@ -136,59 +140,69 @@ class SqliteStore:
 
     async def _do(self, work: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
         job = _Job(work)
-        if self._queue is None:
-            _carry_out(self._write, [job])
+        if self._inline:
+            _write_all(self._write, [job])
+            _settle(job, _flushed(self._write))
         else:
-            job.future = asyncio.get_running_loop().create_future()
-            self._queue.put(job)
-            await job.future
+            loop = asyncio.get_running_loop()
+            job.done = loop.create_future()
+            if not self._waiting and not self._flushing:
+                loop.call_soon(self._next_batch, loop)  # after whatever else arrives in this round of the loop
+            self._waiting.append(job)
+            await job.done
         if job.error is not None:
             raise job.error
         answer: _Answer = job.answer
         return answer
 
-    def _work(self, queue: "SimpleQueue[_Job | None]") -> None:
-        """The writer thread: take what has gathered, commit it at once, wake those who wait."""
-        while (job := queue.get()) is not None:
-            batch = [job]
-            with contextlib.suppress(Empty):
-                while (more := queue.get_nowait()) is not None:
-                    batch.append(more)
-                queue.put(None)  # a request to stop came in the middle: after this batch
-            _carry_out(self._write, batch)
-            by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
-            for done in batch:
-                if done.future is not None:
-                    by_loop.setdefault(done.future.get_loop(), []).append(done)
-            for loop, jobs in by_loop.items():
-                with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
-                    loop.call_soon_threadsafe(_wake, jobs)
+    def _next_batch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Write what has gathered, and let the other thread flush it."""
+        batch, self._waiting = self._waiting, []
+        self._flushing = True
+        _write_all(self._write, batch)
+        self._batches.put((loop, batch))
+
+    def _flush(self) -> None:
+        """The thread of the fsync."""
+        while (handed := self._batches.get()) is not None:
+            loop, batch = handed
+            fault = _flushed(self._write)
+            with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+                loop.call_soon_threadsafe(self._flushed_batch, loop, batch, fault)
+
+    def _flushed_batch(self, loop: asyncio.AbstractEventLoop, batch: list["_Job"], fault: Exception | None) -> None:
+        self._flushing = False
+        if self._waiting:
+            self._next_batch(loop)
+        for job in batch:
+            _settle(job, fault)
 
 
 class _Job:
-    """One write on its way through the writer thread."""
+    """One write on its way into the file."""
 
-    __slots__ = ("answer", "error", "future", "work")
+    __slots__ = ("answer", "done", "error", "work")
 
     def __init__(self, work: Callable[[sqlite3.Connection], Any]) -> None:
         self.work = work
-        self.future: asyncio.Future[None] | None = None
+        self.done: asyncio.Future[None] | None = None
         self.answer: Any = None
         self.error: Exception | None = None
 
 
-def _carry_out(db: sqlite3.Connection, batch: list[_Job]) -> None:
+def _write_all(db: sqlite3.Connection, batch: list[_Job]) -> None:
+    """All statements of a batch, in a transaction that is still open afterwards."""
     try:
         db.execute("BEGIN IMMEDIATE")
         for job in batch:
             _in_savepoint(db, job)
-        db.execute("COMMIT")
     except sqlite3.Error as error:
-        # disk full, locked, unreadable: nothing of the whole batch was written, and each of its turns hears so
+        # locked, full, unreadable: nothing of the whole batch is written, and each of its turns hears so
+        fault = Unavailable(f"the conversation store cannot be written: {error}")
+        for job in batch:
+            job.error = fault
         if db.in_transaction:
             db.execute("ROLLBACK")
-        for job in batch:
-            job.error = Unavailable(f"the conversation store cannot be written: {error}")
 
 
 def _in_savepoint(db: sqlite3.Connection, job: _Job) -> None:
@@ -202,6 +216,25 @@ def _in_savepoint(db: sqlite3.Connection, job: _Job) -> None:
         job.error = error  # a bug in one turn; the others of this batch go on
         db.execute("ROLLBACK TO turn")
     db.execute("RELEASE turn")
+
+
+def _flushed(db: sqlite3.Connection) -> Exception | None:
+    """Commit what is open; what went wrong, if the disk would not take it."""
+    if not db.in_transaction:
+        return None
+    try:
+        db.execute("COMMIT")
+    except sqlite3.Error as error:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        return Unavailable(f"the conversation store cannot be written: {error}")
+    return None
+
+
+def _settle(job: _Job, fault: Exception | None) -> None:
+    job.error = job.error or fault
+    if job.done is not None and not job.done.done():
+        job.done.set_result(None)
 
 
 class _Stale(Exception):  # noqa: N818  # not an error: the turn was made on a version that is gone
@@ -227,12 +260,6 @@ def _write_turn(
     if turn.done:
         db.execute(_DONE, (turn.done,))
     return True
-
-
-def _wake(jobs: list[_Job]) -> None:
-    for job in jobs:
-        if job.future is not None and not job.future.done():
-            job.future.set_result(None)
 
 
 def _connect(path: str) -> sqlite3.Connection:

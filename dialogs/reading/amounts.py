@@ -97,7 +97,7 @@ def _in_digits(text: str) -> Iterator[Number]:
 
 
 def _in_words(text: str) -> Iterator[Number]:
-    if words.SPELLED.isdisjoint(_WORD.findall(text.lower())):
+    if words.SPELLED.isdisjoint(_WORD.findall(text.casefold())):
         return
     for number in _SPELLED.finditer(text):
         yield str(_worth(number[0])), *number.span()
@@ -106,7 +106,7 @@ def _in_words(text: str) -> Iterator[Number]:
 def _worth(spelled: str) -> int:
     """What a spelled number says: "a hundred and twenty" is 120."""
     thousands = part = 0
-    for word in _WORD.findall(spelled.lower()):
+    for word in _WORD.findall(spelled.casefold()):
         if word == "hundred":
             part = max(part, 1) * 100
         elif word in words.SCALES:
@@ -178,7 +178,7 @@ def _before(text: str, start: int, house: str) -> tuple[int, str | None]:
 
 def _scaled(text: str, end: int) -> tuple[int, int]:
     scale = _SCALE.match(text, end)
-    return (scale.end(), words.SCALES[scale[1].lower()]) if scale else (end, 1)
+    return (scale.end(), words.SCALES[scale[1].casefold()]) if scale else (end, 1)
 
 
 def _after(text: str, end: int, house: str) -> tuple[int, str | None]:

@@ -25,6 +25,10 @@ def _tokens(text: str) -> list[str]:
     return _TOKEN.findall(text.translate(_APOSTROPHES).lower())
 
 
+def _plain(text: str) -> str:
+    return " ".join(text.translate(_APOSTROPHES).lower().split())
+
+
 def yes_no(text: str) -> bool | None:
     """True for a plain yes, False for a plain no, None for everything else.
 
@@ -66,7 +70,7 @@ def ordinal(text: str) -> int | None:
     """Which of several things is meant: 1 for the first, -1 for the last. "2", "2nd", "the second one", "option 2"."""
     if len(text) > _LONGEST_ANSWER:
         return None
-    plain = " ".join(text.translate(_APOSTROPHES).lower().split()).strip(" .,!)(")
+    plain = _plain(text).strip(" .,!()")
     if whole := _PLACE.fullmatch(plain):
         if whole[1]:
             return int(whole[1]) or None
@@ -77,19 +81,13 @@ def ordinal(text: str) -> int | None:
 
 # --- by which means, and how much of it ---------------------------------------------------------------------------
 
-_METHOD = re.compile(
-    rf"(?<![^\W_])(?:{'|'.join(sorted(words.METHODS, key=len, reverse=True))})(?![^\W_])", re.IGNORECASE
-)
+_METHOD = re.compile(rf"(?<![^\W_])(?:{'|'.join(sorted(words.METHODS, key=len, reverse=True))})(?![^\W_])")
 _DENIED = re.compile(rf"(?:\b(?:{'|'.join(words.DENIALS)})(?:\s\w{{1,10}}){{0,4}}|\bno)\s$")
-_FROM_TO = re.compile(r"\bto\s(?:(?:my|a|the|an)\s)?$")
+_FROM_TO = re.compile(r"\b(?:from|change|switch|move)\s.{1,40}\bto\s(?:(?:my|a|the|an)\s)?$")
 _SHARES: tuple[tuple[Share, re.Pattern[str]], ...] = tuple(
     (share, re.compile(rf"(?<![^\W_])(?:{'|'.join(phrases)})(?![^\W_])")) for share, phrases in words.SHARES.items()
 )
 _NEAR = 48  # characters: how far back a "not" may stand
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.translate(_APOSTROPHES).lower().split())
 
 
 def method(text: str) -> Method | None:
@@ -97,7 +95,7 @@ def method(text: str) -> Method | None:
 
     "Not the card, the bank" and "from card to bank" are BANK; "card or bank" is None.
     """
-    if len(text) > _LONGEST_SENTENCE or not _METHOD.search(text):
+    if len(text) > _LONGEST_SENTENCE:
         return None
     plain = _plain(text)
     named, done = [], 0

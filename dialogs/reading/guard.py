@@ -6,7 +6,7 @@ A card number that arrives unasked is removed at once, and a security code is ne
 How a card number is told from an order number: it has a length that its issuer range allows (ISO/IEC 7812) and a
 right Luhn digit, begins where a group of digits begins, and ends where one ends (or where an expiry date is glued to
 it). Dates, phone numbers and prices that happen to stand in a row are recognised as such and left alone. One order
-number of 16 digits in thirty looks exactly like a card, and is removed: that error is the cheaper one.
+number of 16 digits in twenty-five looks exactly like a card, and is removed: that error is the cheaper one.
 
 Every search is linear in the length of the text.
 """
@@ -77,7 +77,7 @@ _NOT_DIGIT = re.compile(r"[^0-9]+")
 _RUN = re.compile(r"[0-9](?:[\s\-./\\_]{0,5}+[0-9])*+")
 # Written with another mark between the groups, such as a pipe: only in the layouts that are printed on cards.
 _PRINTED = re.compile(
-    r"(?<![0-9])[0-9]{4}([^\w\s])(?:[0-9]{4}\1[0-9]{4}\1[0-9]{4}(?:\1[0-9]{1,3})?|[0-9]{6}\1[0-9]{4,5})(?![0-9])"
+    r"(?<![0-9])[0-9]{4}([^\w\s./\\-])(?:[0-9]{4}\1[0-9]{4}\1[0-9]{4}(?:\1[0-9]{1,3})?|[0-9]{6}\1[0-9]{4,5})(?![0-9])"
 )
 _EVIDENT = re.compile(
     r"""(?<![0-9])(?:
@@ -100,7 +100,7 @@ _CODE_AFTER_EXPIRY = re.compile(
 )
 
 _LABELS = ("cvc", "cvv", "csc", "security", "verification", "routing", "aba", "rtn", "bank", "checking", "savings")
-_LINK = r"(?:[\s:=#.,'-]{0,3}(?:numbers?|no|num|nr|code|is|was|of|my|the|for|s)(?![a-z])){0,4}[\s:=#.,-]{0,3}"
+_LINK = r"(?:[\s:=#.,'-]{0,4}(?:numbers?|no|num|nr|code|is|was|of|my|the|for|s)(?![a-z])){0,4}[\s:=#.,-]{0,4}"
 _CODE_WORD = r"(?:cv[cv]2?|csc|security\s{0,2}code|card\s{0,2}verification(?:\s(?:value|code))?)"
 _CODE_GIVEN = re.compile(
     rf"\b{_CODE_WORD}(?![a-z]){_LINK}([0-9]{{3,4}}(?![0-9])|[0-9](?:[ -][0-9]){{2,3}}(?![0-9]))", re.IGNORECASE
@@ -191,13 +191,17 @@ def _in_run(plain: str, start: int, end: int) -> Iterator[Span]:
         return
     groups = [found.span() for found in _GROUP.finditer(plain, start, end)]
     firsts = list(accumulate((right - left for left, right in groups), initial=0))
-    sums = _luhn_sums(digits)
+    even, odd = _luhn_sums(digits)
     free = 0
     for group, first in enumerate(firsts):
-        lengths = _LENGTHS.get(digits[first : first + 4]) if first >= free else None
-        for length in lengths or ():
+        if first < free:
+            continue
+        for length in _LENGTHS.get(digits[first : first + 4], ()):
             last = first + length
-            if last > len(digits) or (sums[last % 2][last] - sums[last % 2][first]) % 10:
+            if last > len(digits):
+                continue
+            sums = odd if last & 1 else even
+            if (sums[last] - sums[first]) % 10:
                 continue
             holder = bisect_left(firsts, last) - 1  # the group that holds the window's last digit
             stop = groups[holder][0] + last - firsts[holder]

@@ -33,7 +33,7 @@ _MOST = 64  # a message with more of a kind is a table, not an answer; the rest 
 
 # --- zips ---------------------------------------------------------------------------------------------------------
 
-_US = r"[0-9]{5}(?:-?[0-9]{4})?(?![\w-])"
+_US = r"[0-9]{5}(?:-?[0-9]{4})?(?![\w%-])"
 # Elsewhere a code has up to three short parts. A part without a digit stands in capitals, or ends the message.
 _ABROAD = (
     r"(?:[A-Za-z]{1,2}[ -](?=[0-9]))?[A-Za-z]{0,2}[0-9][A-Za-z0-9]{0,7}(?![A-Za-z0-9])"

@@ -81,6 +81,7 @@ class Checkout:
         request before it was uncertain the invoice is free for another start. `Uncertain`: start with the same key
         again (later), or let the reconciler find out.
         """
+        _check_form(quote)
         begun = await self.transact(lambda conn: ledger.by_key(conn, key))
         if begun is not None and (begun.amount, set(begun.invoices)) != (quote.total, {i.invoice for i in quote.lines}):
             raise ValueError("one key, one quote: this key began another payment")
@@ -114,7 +115,6 @@ class Checkout:
 
     async def _judge(self, scope: Scope, quote: Quote, own: str) -> Mapping[str, Position] | Refused:
         """The positions on which the quote is payable for this scope, or the first objection."""
-        _check_form(quote)
         ids = [line.invoice for line in quote.lines]
         # before the books are read: whatever moves from here to the commit shows as another position
         positions = await self.transact(lambda conn: {invoice: ledger.position(conn, invoice, own) for invoice in ids})

@@ -148,6 +148,8 @@ async def test_a_quote_with_a_fee_nobody_configured_is_a_bug_and_charges_nothing
     quote = msgspec.structs.replace(await world.quote(INVOICE), fee_minor=100)
     with pytest.raises(ValueError, match="no fee"):
         await world.start(quote=quote)
+    with pytest.raises(ValueError, match="at least one"):
+        await world.start(quote=msgspec.structs.replace(quote, lines=()))
     twice = msgspec.structs.replace(quote, fee_minor=0, lines=quote.lines * 2)
     with pytest.raises(ValueError, match="once"):
         await world.start(quote=twice)
@@ -414,6 +416,7 @@ async def test_the_latest_payment_of_a_chat_is_the_one_it_began_last(world):
     await world.checkout.close(first.reference)
     second = await world.start("k2")
     await world.start("k3", chat="another")
+    await world.reports(first.reference, FactKind.SUCCEEDED)  # late news of the first does not make it the last
     assert (await world.checkout.latest("chat")).reference == second.reference
     assert await world.checkout.latest("nobody") is None
     assert await world.checkout.view("RM-0000-0000") is None

@@ -170,6 +170,14 @@ async def test_a_start_waits_while_its_payment_is_being_looked_up(world):
     assert (await world.start("k1")).state is S.OPEN
 
 
+async def test_a_look_up_that_failed_holds_up_nobody(world):
+    await lose_the_answer(world)
+    world.passes(seconds=20)
+    world.gateway.before = [Uncertain("slow")]
+    assert await reconcile(world.checkout, world.at) == 0
+    assert (await world.start("k1")).state is S.OPEN
+
+
 async def test_doubt_that_the_gateway_cannot_clear_stays_doubt(world):
     opened = await world.start()
     await world.checkout.close(opened.reference)

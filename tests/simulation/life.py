@@ -1,0 +1,173 @@
+"""One process of the assistant, from its start to its crash, and every place where it may die.
+
+The assistant runs inside a `Life`: its tasks, its store, its transactions and its calls pass through here, and at each
+of them the life may end with `Crash`. From then on nothing of it runs; what was committed stays. What is built anew
+afterwards, and when, is the world's business.
+"""
+
+import asyncio
+import types
+from collections.abc import Callable, Coroutine, Generator
+from contextvars import ContextVar, copy_context
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import Connection
+
+from bot.stores.base import Commit, Loaded, Message, Store, Waiting
+from services.database import Transact
+
+Answer = TypeVar("Answer")
+Step = Coroutine[Any, Any, Answer]
+
+
+class Crash(BaseException):
+    """The process is gone. Not an `Exception`: nothing of the assistant may survive by catching it."""
+
+
+class Fate(Protocol):
+    """What decides, for the whole world, when a process dies and how long things take."""
+
+    def strikes(self, where: str) -> bool:
+        """Whether the process dies here and now; ``where`` is for the story."""
+
+    def pause(self) -> float | None:
+        """Seconds that somebody else may run in before a transaction or a read begins; None: nobody."""
+
+
+_LIFE: ContextVar["Life | None"] = ContextVar("life", default=None)
+
+
+class Life:
+    """The tasks of one process, and its end."""
+
+    def __init__(self, fate: Fate) -> None:
+        self.alive = True
+        self._fate = fate
+        self._tasks: dict[asyncio.Task[Any], None] = {}  # in the order of their starts, which a set has not
+
+    def start(self, work: Step[Answer]) -> asyncio.Task[Answer]:
+        """Run something of the assistant in this process. When the process dies, the task ends canceled or crashed."""
+        context = copy_context()
+        context.run(_LIFE.set, self)
+        return context.run(asyncio.get_running_loop().create_task, work)
+
+    def here(self, where: str) -> None:
+        """A place where the process may die. Raises `Crash` when it does, or when it did before."""
+        if not self.alive:
+            raise Crash
+        if self._fate.strikes(where):
+            self.end()
+            raise Crash
+
+    async def give_way(self, where: str) -> None:
+        """As `here`, and others may run meanwhile."""
+        self.here(where)
+        if (seconds := self._fate.pause()) is not None:
+            await asyncio.sleep(seconds)
+            self.here(where)
+
+    def end(self) -> None:
+        """Kill the process."""
+        self.alive = False
+        for task in self._tasks:
+            task.cancel()
+
+    async def wait(self) -> None:
+        """Until nothing runs in this process any more."""
+        while self._tasks:
+            await asyncio.wait(list(self._tasks))
+
+    def adopt(self, work: Step[Any], loop: asyncio.AbstractEventLoop, **options: Any) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = asyncio.Task(self._mortal(work), loop=loop, **options)
+        self._tasks[task] = None
+        task.add_done_callback(self._over)
+        return task
+
+    def _over(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.pop(task, None)
+        if not task.cancelled():
+            task.exception()  # looked at: a crash is nothing to complain about at the end
+
+    async def _mortal(self, work: Step[Answer]) -> Answer:
+        return await _stepped(work, self)
+
+
+@types.coroutine
+def _stepped(work: Step[Answer], life: Life) -> Generator[Any, Any, Answer]:
+    """Drive a coroutine, and let its process die whenever it would go on after a wait."""
+    try:
+        waited = work.send(None)
+        while True:
+            try:
+                got = yield waited
+                life.here("after a wait")
+            except BaseException as error:  # noqa: BLE001  # whatever comes belongs to the coroutine
+                waited = work.throw(error)
+            else:
+                waited = work.send(got)
+    except StopIteration as end:
+        answer: Answer = end.value
+        return answer
+
+
+def task_factory(loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> Any:
+    """For `loop.set_task_factory`: a task begun inside a life belongs to it, and dies with it."""
+    life = _LIFE.get()
+    return asyncio.Task(work, loop=loop, **options) if life is None else life.adopt(work, loop, **options)
+
+
+class MortalTransact:
+    """`Transact` in a process that may die before, in the middle of, and after each transaction."""
+
+    def __init__(self, transact: Transact, life: Life) -> None:
+        self._transact = transact
+        self._life = life
+
+    async def __call__(self, work: Callable[[Connection], Answer]) -> Answer:
+        await self._life.give_way("before a transaction")
+
+        def then_die(conn: Connection) -> Answer:
+            answer = work(conn)
+            self._life.here("before a commit")
+            return answer
+
+        answer = await self._transact(then_die)
+        await self._life.give_way("after a commit")
+        return answer
+
+
+class MortalStore:
+    """`Store` in a process that may die before and after each call."""
+
+    def __init__(self, store: Store, life: Life) -> None:
+        self._store = store
+        self._life = life
+
+    async def _around(self, what: str, work: Step[Answer]) -> Answer:
+        try:
+            await self._life.give_way(f"before {what}")
+        except BaseException:
+            work.close()
+            raise
+        answer = await work
+        await self._life.give_way(f"after {what}")
+        return answer
+
+    async def load(self, chat: str, message: str) -> Loaded:
+        return await self._around("a load", self._store.load(chat, message))
+
+    async def commit(self, turn: Commit) -> bool:
+        return await self._around("a turn's commit", self._store.commit(turn))
+
+    async def answer(self, chat: str, message: str) -> list[Message]:
+        return await self._around("an answer", self._store.answer(chat, message))
+
+    async def since(self, chat: str, seq: int) -> list[Message]:
+        return await self._around("a read", self._store.since(chat, seq))
+
+    async def claim(self, now: datetime, lease_seconds: int, most: int) -> list[Waiting]:
+        return await self._around("a claim", self._store.claim(now, lease_seconds, most))
+
+    async def postpone(self, key: str, due: datetime) -> None:
+        return await self._around("a postponement", self._store.postpone(key, due))

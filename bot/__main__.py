@@ -4,9 +4,10 @@ import argparse
 import asyncio
 import json
 import logging
+import os
+import socket
 import sys
 from collections.abc import Sequence
-from os import environ
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from bot.command_line import Server
 from bot.internal import ImportOrder, LinkOrder
 from bot.settings import Settings, load
 from services.database import inline, open_engine, upgrade
-from services.errors import RemitError, Unavailable
-from services.invoices.importing import import_files
+from services.errors import Misconfigured, RemitError, Unavailable
+from services.invoices.document import Refusal
+from services.invoices.importing import Outcome, contents_of, import_files
 
 NO_SERVER = "no server is running on {}: start `remit serve` or `make demo` first"
 
@@ -51,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     trial = commands.add_parser("demo", help="the assistant with its sandbox and demo data")
-    trial.add_argument("--port", type=int, default=8080)
+    trial.add_argument("--port", type=_port, default=8080, help="of the assistant; the sandbox takes two above it")
     trial.add_argument("--json", action="store_true", help="first line of standard output: the addresses as JSON")
 
     commands.add_parser("serve", help="the assistant").set_defaults(run=_serve)
@@ -70,17 +72,32 @@ def _parser() -> argparse.ArgumentParser:
 
     link = commands.add_parser("link", help="a pay link for an invoice")
     link.add_argument("number", help="the invoice's number")
-    link.add_argument("--days", type=int, default=0, help="how long it works")
+    link.add_argument("--days", type=_days, default=0, help="how long it works")
     link.add_argument("--json", action="store_true")
     link.set_defaults(run=_link)
     return parser
 
 
+def _port(told: str) -> int:
+    return _between(told, 1, 65535 - 2 * demo.ROOM)
+
+
+def _days(told: str) -> int:
+    return _between(told, 1, 3650)
+
+
+def _between(told: str, least: int, most: int) -> int:
+    if not told.isdecimal() or not least <= int(told[:9]) <= most:
+        raise argparse.ArgumentTypeError(f"{told!r} is not a number from {least} to {most}")
+    return int(told)
+
+
 def _default_config() -> Path | None:
-    return Path(environ["REMIT_CONFIG"]) if environ.get("REMIT_CONFIG") else None
+    return Path(os.environ["REMIT_CONFIG"]) if os.environ.get("REMIT_CONFIG") else None
 
 
 def _serve(settings: Settings, _options: argparse.Namespace) -> int:
+    listening = _bind(settings.server.host, settings.server.port)  # before a file of the data folder is touched
     config = uvicorn.Config(
         production(settings),
         host=settings.server.host,
@@ -92,8 +109,22 @@ def _serve(settings: Settings, _options: argparse.Namespace) -> int:
         lifespan="on",
         timeout_graceful_shutdown=5,
     )
-    uvicorn.Server(config).run()
-    return 0
+    server = uvicorn.Server(config)
+    server.run(sockets=[listening])
+    return 0 if server.started else 1
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise Misconfigured(
+            f"cannot listen on {host}:{port}: {error.strerror}; stop what runs there, or set another [server] port"
+        ) from error
+    return bound
 
 
 def _chat(settings: Settings, options: argparse.Namespace) -> int:
@@ -126,19 +157,24 @@ async def _bring_in(settings: Settings, options: argparse.Namespace) -> dict[str
     currency = options.currency or settings.business.currency
     supplier = options.supplier or settings.business.name
     server = await _running(settings)
+    contents = [(os.fsencode(file).decode(errors="replace"), contents_of(file)) for file in options.files]
+    unreadable = tuple(Refusal(name, None, None, found) for name, found in contents if isinstance(found, str))
+    if unreadable:
+        return Outcome(refused=unreadable).as_json()  # no database is opened, so none can be half-written
+    files = [(name, found) for name, found in contents if isinstance(found, bytes)]
     if server is not None:
-        readable = [(str(file), file.read_bytes()) for file in options.files if file.is_file()]
-        if len(readable) == len(options.files):
-            return await server.import_files(ImportOrder(readable, options.dry_run, currency, supplier))
-    settings.server.data.mkdir(parents=True, exist_ok=True)
+        return await server.import_files(ImportOrder(files, options.dry_run, currency, supplier))
+    settings.server.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = lock_folder(settings.server.data)
     engine = open_engine(settings.database_url or f"sqlite:///{settings.server.data / 'ledger.db'}")
-    if server is None:
-        lock_folder(settings.server.data)
+    try:
         upgrade(engine)
-    # with a server running only what cannot be read comes here, and nothing is written for it
-    outcome = await import_files(
-        inline(engine), options.files, default_currency=currency, supplier=supplier, dry_run=options.dry_run
-    )
+        outcome = await import_files(
+            inline(engine), files, default_currency=currency, supplier=supplier, dry_run=options.dry_run
+        )
+    finally:
+        engine.dispose()
+        lock.close()
     return outcome.as_json()
 
 

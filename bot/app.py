@@ -9,7 +9,7 @@ import fcntl
 import gc
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.effects import Hands
 from bot.internal import internal_routes, write_address
@@ -28,7 +29,7 @@ from bot.runtime import Runtime
 from bot.settings import CONFIG, Settings
 from bot.stores.base import Store
 from bot.stores.sqlite import SqliteStore
-from bot.web import public_routes, refusal
+from bot.web import Endpoint, hot_routes, public_routes, refusal
 from bot.wording import Wording
 from bot.worker import Worker
 from services.database import Transact, open_engine, threaded, upgrade
@@ -43,6 +44,8 @@ from services.invoices.several import Several
 from services.payments.checkout import Checkout
 from services.payments.gateways.base import Gateway
 from services.payments.gateways.sandbox import SandboxGateway
+
+Lifespan = Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -118,16 +121,32 @@ def _source(name: str, settings: Settings, transact: Transact, http: httpx.Async
             raise Misconfigured(f"[invoices] sources: {name!r} is not one of book, portal")
 
 
-def asgi(
-    remit: Remit,
-    internal_token: str,
-    lifespan: Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]] | None = None,
-) -> FastAPI:
+def asgi(remit: Remit, internal_token: str, lifespan: Lifespan | None = None) -> ASGIApp:
     """The web application over a built assistant."""
     app = FastAPI(title="Remit", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.router.routes += [*public_routes(remit), *internal_routes(remit, internal_token)]
     app.add_exception_handler(HTTPException, _http_error)
-    return app
+    return _Front(app, hot_routes(remit))
+
+
+class _Front:
+    """Takes the hot routes before the framework's layers do: at a message a turn, those cost a third of it."""
+
+    def __init__(self, app: ASGIApp, hot: Mapping[str, Endpoint]) -> None:
+        self._app = app
+        self._hot = hot
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        work = self._hot.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if work is None:
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            response = await work(request)
+        except HTTPException as error:
+            response = await _http_error(request, error)
+        await response(scope, receive, send)
 
 
 async def _http_error(_request: Request, error: Exception) -> Response:
@@ -136,7 +155,7 @@ async def _http_error(_request: Request, error: Exception) -> Response:
     return refusal(error.status_code, codes.get(error.status_code, "error"), str(error.detail))
 
 
-def production(settings: Settings) -> FastAPI:
+def production(settings: Settings) -> ASGIApp:
     """The assistant as `remit serve` runs it: on files, the network, the real clock and real chance."""
     folder = settings.server.data
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,38 +1,43 @@
 """What the command line asks of a running server, over the token in the data folder."""
 
-import json
 from pathlib import Path
 
 import httpx
 import msgspec
 
 from bot.channels.base import Inbound
-from bot.internal import FILE, ImportOrder, LinkOrder, Since
+from bot.internal import ImportOrder, LinkOrder, Since, read_address
 from bot.stores.base import Message
 from services.errors import Malformed, Unavailable
 
 
 class Server:
-    """The running server of one data folder. Every call raises `Unavailable` when it does not answer."""
+    """The running server of one data folder, also after it was started again there.
 
-    def __init__(self, url: str, token: str) -> None:
-        self._http = httpx.AsyncClient(
-            base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=120, trust_env=False
-        )
+    Every call raises `Unavailable` when it does not answer, `Malformed` when it refuses.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._http = httpx.AsyncClient(timeout=120, trust_env=False)
 
     @classmethod
     async def find(cls, folder: Path) -> "Server | None":
         """The server that uses this folder now, or None when none is running."""
-        try:
-            found = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        address = read_address(folder)
+        if address is None:
             return None
-        server = cls(found["url"], found["token"])
+        server = cls(folder)
         try:
-            await server._http.get("/healthz", timeout=2)
+            await server._http.get(f"{address.url}/healthz", timeout=2)
         except httpx.TransportError:
+            await server.close()
             return None
         return server
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._http.aclose()
 
     async def import_files(self, order: ImportOrder) -> dict[str, object]:
         """Import into the running server's book; the answer as `remit import --json` prints it."""
@@ -53,11 +58,17 @@ class Server:
         return msgspec.json.decode(await self._post("/internal/since", body), type=list[Message])
 
     async def _post(self, path: str, body: bytes) -> bytes:
+        address = read_address(self._folder)  # each time: a server that was started again has a new token
+        if address is None:
+            raise Unavailable("the server is just starting; try again in a moment")
         try:
-            answer = await self._http.post(path, content=body)
+            answer = await self._http.post(
+                address.url + path, content=body, headers={"Authorization": f"Bearer {address.token}"}
+            )
         except httpx.TransportError as error:
             raise Unavailable(f"the server stopped answering ({type(error).__name__}); is it still running?") from error
-        if answer.status_code != 200:
-            fault = answer.json()["error"] if answer.headers.get("content-type") == "application/json" else {}
-            raise Malformed(str(fault.get("message", f"the server answered {answer.status_code}")))
-        return answer.content
+        if answer.status_code == 200:
+            return answer.content
+        fault = answer.json()["error"] if answer.headers.get("content-type") == "application/json" else {}
+        refused = Unavailable if answer.status_code in (401, 503) else Malformed  # 401: that token is the next one's
+        raise refused(str(fault.get("message", f"the server answered {answer.status_code}")))

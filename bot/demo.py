@@ -6,6 +6,7 @@ Its data live in ``.remit/demo`` and begin anew each time, because the sandbox's
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import secrets
@@ -15,14 +16,17 @@ import socket
 import sys
 import tomllib
 from pathlib import Path
+from typing import TextIO
 
+from bot.app import lock_folder
 from bot.command_line import Server
 from bot.internal import LinkOrder
 from bot.settings import CONFIG
-from services.errors import RemitError, Unavailable
+from services.errors import Misconfigured, RemitError, Unavailable
 
 FOLDER = Path(".remit") / "demo"
 READY_SECONDS = 60
+ROOM = 200  # ports above the assistant's, among which the sandbox finds its own
 
 
 def run(port: int, *, as_json: bool) -> int:
@@ -60,22 +64,25 @@ class _Demo:
         }
 
     async def run(self) -> int:
-        if not _is_free(self._port):
-            print(f"remit: port {self._port} is in use; try another, such as make demo PORT=18080", file=sys.stderr)
-            return 2
-        shutil.rmtree(FOLDER, ignore_errors=True)
-        FOLDER.mkdir(parents=True)
+        if reason := _taken(self._port):
+            raise Misconfigured(f"port {self._port} {reason}; try another, such as make demo PORT=18080")
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        lock_folder(FOLDER).close()  # never pull the files from under a demo that runs here on another port
+        shutil.rmtree(FOLDER)
+        FOLDER.mkdir(mode=0o700)
         stop = asyncio.Event()
         for name in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(name, stop.set)
         sandbox = await self._start_sandbox()
         keeping = asyncio.create_task(self._keep_assistant())
         try:
-            if not await self._announce(stop):
-                return 1
+            if not await self._announce(stop, sandbox):
+                return 0 if stop.is_set() else 1
             await asyncio.wait(
                 {asyncio.create_task(stop.wait()), asyncio.create_task(sandbox.wait())}, return_when="FIRST_COMPLETED"
             )
+            if not stop.is_set():
+                print(f"remit: the sandbox ended with {sandbox.returncode}, so the demo is over", file=sys.stderr)
             return 0 if stop.is_set() else 1
         finally:
             keeping.cancel()
@@ -87,12 +94,12 @@ class _Demo:
         webhook = f"http://127.0.0.1:{self._port}/webhooks/payments/sandbox"
         arguments = ("--port", str(self._sandbox_port), "--webhook", webhook, "--smtp-port", str(self._smtp_port))
         demo = ("--demo", str(CONFIG / "demo.toml"))
-        return await self._spawn("services.sandbox", *arguments, *demo)
+        return await self._spawn("services.sandbox", *arguments, *demo, out=asyncio.subprocess.DEVNULL)
 
     async def _keep_assistant(self) -> None:
         """The assistant, started again whenever it dies: what it was doing is in its files."""
         while True:
-            assistant = await self._spawn("bot", "serve")
+            assistant = await self._spawn("bot", "serve", out=sys.stderr)
             try:
                 await assistant.wait()
             finally:
@@ -100,20 +107,20 @@ class _Demo:
             print(f"the assistant ended with {assistant.returncode}; starting it again", file=sys.stderr)
             await asyncio.sleep(0.2)
 
-    async def _spawn(self, module: str, *arguments: str) -> asyncio.subprocess.Process:
+    async def _spawn(self, module: str, *arguments: str, out: int | TextIO) -> asyncio.subprocess.Process:
         # a pipe on standard input: when this process dies, however, they read its end and stop
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "bot.child", module, *arguments),
             env=self._environment,
             stdin=asyncio.subprocess.PIPE,
-            stdout=sys.stderr,
+            stdout=out,
             start_new_session=True,  # Ctrl-C is for the supervisor, which then takes both down in order
         )
 
-    async def _announce(self, stop: asyncio.Event) -> bool:
+    async def _announce(self, stop: asyncio.Event, sandbox: asyncio.subprocess.Process) -> bool:
         """Wait until the assistant answers, make its pay links, and say where everything is."""
         for _ in range(READY_SECONDS * 10):
-            if stop.is_set():
+            if stop.is_set() or sandbox.returncode is not None:
                 return False
             server = await Server.find(FOLDER)
             if server is not None:
@@ -159,18 +166,19 @@ class _Demo:
         print("\nCtrl-C stops all of it.", flush=True)
 
 
-def _is_free(port: int) -> bool:
+def _taken(port: int) -> str:
+    """Why nothing can listen on this port now, or ""."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
+        except OSError as error:
+            return "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+        return ""
 
 
 def _free_port(first: int) -> int:
-    return next(port for port in range(first, first + 200) if _is_free(port))
+    return next(port for port in range(first, first + ROOM) if not _taken(port))
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -5,10 +5,9 @@ stand in ``server.json`` of the data folder, readable by its owner alone; the ro
 """
 
 import hmac
-import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from starlette.requests import Request
@@ -16,8 +15,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bot.channels.base import Inbound
-from bot.web import Endpoint, answer, read_body, refusal
-from services.errors import RemitError
+from bot.web import Endpoint, answer, read_body, refusal, safely
+from services.errors import Misconfigured, RemitError
 from services.invoices.importing import import_files
 from services.model import Invoice
 
@@ -37,7 +36,7 @@ class ImportOrder(msgspec.Struct):
 
 class LinkOrder(msgspec.Struct):
     number: str
-    days: int = 0
+    days: Annotated[int, msgspec.Meta(ge=0, le=3650)] = 0  # 0: as the settings say
 
 
 class Since(msgspec.Struct):
@@ -45,13 +44,28 @@ class Since(msgspec.Struct):
     seq: int
 
 
+class Address(msgspec.Struct, frozen=True):
+    """Where a server is, and what proves that the caller may use its internal routes."""
+
+    url: str
+    token: str
+
+
 def write_address(folder: Path, url: str, token: str) -> None:
     """Say where the server is, to nobody but its owner."""
     file = folder / FILE
     file.unlink(missing_ok=True)
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as written:
-        json.dump({"url": url, "token": token}, written)
+    with os.fdopen(descriptor, "wb") as written:
+        written.write(msgspec.json.encode(Address(url, token)))
+
+
+def read_address(folder: Path) -> Address | None:
+    """Where the last server of this folder said it is, or None."""
+    try:
+        return msgspec.json.decode((folder / FILE).read_bytes(), type=Address)
+    except (OSError, msgspec.DecodeError):
+        return None  # none was started here, or one is starting just now
 
 
 def internal_routes(remit: "Remit", token: str) -> list[Route]:
@@ -65,12 +79,12 @@ def internal_routes(remit: "Remit", token: str) -> list[Route]:
                 return refusal(401, "unauthorized", "this route is for the command line")
             try:
                 return await work(request)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, Misconfigured) as error:
                 return refusal(400, "malformed", str(error))
             except RemitError as error:
-                return refusal(503, type(error).__name__.lower(), str(error))
+                return refusal(503, type(error).__name__.lower(), str(error))  # whoever has the shell may read it
 
-        return endpoint
+        return safely(endpoint)
 
     return [
         Route("/internal/import", guarded(_import(remit)), methods=["POST"]),

@@ -7,8 +7,11 @@ extends the answer to the same message.
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta, tzinfo
+
+from msgspec.structs import replace
 
 from bot.channels.base import Inbound
 from bot.effects import Hands
@@ -39,6 +42,7 @@ from services.model import Payment
 
 log = logging.getLogger(__name__)
 
+_MARKS = re.compile(r"\[[a-z ]+ removed\]")  # what the guard leaves behind is not the customer's word
 LONGEST = 4000  # characters of one message that are read and kept
 
 
@@ -100,7 +104,7 @@ class Runtime:
             assert found.talk is not None
             event, heard = await self._read(inbound, found.talk)
             turn = await self._settle(found.talk, event)
-            commit = await self._compose(found, turn, inbound.id, heard)
+            commit = await self._compose(found, turn, event.at, inbound.id, heard)
             if await self._store.commit(commit):
                 return await self._perform(inbound, found, commit)
 
@@ -118,7 +122,8 @@ class Runtime:
         if payment is None:
             return Loaded(talk)
         found = Loaded(talk)
-        commit = await self._compose(found, await self._settle(talk, Recalled(payment, self._now())))
+        recalled = Recalled(payment, self._now())
+        commit = await self._compose(found, await self._settle(talk, recalled), recalled.at)
         return await self._store.load(chat, "") if await self._store.commit(commit) else Loaded(None)
 
     async def _read(self, inbound: Inbound, talk: Conversation) -> tuple[Event, str]:
@@ -126,9 +131,11 @@ class Runtime:
         token = inbound.pay_link
         if token or inbound.text.startswith("/start "):
             return await self._opened(token or inbound.text.removeprefix("/start ").strip()), "/start"
-        guarded = redact(inbound.text[:LONGEST])
+        whole = redact(inbound.text)  # before the cut, which could go through a number and so hide it
+        guarded = replace(whole, text=whole.text[:LONGEST])
         if guarded.found:
-            acts = tuple(act for act in read(guarded.text, talk, self._house) if act is not Simple.UNCLEAR)
+            beside = _MARKS.sub(" ", guarded.text).strip()
+            acts = tuple(act for act in read(beside, talk, self._house) if act is not Simple.UNCLEAR)
             return Heard((Simple.CARD_TYPED, *acts), self._now()), guarded.text
         if len(inbound.text) > LONGEST:
             return Heard((Simple.TOO_LONG,), self._now()), guarded.text
@@ -160,10 +167,11 @@ class Runtime:
         self,
         found: Loaded,
         turn: Turn,
+        at: datetime,
         cause: str = "",
         heard: str | None = None,
-        done: str = "",
         *,
+        done: str = "",
         given: bool = False,
     ) -> Commit:
         """The turn as it will be written: its replies in words, numbered. ``given``: its caller still waits."""
@@ -180,7 +188,7 @@ class Runtime:
             before=found.talk.version,
             seq=seq,
             given=seq if given or heard is not None else found.given,
-            at=self._now(),
+            at=at,
             cause=cause,
             first=heard is not None,
             from_seq=found.given + 1,
@@ -257,12 +265,12 @@ class Runtime:
                 return None
             turn = await self._settle(found.talk, event)
             if awaited is None:
-                commit = await self._compose(found, turn, cause, done=done)
+                commit = await self._compose(found, turn, event.at, cause, done=done)
                 if await self._store.commit(commit):
                     return commit
                 continue
             async with awaited.writing:
-                commit = await self._compose(found, turn, cause, done=done, given=awaited.waiting)
+                commit = await self._compose(found, turn, event.at, cause, done=done, given=awaited.waiting)
                 if await self._store.commit(commit):
                     if awaited.waiting:
                         awaited.messages.extend(commit.messages)

@@ -50,12 +50,13 @@ def insert_once(conn: Connection, table: Table, **values: Any) -> bool:
 def open_engine(url: str) -> Engine:
     """An engine for ``sqlite:///FILE``, ``sqlite://`` (memory) or ``postgresql+psycopg://…``, set up for money."""
     if not url.startswith("sqlite"):
-        return create_engine(url)
+        return create_engine(url, hide_parameters=True)
     memory = url in ("sqlite://", "sqlite:///:memory:")
     engine = create_engine(
         url,
         poolclass=pool.StaticPool if memory else pool.QueuePool,
         connect_args={"check_same_thread": False, "timeout": 10},
+        hide_parameters=True,  # names and zips never reach an exception's text, or a log by it
     )
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", lambda conn: conn.exec_driver_sql("BEGIN IMMEDIATE"))

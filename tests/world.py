@@ -161,6 +161,7 @@ class World:
 
     def forget(self, chat: str) -> None:
         """Lose one conversation, as a store that is gone would."""
+        self.store._recent.clear()
         for table in ("conversation", "inbox", "message", "outbox"):
             self.store._write.execute(f"DELETE FROM {table} WHERE chat = ?", (chat,))
 

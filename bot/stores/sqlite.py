@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 from queue import SimpleQueue
@@ -65,6 +66,9 @@ RETURNING key, chat, cause, effect, attempts
 # A turn's own process works on its effects at once; another may look at them when this lease is over.
 FIRST_LEASE_SECONDS = 30
 
+# Conversations kept as they were last committed. One process opens the file, so nobody else can have changed them.
+RECENT = 2000
+
 _Answer = TypeVar("_Answer")
 _encode = msgspec.json.Encoder().encode
 _conversation = msgspec.json.Decoder(Conversation).decode
@@ -80,6 +84,7 @@ class SqliteStore:
         self._write = _connect(path)
         self._write.executescript(_TABLES)
         self._read = self._write if inline else _connect(path)
+        self._recent: OrderedDict[str, Loaded] = OrderedDict()
         self._inline = inline
         self._waiting: list[_Job] = []
         self._flushing = False
@@ -103,6 +108,9 @@ class SqliteStore:
     # --- reads ---------------------------------------------------------------------------------------------------
 
     async def load(self, chat: str, message: str) -> Loaded:
+        """As the protocol says. From memory a message always reads as new; if it is not, its commit says so."""
+        if (recent := self._recent.get(chat)) is not None:
+            return recent
         row = self._look(_LOAD, message, chat).fetchone()
         if row is None:
             return Loaded(None)
@@ -127,8 +135,15 @@ class SqliteStore:
     async def commit(self, turn: Commit) -> bool:
         # encoded here, on the loop's thread: the writer thread's time is everybody's
         state = _encode(turn.talk)
-        bodies = [(turn.talk.chat, m.seq, turn.cause, micros(turn.at), _encode(m)) for m in turn.messages]
-        return await self._do(lambda db: _write_turn(db, turn, state, bodies))
+        chat, at = turn.talk.chat, micros(turn.at)
+        bodies = [(chat, m.seq, turn.cause, at, _encode(m)) for m in turn.messages]
+        self._recent.pop(chat, None)  # until it is known to be written
+        if not await self._do(lambda db: _write_turn(db, turn, at, state, bodies)):
+            return False
+        self._recent[chat] = Loaded(turn.talk, turn.seq, turn.given)
+        if len(self._recent) > RECENT:
+            self._recent.popitem(last=False)
+        return True
 
     async def claim(self, now: datetime, lease_seconds: int, most: int) -> list[Waiting]:
         until = micros(now) + lease_seconds * 1_000_000
@@ -242,9 +257,9 @@ class _Stale(Exception):  # noqa: N818  # not an error: the turn was made on a v
 
 
 def _write_turn(
-    db: sqlite3.Connection, turn: Commit, state: bytes, bodies: list[tuple[str, int, str, int, bytes]]
+    db: sqlite3.Connection, turn: Commit, at: int, state: bytes, bodies: list[tuple[str, int, str, int, bytes]]
 ) -> bool:
-    talk, at = turn.talk, micros(turn.at)
+    talk = turn.talk
     row = (talk.version, turn.seq, turn.given, at, state, talk.chat)
     saved = db.execute(_SAVE, (*row, turn.before)) if turn.before else db.execute(_BEGIN, row)
     if saved.rowcount != 1:

@@ -83,7 +83,7 @@ def _read_all(files: Sequence[Source], currency: str | None, supplier: str) -> l
 
 
 def _read(source: Source, currency: str | None, supplier: str) -> Iterable[Document | Refusal]:
-    name, content = (str(source), _bytes(source)) if isinstance(source, Path) else source
+    name, content = (str(source), contents_of(source)) if isinstance(source, Path) else source
     if isinstance(content, str):
         return (Refusal(name, None, None, content),)
     if reason := _not_readable(content):
@@ -93,7 +93,7 @@ def _read(source: Source, currency: str | None, supplier: str) -> Iterable[Docum
     return sheet.read(name, content, default_currency=currency, supplier=supplier)
 
 
-def _bytes(path: Path) -> bytes | str:
+def contents_of(path: Path) -> bytes | str:
     """What is in the file, or in a sentence why that cannot be known."""
     try:
         if path.is_dir():

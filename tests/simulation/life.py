@@ -82,6 +82,7 @@ class Life:
         task: asyncio.Task[Any] = asyncio.Task(self._mortal(work), loop=loop, **options)
         self._tasks[task] = None
         task.add_done_callback(self._over)
+        task.add_done_callback(lambda _: work.close())  # one that died before its first step was never awaited
         return task
 
     def _over(self, task: asyncio.Task[Any]) -> None:

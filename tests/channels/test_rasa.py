@@ -1,0 +1,138 @@
+"""The Rasa REST channel on the wire: what comes in, what goes out, and a whole payment by it."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from conftest import FrontEnd, words
+
+from bot.channels import rasa
+from bot.channels.base import Inbound
+from bot.stores.base import Button, Link, Message
+
+RECORDED = sorted((Path(__file__).parents[1] / "payloads" / "rasa").glob("*.json"))
+PAID = "Paid: $120.00 by Visa ending 4242"
+
+
+@pytest.mark.parametrize("file", RECORDED, ids=lambda file: file.stem)
+def test_a_recorded_request_reads_as_one_message(file):
+    recorded = json.loads(file.read_text(encoding="utf-8"))
+    said = rasa.read(json.dumps(recorded["request"]).encode(), "198.51.100.9", "fresh")
+    assert said == msgspec.convert(recorded["inbound"], Inbound)
+
+
+def test_a_reply_leaves_out_what_it_does_not_have():
+    assert rasa.replies("u1", [Message(1, "bot", "Hello.")]) == [{"recipient_id": "u1", "text": "Hello."}]
+
+
+def test_a_handoff_is_text_with_buttons_and_a_custom_link():
+    link = Link("checkout", "http://remit/go/T")
+    message = Message(4, "bot", "Ready.", (Button("Cancel", "/cancel"),), {"kind": "receipt"}, link)
+    first, second = rasa.replies("u1", [message])
+    assert first["text"] == "Ready.\nhttp://remit/go/T"  # for front ends that show no custom replies
+    assert first["buttons"] == [{"title": "Cancel", "payload": "/cancel"}]
+    assert second == {
+        "recipient_id": "u1",
+        "custom": {"card": {"kind": "receipt"}, "link": {"kind": "checkout", "url": "http://remit/go/T"}},
+    }
+
+
+async def test_the_channel_says_that_it_is_there(world):
+    answer = await world.browser.get("http://remit/webhooks/rest/")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+# --- a whole payment ------------------------------------------------------------------------------------------------
+
+
+async def paid(front: FrontEnd) -> None:
+    """Fill in the hosted page; the next turn tells the result, and the business's books agree."""
+    await front.world.pay_by_card(await front.world.page(front.link), "4242424242424242")
+    await front.world.work()
+    assert PAID in words(await front.send("/status"))
+    assert (await front.world.invoice("INV-1042"))["due_minor"] == 0
+
+
+async def test_buttons_alone_pay_an_invoice(front):
+    first = await front.send(f"/start {await front.world.link('INV-1042')}")
+    assert "Invoice INV-1042: $120.00 to pay" in words(first)
+    await front.press("Card")
+    handoff = await front.press("Yes, pay $120.00")
+    assert [reply["custom"]["link"]["kind"] for reply in handoff if "link" in reply.get("custom", {})] == ["checkout"]
+    await paid(front)
+
+
+async def test_a_link_in_the_metadata_begins_like_a_start(front):
+    replies = await front.send("", pay_link=await front.world.link("INV-1042"), message_id="m1")
+    assert "Invoice INV-1042: $120.00 to pay" in words(replies)
+
+
+async def test_typed_numbers_alone_pay_an_invoice(front):
+    await front.send(f"/start {await front.world.link('INV-1042')}")
+    assert "by card" in words(await front.send("1"))
+    assert "secure page is ready" in words(await front.send("1"))
+    await paid(front)
+
+
+async def test_words_alone_pay_an_invoice(front):
+    assert "zip" in words(await front.send("I want to pay invoice INV-1042"))
+    await front.send("94107")
+    assert "by card" in words(await front.send("with my card please"))
+    await front.send("yes")
+    await paid(front)
+
+
+async def test_one_sentence_leads_to_the_quote(front):
+    assert "$50.00 to Green Lane" in words(await front.send("pay INV-1042 by card, $50, zip 94107"))
+
+
+async def test_a_decline_is_told_and_the_same_page_takes_another_card(front):
+    page = await front.to_the_page()
+    await front.world.pay_by_card(page, "4000000000009995")
+    await front.world.work()
+    assert "not enough money available" in words(await front.send("what happened?"))
+    await front.world.pay_by_card(page, "4242424242424242")
+    await front.world.work()
+    assert PAID in words(await front.send("and now?"))
+
+
+async def test_bad_news_that_came_while_nobody_listened_is_told_at_the_next_turn(front):
+    await front.send(f"/start {await front.world.link('INV-1042')}")
+    await front.press("Bank account (ACH)")
+    await front.press("Yes, pay $120.00")
+    await front.world.pay_by_bank(await front.world.page(front.link), "000555555559")
+    await front.world.work()
+    assert "on its way" in words(await front.send("thanks"))
+    await front.world.wait(days=4)
+    await front.world.wait(days=6)
+    news = words(await front.send("hello"))
+    assert news.index("has arrived") < news.index("Your bank returned the payment")
+    assert (await front.world.invoice("INV-1042"))["due_minor"] == 12000
+
+
+async def test_an_old_confirm_button_approves_nothing(front):
+    await front.to_the_quote()
+    old = front.payload("Yes, pay $120.00")
+    await front.send("$50")
+    assert front.payload("Yes, pay $50.00") != old
+    assert "earlier question" in words(await front.send(old))
+    assert await front.world.book() == []
+
+
+async def test_a_button_cannot_look_like_a_card_number(front):
+    await front.to_the_quote()
+    assert not any(ch.isdigit() for ch in front.payload("Yes, pay $120.00"))
+
+
+async def test_the_page_cannot_be_reached_by_a_link_that_nobody_was_shown(front):
+    await front.to_the_page()
+    forged = front.link[:-1] + ("A" if front.link[-1] != "A" else "B")
+    assert (await front.world.browser.get(forged)).status_code == 404
+
+
+async def test_a_handoff_link_that_was_never_opened_stops_working(front):
+    await front.to_the_quote()
+    await front.press("Yes, pay $120.00")
+    front.world.clock.advance(minutes=16)
+    assert (await front.world.browser.get(front.link)).status_code == 410

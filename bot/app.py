@@ -9,6 +9,7 @@ import fcntl
 import gc
 import os
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,12 +19,16 @@ from typing import IO
 import httpx
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from bot.api import api_router, conversation_routes, describe
 from bot.effects import Hands
 from bot.internal import internal_routes, write_address
+from bot.limits import Limit
+from bot.push import Bell
 from bot.render import Renderer
 from bot.runtime import Runtime
 from bot.settings import CONFIG, Settings
@@ -63,6 +68,10 @@ class Remit:
     identity: Identity
     runtime: Runtime
     worker: Worker
+    bell: Bell
+    secret: bytes
+    begin_limit: Limit
+    say_limit: Limit
 
 
 def build(
@@ -73,13 +82,18 @@ def build(
     http: httpx.AsyncClient,
     clock: Callable[[], datetime],
     random: Callable[[int], bytes],
+    secret: bytes,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> Remit:
-    """Everything that has no file or socket of its own, over the seams given. Raises `Misconfigured`."""
+    """Everything that has no file or socket of its own, over the seams given. Raises `Misconfigured`.
+
+    ``secret`` signs the tokens of conversations.
+    """
     invoices = Several({name: _source(name, settings, transact, http) for name in settings.invoices.sources})
-    key, secret = settings.gateway.key.get_secret_value(), settings.gateway.webhook_secret.get_secret_value()
-    if not (settings.gateway.url and key and secret):
+    key, signing = settings.gateway.key.get_secret_value(), settings.gateway.webhook_secret.get_secret_value()
+    if not (settings.gateway.url and key and signing):
         raise Misconfigured("set [gateway] url, key and webhook_secret; `make demo` runs a sandbox that has them")
-    gateway = SandboxGateway(http, settings.gateway.url, key, secret, pause=asyncio.sleep)
+    gateway = SandboxGateway(http, settings.gateway.url, key, signing, pause=asyncio.sleep)
     house = settings.house()
     checkout = Checkout(
         transact=transact,
@@ -88,14 +102,18 @@ def build(
         rules=house.rules,
         clock=clock,
         random=random,
-        return_url=f"{settings.base_url}/back",
+        return_url=lambda chat: (
+            f"{settings.base_url}/back/{chat}" if chat.startswith("web:") else f"{settings.base_url}/back"
+        ),
     )
     identity = Identity(transact=transact, invoices=invoices, clock=clock, random=random)
     wordings = {
         name: Wording.load(CONFIG / "wording" / f"{name}.toml", settings.zone) for name in settings.chat.locales
     }
+    bell = Bell()
     runtime = Runtime(
         store=store,
+        committed=bell.ring,
         hands=Hands(Access(invoices, checkout.reserved), checkout, identity),
         identity=identity,
         latest=checkout.latest,
@@ -107,7 +125,23 @@ def build(
         patience=settings.chat.patience_seconds,
     )
     worker = Worker(checkout, store, runtime, clock)
-    return Remit(settings, clock, random, transact, store, invoices, gateway, checkout, identity, runtime, worker)
+    return Remit(
+        settings=settings,
+        clock=clock,
+        random=random,
+        transact=transact,
+        store=store,
+        invoices=invoices,
+        gateway=gateway,
+        checkout=checkout,
+        identity=identity,
+        runtime=runtime,
+        worker=worker,
+        bell=bell,
+        secret=secret,
+        begin_limit=Limit(30, 0.5, monotonic),  # conversations of one address
+        say_limit=Limit(20, 2.0, monotonic),  # messages of one conversation
+    )
 
 
 def _source(name: str, settings: Settings, transact: Transact, http: httpx.AsyncClient) -> Invoices:
@@ -124,9 +158,17 @@ def _source(name: str, settings: Settings, transact: Transact, http: httpx.Async
 def asgi(remit: Remit, internal_token: str, lifespan: Lifespan | None = None) -> ASGIApp:
     """The web application over a built assistant."""
     app = FastAPI(title="Remit", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.router.routes += [*public_routes(remit), *internal_routes(remit, internal_token)]
+    app.include_router(api_router(remit))
+    app.router.routes += [*public_routes(remit), *conversation_routes(remit), *internal_routes(remit, internal_token)]
+    describe(app)
+    origins = list(remit.settings.widget.origins)
+    if origins:
+        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=_ALLOWED)
     app.add_exception_handler(HTTPException, _http_error)
     return _Front(app, hot_routes(remit))
+
+
+_ALLOWED = ["Authorization", "Content-Type", "Last-Event-ID"]
 
 
 class _Front:
@@ -166,8 +208,15 @@ def production(settings: Settings) -> ASGIApp:
     store = SqliteStore(str(folder / "conversations.db"))
     store.release_leases()
     http = open_http()
+    secret = settings.secret.get_secret_value().encode() or _own_secret(folder)
     remit = build(
-        settings, transact=transact, store=store, http=http, clock=lambda: datetime.now(UTC), random=os.urandom
+        settings,
+        secret=secret,
+        transact=transact,
+        store=store,
+        http=http,
+        clock=lambda: datetime.now(UTC),
+        random=os.urandom,
     )
     token = secrets.token_urlsafe(32)
 
@@ -188,6 +237,15 @@ def production(settings: Settings) -> ASGIApp:
         lock.close()
 
     return asgi(remit, token, lifespan)
+
+
+def _own_secret(folder: Path) -> bytes:
+    """The secret of this installation, made at its first start and readable by its owner alone."""
+    file = folder / "secret"
+    if not file.exists():
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as written:
+            written.write(secrets.token_urlsafe(32))
+    return file.read_bytes()
 
 
 def lock_folder(folder: Path) -> IO[str]:

@@ -16,13 +16,16 @@ class Renderer:
     def __init__(self, wordings: Mapping[str, Wording], share: Callable[[str], Awaitable[str]], base_url: str) -> None:
         """``share`` makes a `/go` token for a payment's reference."""
         self._wordings = wordings
-        self._default = next(iter(wordings.values()))
+        self.default = next(iter(wordings))
         self._share = share
         self._base_url = base_url
 
+    def speaks(self, locale: str) -> bool:
+        return locale in self._wordings
+
     async def render(self, seq: int, reply: Reply, locale: str, *, notice: bool = False) -> Message:
         """``notice``: nobody asked for it."""
-        wording = self._wordings.get(locale, self._default)
+        wording = self._wordings[locale if locale in self._wordings else self.default]
         link = None
         if reply.link is not None:
             link = Link("checkout", f"{self._base_url}/go/{await self._share(reply.link.reference)}")

@@ -63,6 +63,7 @@ class Runtime:
         self,
         *,
         store: Store,
+        committed: Callable[[str], None],
         hands: Hands,
         identity: Identity,
         latest: Callable[[str], Awaitable[Payment | None]],
@@ -73,8 +74,9 @@ class Runtime:
         random: Callable[[int], bytes],
         patience: float = 2.0,
     ) -> None:
-        """``latest`` finds the last payment of a chat in the ledger; ``patience`` is in seconds."""
+        """``committed`` hears of every chat that changed; ``latest`` finds the last payment of a chat in the ledger; ``patience`` is in seconds."""
         self._store = store
+        self._committed = committed
         self._hands = hands
         self._identity = identity
         self._latest = latest
@@ -99,13 +101,13 @@ class Runtime:
             found = await self._store.load(inbound.chat, inbound.id)
             if found.answered:
                 return await self._answered(inbound)
-            if found.talk is None and (found := await self._begin(inbound.chat)).talk is None:
+            if found.talk is None and (found := await self._begin(inbound)).talk is None:
                 continue  # somebody else began it in this instant
             assert found.talk is not None
             event, heard = await self._read(inbound, found.talk)
             turn = await self._settle(found.talk, event)
             commit = await self._compose(found, turn, event.at, inbound.id, heard)
-            if await self._store.commit(commit):
+            if await self._commit(commit):
                 return await self._perform(inbound, found, commit)
 
     async def _answered(self, inbound: Inbound) -> list[Message]:
@@ -115,16 +117,18 @@ class Runtime:
             await awaited.over.wait()
         return await self._store.answer(inbound.chat, inbound.id)
 
-    async def _begin(self, chat: str) -> Loaded:
+    async def _begin(self, inbound: Inbound) -> Loaded:
         """A conversation that is not in the store: new, or lost. A lost one is told where its payment is."""
-        talk = Conversation(chat, self._random(16).hex())
-        payment = await self._latest(chat)
+        locale = inbound.locale.partition("-")[0].lower()
+        spoken = locale if self._renderer.speaks(locale) else self._renderer.default
+        talk = Conversation(inbound.chat, self._random(16).hex(), locale=spoken, home=inbound.home)
+        payment = await self._latest(inbound.chat)
         if payment is None:
             return Loaded(talk)
         found = Loaded(talk)
         recalled = Recalled(payment, self._now())
         commit = await self._compose(found, await self._settle(talk, recalled), recalled.at)
-        return await self._store.load(chat, "") if await self._store.commit(commit) else Loaded(None)
+        return await self._store.load(inbound.chat, "") if await self._commit(commit) else Loaded(None)
 
     async def _read(self, inbound: Inbound, talk: Conversation) -> tuple[Event, str]:
         """The event of a message, and its text as it may be kept: redacted before anything else sees it."""
@@ -153,6 +157,12 @@ class Runtime:
                 return Opened("", "unknown", self._now())
 
     # --- one turn ------------------------------------------------------------------------------------------------
+
+    async def _commit(self, turn: Commit) -> bool:
+        kept = await self._store.commit(turn)
+        if kept and turn.messages:
+            self._committed(turn.talk.chat)
+        return kept
 
     async def _settle(self, talk: Conversation, event: Event) -> Turn:
         """Step; look up what is missing; step the same event again on a talk that knows it."""
@@ -266,12 +276,12 @@ class Runtime:
             turn = await self._settle(found.talk, event)
             if awaited is None:
                 commit = await self._compose(found, turn, event.at, cause, done=done)
-                if await self._store.commit(commit):
+                if await self._commit(commit):
                     return commit
                 continue
             async with awaited.writing:
                 commit = await self._compose(found, turn, event.at, cause, done=done, given=awaited.waiting)
-                if await self._store.commit(commit):
+                if await self._commit(commit):
                     if awaited.waiting:
                         awaited.messages.extend(commit.messages)
                     return commit

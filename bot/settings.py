@@ -57,8 +57,21 @@ class Chat(_Section):
     locales: tuple[str, ...] = Field(min_length=1)
 
 
+class Widget(_Section):
+    origins: tuple[str, ...]
+
+
 class Links(_Section):
     days: int = Field(ge=1)
+
+
+class MailSettings(_Section):
+    host: str
+    port: int = Field(ge=1, le=65535)
+    sender: str = Field(alias="from")
+    username: str
+    password: SecretStr
+    starttls: bool
 
 
 class InvoiceSettings(_Section):
@@ -84,9 +97,12 @@ class Settings(BaseSettings):
     rules: RuleSettings
     chat: Chat
     links: Links
+    widget: Widget
     invoices: InvoiceSettings
     gateway: GatewaySettings
+    mail: MailSettings
     rasa_token: SecretStr
+    secret: SecretStr
     database_url: str
 
     @property

@@ -4,7 +4,7 @@ Losing one loses no money: `payments` are addresses with what was last told of t
 Stored as JSON by msgspec; fields are only ever added, with a default, so that running talks survive an upgrade.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 import msgspec
@@ -14,12 +14,13 @@ from dialogs.flows.handoff import CallPerson
 from dialogs.flows.pay import PayInvoice
 from dialogs.flows.status import TellStatus
 from dialogs.model import Effect, House, Known, LookUp, Reply, Sent, Slot, View
-from services.model import Payment, Scope, Stranger
+from services.model import Money, Payment, Scope, Stranger
 
 AnyTask: TypeAlias = PayInvoice | TellStatus | CallPerson
 
 KEPT_FACTS = 6
 KEPT_PAYMENTS = 5
+PROOFS_COUNT_FOR = timedelta(hours=24)  # a wrong try is held against a conversation as long as against an invoice
 
 
 class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -28,6 +29,7 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     slot: Slot | None = None
     options: tuple[str, ...] = ()
     quote: str = ""  # digest
+    total: Money | None = None  # of that quote
 
 
 class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -36,14 +38,16 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
     version: int = 0  # committed turns
     seq: int = 0  # the last message's number
     locale: str = "en"
+    home: str = ""  # address of the page that this chat sits on, if it sits on one
     scope: Scope = Stranger()
     tasks: tuple[AnyTask, ...] = ()  # the running one is last; the others wait below it
     asked: Asked | None = None
     known: tuple[Known, ...] = ()
     sent: tuple[Sent, ...] = ()
-    payments: tuple[Payment, ...] = ()  # started here, as last told; newest last
+    payments: tuple[Payment, ...] = ()  # started here, as last told; in the order of their starts
     misses: int = 0
     wrong_proofs: int = 0
+    wrong_proof_at: datetime | None = None  # the last one
     heard_at: datetime | None = None
 
     @property
@@ -62,9 +66,22 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
         return replace(self, known=(*kept, *found)[-KEPT_FACTS:])
 
     def telling(self, payment: Payment) -> "Conversation":
-        """With this payment as last told."""
-        others = tuple(p for p in self.payments if p.reference != payment.reference)
-        return replace(self, payments=(*others, payment)[-KEPT_PAYMENTS:])
+        """With this payment as last told. Late news of an old one does not make it the newest."""
+        if all(p.reference != payment.reference for p in self.payments):
+            return replace(self, payments=(*self.payments, payment)[-KEPT_PAYMENTS:])
+        return replace(self, payments=tuple(payment if p.reference == payment.reference else p for p in self.payments))
+
+    def forgetting(self, at: datetime) -> "Conversation":
+        """Without what was read before this event. What was read for it stays, or it would be read for ever."""
+        return replace(self, known=tuple(known for known in self.known if known.at >= at))
+
+    def failed_to_prove(self, tries: int, at: datetime) -> "Conversation":
+        """With so many wrong tries more. A right one in between does not take them back: it may be the guesser's own."""
+        return replace(self, wrong_proofs=self._wrong(at) + tries, wrong_proof_at=at) if tries else self
+
+    def _wrong(self, at: datetime) -> int:
+        last = self.wrong_proof_at
+        return 0 if last is None or at - last >= PROOFS_COUNT_FOR else self.wrong_proofs
 
     def told(self, payment: Payment) -> bool:
         """Whether this is old news: the same state for the same reason, or an earlier one."""
@@ -73,7 +90,7 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
     def view(self, house: House, at: datetime, agreed: str = "") -> View:
         """What the running task may see."""
         waiting = tuple(sent.effect for sent in self.sent)
-        return View(house, self.chat, self.scope, at, self.known, waiting, agreed, self.wrong_proofs, self.payments)
+        return View(house, self.chat, self.scope, at, self.known, waiting, agreed, self._wrong(at), self.payments)
 
 
 class Turn(msgspec.Struct, frozen=True):

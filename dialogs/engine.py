@@ -13,9 +13,9 @@ import msgspec
 from msgspec.structs import replace
 
 from dialogs.conversation import AnyTask, Asked, Conversation, Turn
-from dialogs.flows.handoff import CallPerson
+from dialogs.flows.handoff import CallPerson, handed_over
 from dialogs.flows.pay import PayInvoice, refusal
-from dialogs.flows.status import PERSON, TellStatus, news
+from dialogs.flows.status import PAY, PERSON, TellStatus, news
 from dialogs.model import (
     Act,
     Agree,
@@ -56,10 +56,10 @@ from dialogs.model import (
     Want,
 )
 from dialogs.reading.buttons import to_button
-from services.model import Bearer, Payment
+from services.model import Bearer, Payment, PaymentState, Quote
 
-PAY = Choice(Say("button_pay"), Want("pay"))
 STATUS = Choice(Say("button_status"), Want("status"))
+REFUND = Choice(Say("button_refund"), Want("refund"))
 AGAIN = Choice(Say("button_restart"), Simple.RESTART)
 
 
@@ -104,8 +104,7 @@ def step(talk: Conversation, event: Event, house: House) -> Turn:
         case PaymentMoved():
             return _moved(draft, event.payment, view)
         case Recalled():
-            recalled = replace(draft, talk=draft.talk.telling(event.payment))
-            return _turn(recalled.say("recalled").reply(news(event.payment)))
+            return _turn(_recalled(draft, event.payment))
         case Waited():
             return _turn(draft.say("still_working"))
         case _:
@@ -143,12 +142,7 @@ def _hear(draft: _Draft, act: Act, view: View) -> _Draft:
         case Tell(slot, value):
             return _told(draft, slot, value, view)
         case Change(slot):
-            task = _paying(draft.talk)
-            return (
-                draft.only(*_down_to_pay(draft.talk, task.change(slot, view)))
-                if task
-                else draft.say("nothing_to_change")
-            )
+            return _changed(draft, slot, view)
         case Agree(digest):
             return _agreed(draft, digest)
         case Want(task):
@@ -164,6 +158,13 @@ def _told(draft: _Draft, slot: Slot, value: Telling, view: View) -> _Draft:
     return draft.only(*_down_to_pay(draft.talk, task.tell(slot, value, view)))
 
 
+def _changed(draft: _Draft, slot: Slot, view: View) -> _Draft:
+    task = _paying(draft.talk)
+    if task is None and slot is not Slot.INVOICE:
+        return draft.say("nothing_to_change")
+    return draft.only(*_down_to_pay(draft.talk, (task or PayInvoice()).change(slot, view)))
+
+
 def _agreed(draft: _Draft, digest: str) -> _Draft:
     """A yes counts for exactly the quote on the screen, and for this step alone."""
     asked = draft.talk.asked
@@ -176,14 +177,17 @@ def _wanted(draft: _Draft, task: str, view: View) -> _Draft:
     match task:
         case "pay":
             return draft if _paying(draft.talk) else draft.only(PayInvoice())
+        case "status" if not draft.talk.payments and isinstance(view.scope, Bearer):
+            return _wanted(draft, "balance", view)
         case "status":
             return draft.enter(TellStatus())
         case "balance":
-            return (
-                draft.enter(TellStatus(of_invoice=True))
-                if isinstance(view.scope, Bearer)
-                else _wanted(draft, "pay", view)
-            )
+            # the first question about an invoice says what is owed, so asking it is the answer
+            asks = draft.talk.asked is not None and draft.talk.asked.slot is Slot.METHOD
+            told = not asks and _paying(draft.talk) is not None and isinstance(view.scope, Bearer)
+            return draft.enter(TellStatus(of_invoice=True)) if told else _wanted(draft, "pay", view)
+        case "refund":
+            return draft.enter(CallPerson("refund", *_case(draft.talk)))
         case "link":
             return draft if _paying(draft.talk) else draft.enter(TellStatus())
         case _:
@@ -209,16 +213,20 @@ def _simply(draft: _Draft, act: Simple, view: View) -> _Draft:
 
 
 def _accepted(draft: _Draft, _view: View) -> _Draft:
-    """A plain yes: to the quote on the screen, or to an offer to pay."""
-    asked = draft.talk.asked
-    if asked is not None and asked.quote:
+    """A plain yes: to the quote on the screen, or to an offer to pay. Otherwise it only says that all is well."""
+    asked = draft.talk.asked or Asked()
+    if asked.quote:
         return _agreed(draft, asked.quote)
-    return draft if draft.talk.tasks else draft.only(PayInvoice())
+    if draft.talk.tasks:
+        return draft
+    return draft.only(PayInvoice()) if to_button(PAY.act) in asked.options else replace(draft.say("fine"), rest=True)
 
 
 def _declined(draft: _Draft, _view: View) -> _Draft:
     """A plain no. To a quote it means that something in it is wrong; which, is the customer's to say."""
-    asked = draft.talk.asked
+    asked, task = draft.talk.asked, _paying(draft.talk)
+    if task is not None and task.revise is not None:
+        return draft.only(*_down_to_pay(draft.talk, task.keep()))
     if asked is None or asked.slot is not Slot.CONSENT:
         return draft.say("no_then_what") if draft.talk.tasks else replace(draft.say("fine"), rest=True)
     choices = tuple(
@@ -231,6 +239,9 @@ def _declined(draft: _Draft, _view: View) -> _Draft:
 def _dropped(draft: _Draft, view: View) -> _Draft:
     task = _paying(draft.talk)
     if task is None:
+        last = draft.talk.payments[-1] if draft.talk.payments else None
+        if last is not None and last.state in (PaymentState.PROCESSING, PaymentState.SUCCEEDED):
+            return replace(draft.say("too_late_to_cancel", REFUND, reference=last.reference), rest=True)
         return replace(draft.only().say("nothing_to_cancel", PAY, STATUS), rest=True)
     if (dropped := task.drop(view)) is not None:
         return draft.only(dropped)
@@ -247,8 +258,11 @@ def _restarted(draft: _Draft, view: View) -> _Draft:
 
 def _missed(draft: _Draft, view: View) -> _Draft:
     """First miss: ask again. From the second on: what can be done here, and a person."""
+    menu = () if draft.talk.tasks else (PAY, STATUS, PERSON)
     if draft.talk.misses < 2:
-        return draft.say("not_understood")
+        return draft.say("not_understood", *menu)
+    if menu:
+        return draft.say("two_misses_idle", *menu, phone=view.house.phone)
     return draft.say("two_misses", AGAIN, PERSON, phone=view.house.phone)
 
 
@@ -277,19 +291,24 @@ def _opened(draft: _Draft, event: Opened, view: View) -> _Draft:
     """Someone came by a pay link."""
     draft = replace(draft, talk=replace(draft.talk, heard_at=view.at, misses=0))
     if event.standing != "good":
-        return draft.only(*draft.talk.tasks or (PayInvoice(),)).say(f"link_{event.standing}")
-    scope = Bearer(event.invoice, "link")
-    task = _paying(draft.talk)
-    running = task is not None and (task.payment is not None or bool(draft.talk.sent))
-    if draft.talk.scope == scope and task is not None:
+        return draft.only(*draft.talk.tasks or (PayInvoice(revise=Slot.INVOICE),)).say(f"link_{event.standing}")
+    task, open_for = _paying(draft.talk), None
+    if task is not None and (open_for := task.under_way(view)) is not None and open_for.invoice != event.invoice:
+        # two invoices at once would make every "change" and "cancel" a riddle
+        return draft.say("link_waits", number=open_for.number)
+    known = isinstance(view.scope, Bearer) and view.scope.invoice == event.invoice
+    draft = replace(draft, talk=replace(draft.talk, scope=Bearer(event.invoice, "link")))
+    if task is not None and (open_for is not None or (known and not task.number)):
         return draft
-    talk = replace(draft.talk, scope=scope)
-    # a page that is already open stays the customer's business; its news is told whenever it comes
-    return (
-        replace(draft, talk=talk)
-        .only(*(draft.talk.tasks if running else (PayInvoice(),)))
-        .say("hello", business=view.house.name)
-    )
+    return draft.only(PayInvoice()).say("hello", business=view.house.name)
+
+
+def _recalled(draft: _Draft, payment: Payment) -> _Draft:
+    """A lost conversation begins again. What is still open is taken up, so that it can be finished or canceled."""
+    draft = replace(draft, talk=draft.talk.telling(payment)).say("recalled")
+    task = PayInvoice(number=payment.numbers[0], method=payment.method, payment=payment)
+    # the message that found it gone is stepped next, and the ladder says where an open payment is
+    return draft.only(task) if task.running else draft.reply(news(payment))
 
 
 def _came(draft: _Draft, event: Came, view: View) -> Turn:
@@ -304,33 +323,60 @@ def _came(draft: _Draft, event: Came, view: View) -> Turn:
 def _answered(draft: _Draft, effect: Effect, event: Came, view: View) -> _Draft:
     task = _paying(draft.talk)
     match effect, event.outcome:
-        case ProveInvoice(), Proved(invoice):
-            talk = replace(draft.talk, scope=Bearer(invoice, "lookup"), wrong_proofs=0)
-            return replace(draft, talk=talk).only(*_down_to_pay(talk, (task or PayInvoice()).proved()))
-        case ProveInvoice(number, code), NotProved():
-            talk = replace(draft.talk, wrong_proofs=draft.talk.wrong_proofs + 1)
-            again = (task or PayInvoice(number=number)).not_proved(number, code)
-            return replace(draft, talk=talk).only(*_down_to_pay(talk, again))
-        case ProveInvoice(number), Locked():
-            talk = replace(draft.talk, wrong_proofs=max(draft.talk.wrong_proofs, view.house.proofs))
-            return replace(draft, talk=talk)
+        case ProveInvoice(), Proved() | NotProved() | Locked():
+            return _tried(draft, effect, event.outcome, view)
         case StartPayment(), Payment() as payment:
             talk = draft.talk.telling(payment)
             return replace(draft, talk=talk).only(*_down_to_pay(talk, replace(task or PayInvoice(), payment=payment)))
         case StartPayment(_, quote), Refused(problem):
             left = task.refused() if task else None
             draft = draft.reply(Reply(refusal(problem, quote.lines[0].number)))
-            # what the books said before is no longer true
-            draft = replace(draft, talk=replace(draft.talk, known=()))
+            draft = replace(draft, talk=draft.talk.forgetting(view.at))
             return draft.only(left) if left else draft.only()
         case CloseCheckout(), Payment() as payment:
-            talk = draft.talk.telling(payment)
-            return replace(draft, talk=talk).only(*_down_to_pay(talk, task.moved(payment))) if task else draft
-        case CallAgent(), Called():
+            return _closed(replace(draft, talk=draft.talk.telling(payment)), payment)
+        case CallAgent(reason), Called():
             person = draft.talk.task
-            return draft.task(replace(person, called=True)) if isinstance(person, CallPerson) else draft
+            if isinstance(person, CallPerson):
+                return draft.task(replace(person, called=True))
+            return draft.reply(handed_over(reason, view.house))  # they went on meanwhile, and so does their task
         case _:
             raise TypeError(f"{type(event.outcome).__name__} does not answer {type(effect).__name__}")
+
+
+def _tried(draft: _Draft, proof: ProveInvoice, outcome: Proved | NotProved | Locked, view: View) -> _Draft:
+    """The answer of a proof. It counts in any case; it is spoken about only if its invoice is still the one meant."""
+    task, talk = _paying(draft.talk), draft.talk
+    if not isinstance(outcome, Proved):
+        tries = 1 if isinstance(outcome, NotProved) else max(0, view.house.proofs - view.wrong_proofs)
+        draft = replace(draft, talk=talk.failed_to_prove(tries, view.at))
+    if task is None or task.number != proof.number:
+        return replace(draft, rest=True)
+    match outcome:
+        case Proved(invoice):
+            scoped = replace(draft, talk=replace(talk, scope=Bearer(invoice, "lookup")))
+            return scoped.only(*_down_to_pay(talk, task.proved()))
+        case NotProved():
+            return draft.only(*_down_to_pay(talk, task.not_proved(proof.number, proof.zip)))
+        case Locked():
+            return draft
+        case _:
+            assert_never(outcome)
+
+
+def _closed(draft: _Draft, payment: Payment) -> _Draft:
+    """The page was asked to be closed: it is, or it was paid a moment before, or nobody knows yet."""
+    task = _paying(draft.talk)
+    if task is None or not _is(task.payment, payment):
+        return replace(draft, rest=True)
+    match payment.state:
+        case PaymentState.FAILED | PaymentState.CANCELED if task.leaving != "drop":
+            draft = draft.say("failed_page_closed")
+        case PaymentState.PROCESSING | PaymentState.SUCCEEDED:
+            draft = draft.say("paid_before_closed")
+        case _:
+            pass
+    return draft.only(*_down_to_pay(draft.talk, task.moved(payment)))
 
 
 def _moved(draft: _Draft, payment: Payment, view: View) -> Turn:
@@ -338,20 +384,22 @@ def _moved(draft: _Draft, payment: Payment, view: View) -> Turn:
     if draft.talk.told(payment):
         return Turn(draft.talk)
     task = _paying(draft.talk)
-    draft = _learned(draft, payment)
     if task is not None and _is(task.payment, payment) and task.leaving:
-        return _advance(draft, view)  # it was being closed for a reason, and that goes on
+        # it is being closed for a reason, and that goes on; a decline on the way there is no news
+        draft = replace(draft, talk=draft.talk.telling(payment).forgetting(view.at))
+        return Turn(draft.talk) if payment.state is PaymentState.OPEN else _advance(_closed(draft, payment), view)
+    draft = _learned(draft, payment, view)
     reply = news(payment)
     options = tuple(to_button(choice.act) for choice in reply.choices)
-    asked = draft.talk.asked
-    if options or asked is None:
-        asked = Asked(options=options)
-    return Turn(replace(draft.talk, asked=replace(asked, quote="")), (reply,))
+    asked = draft.talk.asked or Asked()
+    # the question stays: "50" still answers it; only a yes needs to see its quote again
+    asked = Asked(asked.slot if draft.talk.tasks else None, options or asked.options)
+    return Turn(replace(draft.talk, asked=asked, known=()), (reply,))
 
 
-def _learned(draft: _Draft, payment: Payment) -> _Draft:
+def _learned(draft: _Draft, payment: Payment, view: View) -> _Draft:
     """A payment as it now stands, told in this turn. What the books said before may no longer be true."""
-    talk = replace(draft.talk.telling(payment), known=())
+    talk = draft.talk.telling(payment).forgetting(view.at)
     task = _paying(talk)
     if task is None or not _is(task.payment, payment):
         return replace(draft, talk=talk)
@@ -381,12 +429,12 @@ def _advance(draft: _Draft, view: View) -> Turn:
             case Confirm():
                 # agreed to another one: something changed in between, and that is said first
                 told = draft.say("changed_meanwhile") if draft.agreed else draft
-                return _turn(told.reply(move.reply), Slot.CONSENT, move.quote.digest())
+                return _turn(told.reply(move.reply), Slot.CONSENT, move.quote)
             case Await():
                 return _turn(draft.reply(move.reply))
             case Done():
                 draft = draft.task(None).reply(*(() if move.reply is None else (move.reply,)))
-                draft = draft if move.payment is None else _learned(draft, move.payment)
+                draft = draft if move.payment is None else _learned(draft, move.payment, view)
                 draft = replace(draft, rest=move.rest or not draft.talk.tasks)
             case Enter():
                 assert isinstance(move.task, PayInvoice | TellStatus | CallPerson)
@@ -398,12 +446,26 @@ def _advance(draft: _Draft, view: View) -> Turn:
     return _turn(draft)
 
 
-def _turn(draft: _Draft, slot: Slot | None = None, quote: str = "") -> Turn:
+def _turn(draft: _Draft, slot: Slot | None = None, quote: Quote | None = None) -> Turn:
     """The finished turn. Whatever it shows can be answered by button, number or word until something else is shown."""
     if not draft.said:
         return Turn(draft.talk)
-    options = tuple(to_button(choice.act) for reply in draft.said for choice in reply.choices)
-    return Turn(replace(draft.talk, asked=Asked(slot, options, quote)), draft.said)
+    said, choices = _gathered(draft.said)
+    options = tuple(to_button(choice.act) for choice in choices)
+    asked = Asked(slot, options) if quote is None else Asked(slot, options, quote.digest(), quote.total)
+    return Turn(replace(draft.talk, asked=asked), said)
+
+
+def _gathered(said: tuple[Reply, ...]) -> tuple[tuple[Reply, ...], tuple[Choice, ...]]:
+    """All buttons of a turn under its last question, that one's own first: so "2" can only mean one of them."""
+    offering = [at for at, reply in enumerate(said) if reply.choices]
+    if not offering:
+        return said, ()
+    last = offering[-1]
+    every = (said[last].choices, *(reply.choices for reply in said[:last]))
+    choices = tuple({choice.act: choice for some in every for choice in some}.values())
+    bare = tuple(replace(reply, choices=()) for reply in said[:last])
+    return (*bare, replace(said[last], choices=choices), *said[last + 1 :]), choices
 
 
 def _send(draft: _Draft, effect: Effect, view: View) -> Turn:
@@ -412,7 +474,10 @@ def _send(draft: _Draft, effect: Effect, view: View) -> Turn:
         return _turn(draft.say("still_working"))
     key = f"{draft.talk.epoch}/{draft.talk.version}/0"
     others = tuple(sent for sent in draft.talk.sent if type(sent.effect) is not type(effect))
-    talk = replace(draft.talk, sent=(*others, Sent(key, effect, view.at)), asked=None)
+    # a proof whose answer nobody waits for was a try all the same
+    unheard = len(draft.talk.sent) - len(others) if isinstance(effect, ProveInvoice) else 0
+    talk = draft.talk.failed_to_prove(unheard, view.at)
+    talk = replace(talk, sent=(*others, Sent(key, effect, view.at)), asked=None)
     return Turn(talk, draft.said, effects=((key, effect),))
 
 

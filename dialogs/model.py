@@ -60,7 +60,7 @@ class Tell(msgspec.Struct, frozen=True):
 
 
 class Want(msgspec.Struct, frozen=True):
-    task: Literal["pay", "status", "balance", "help", "link"]
+    task: Literal["pay", "status", "balance", "help", "link", "refund"]
 
 
 class Agree(msgspec.Struct, frozen=True):
@@ -347,15 +347,19 @@ class View(msgspec.Struct, frozen=True):
     waiting: tuple[Effect, ...] = ()
     agreed: str = ""  # the digest of the quote that this very event said yes to
     wrong_proofs: int = 0
-    payments: tuple[Payment, ...] = ()  # of this chat, as last told; newest last
+    payments: tuple[Payment, ...] = ()  # of this chat, as last told; the last one started is last
 
     def get(self, lookup: LookUp) -> Fact | None:
-        """The answer to this look-up if it is fresh. After a yes, an invoice is fresh only if read since."""
-        strict = bool(self.agreed) and isinstance(lookup, OneInvoice)
-        oldest = self.at if strict else self.at - timedelta(seconds=self.house.fresh_seconds)
+        """The answer to this look-up if it is fresh. After a yes, an invoice is fresh only if read since.
+
+        Who asks about a payment means now; and that something was out of reach is never worth remembering.
+        """
         for known in self.known:
-            if known.at >= oldest and known.lookup == lookup:
-                return known.fact
+            if known.lookup == lookup:
+                strict = isinstance(lookup, PaymentNow) or isinstance(known.fact, Unreachable)
+                strict = strict or (bool(self.agreed) and isinstance(lookup, OneInvoice))
+                oldest = self.at if strict else self.at - timedelta(seconds=self.house.fresh_seconds)
+                return known.fact if known.at >= oldest else None
         return None
 
 

@@ -24,6 +24,8 @@ A transcript is lines:
     crash                                    the assistant dies and is started again
     forget                                   the conversation store is lost
     gateway down | gateway up                the processor does not answer
+    kept nothing of 4242424242424242         no file of the assistant holds these digits
+    > LONG                                   the customer types 4,500 characters
 """
 
 import re
@@ -39,6 +41,7 @@ from services.model import exponent
 FOLDER = Path(__file__).parent / "conversations"
 FILES = sorted(FOLDER.glob("*/*.chat"))
 KEPT = {"succeeded", "processing"}
+LONG = "please pay my invoice " * 205
 
 
 def shown_as(sentence: str) -> re.Pattern[str]:
@@ -65,7 +68,7 @@ class Player:
         word, _, rest = line.partition(" ")
         match word:
             case ">":
-                await self._say(self._press(rest) if rest.startswith("[") else rest)
+                await self._say(self._press(rest) if rest.startswith("[") else LONG if rest == "LONG" else rest)
             case "<" | "!":
                 self._expect(rest, notice=word == "!")
             case "-":
@@ -81,6 +84,7 @@ class Player:
 
     async def _say(self, text: str) -> None:
         assert not self.unread, f"said before, and not in the transcript: {[m.text for m in self.unread]}"
+        self.world.clock.advance(seconds=1)  # as for anybody who has to type: no two messages share an instant
         self.sent = (text, self.world.chance.randbytes(6).hex())
         self._hear(await self.world.say(self.chat, text, id=self.sent[1]))
 
@@ -140,6 +144,7 @@ class Player:
         assert (answer.status_code == 303) is (how != "gone"), answer.text
 
     async def _page(self, kind: str, number: str = "") -> None:
+        self.world.clock.advance(seconds=1)
         if kind in ("complete", "fail"):
             html = (await self.world.browser.get(self.page)).text
             attempt = re.search(r'name="attempt" value="([^"]+)"', html)
@@ -185,6 +190,10 @@ class Player:
     async def _forget(self) -> None:
         self.world.forget(self.chat)
         self.seen[self.chat] = 0
+
+    async def _kept(self, _nothing: str, _of: str, digits: str) -> None:
+        for file in self.world.folder.iterdir():
+            assert digits.encode() not in file.read_bytes(), f"{file.name} holds what was removed"
 
     async def _gateway(self, how: str) -> None:
         answer = await self.world.browser.post(

@@ -109,6 +109,7 @@ class World:
             http=self.http,
             clock=self.clock,
             random=self.chance.randbytes,
+            secret=b"test-secret-of-conversations",
         )
         self._assistant.app = asgi(self.remit, TOKEN)
 
@@ -146,7 +147,7 @@ class World:
         await self.work()
 
     async def say(self, chat: str, text: str, *, id: str = "", pay_link: str = "") -> list[Message]:  # noqa: A002
-        inbound = Inbound(chat, id or self.chance.randbytes(8).hex(), text, pay_link, "203.0.113.7")
+        inbound = Inbound(chat, id or self.chance.randbytes(8).hex(), text, pay_link, client="203.0.113.7")
         return await self.remit.runtime.handle(inbound)
 
     async def link(self, number: str, days: int = 60) -> str:

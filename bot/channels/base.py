@@ -10,4 +10,6 @@ class Inbound(msgspec.Struct, frozen=True):
     id: str  # the channel's own message id: the same id again gets the same answer, and does nothing twice
     text: str = ""
     pay_link: str = ""  # token of a pay link this message came with
+    locale: str = ""  # as the customer's page says
+    home: str = ""  # address of the page that the chat sits on
     client: str = ""  # network address of the customer, if the channel knows it

@@ -2,11 +2,11 @@
 
 import msgspec
 
-from dialogs.model import CallAgent, Done, Move, Reply, Say, View
+from dialogs.model import CallAgent, Done, House, Move, Reply, Say, View
 
 
 class CallPerson(msgspec.Struct, frozen=True, omit_defaults=True, tag="call_person"):
-    """``reason`` is one of asked, misses, lookup_locked, refund; ``summary`` spares the customer repeating it."""
+    """``reason`` is one of asked, lookup_locked, refund; ``summary`` spares the customer repeating it."""
 
     reason: str
     summary: str = ""
@@ -17,5 +17,9 @@ class CallPerson(msgspec.Struct, frozen=True, omit_defaults=True, tag="call_pers
     def next(self, view: View) -> Move:
         if not self.called:
             return CallAgent(self.reason, self.summary, self.invoice, self.payment)
-        values = {"business": view.house.name, "phone": view.house.phone}
-        return Done(Reply(Say(f"person_called_{self.reason}", values)), rest=True)
+        return Done(handed_over(self.reason, view.house), rest=True)
+
+
+def handed_over(reason: str, house: House) -> Reply:
+    """What happens now that a person has been given the case."""
+    return Reply(Say(f"person_called_{reason}", {"business": house.name, "phone": house.phone}))

@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from dialogs.flows.handoff import CallPerson
-from dialogs.flows.status import CANCEL, describe, news, of_invoice, page_open
+from dialogs.flows.status import CANCEL, PAY, describe, news, of_invoice, page_open
 from dialogs.model import (
     Absent,
     Agree,
@@ -55,6 +55,7 @@ from services.model import (
     standing,
 )
 
+_GONE = (PaymentState.FAILED, PaymentState.CANCELED)
 _RUNNING = (
     PaymentState.CREATED,
     PaymentState.CONFIRMED,
@@ -85,14 +86,14 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
 
     def tell(self, slot: Slot, value: Telling, view: View) -> "PayInvoice":
         """With one slot told. What an open page was made for cannot change under it: that page has to go."""
+        if not self.leaving and self._is_agreed(slot, value, view):
+            return self  # said once more, or pressed twice: no reason to close the page
         told = self._touched("change", view)
         if slot is self.revise:
             told = replace(told, revise=None)
         match slot, value:
             case Slot.INVOICE, str(number):
-                # what was said about another invoice does not carry over, except how to pay
-                amount = None if self.number or self.payment else self.amount
-                return replace(told, number=number, amount=amount, revise=None)
+                return told.about(number, view)
             case Slot.PROOF, str(code):
                 return replace(told, proof=code)
             case Slot.METHOD, Method() as method:
@@ -109,7 +110,11 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
     def change(self, slot: Slot, view: View) -> "PayInvoice":
         """With one slot to be asked for again."""
         told = replace(self._touched("change", view), revise=slot)
-        return replace(told, method=None) if slot is Slot.METHOD else told
+        return replace(told, number="", rejected=()) if slot is Slot.INVOICE else told
+
+    def keep(self) -> "PayInvoice":
+        """With what was to be changed left as it is."""
+        return replace(self, revise=None)
 
     def drop(self, view: View) -> "PayInvoice | None":
         """Canceled: None when nothing was started, or itself, to close the open page first."""
@@ -126,14 +131,57 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
 
     def moved(self, payment: Payment) -> "PayInvoice":
         """With news of its payment. A page that is closed because of a change makes room for the next quote."""
-        gone = payment.state in (PaymentState.FAILED, PaymentState.CANCELED)
+        if self.payment is None or self.payment.reference != payment.reference:
+            return self  # of a page that has made room already
+        gone = payment.state in _GONE
         if gone and self.leaving == "change":
             return replace(self, payment=None, leaving="")
         return replace(self, payment=payment)
 
     def refused(self) -> "PayInvoice | None":
         """With its start refused: nothing is open, so whatever was to be closed is gone."""
-        return None if self.leaving == "drop" else replace(self, leaving="")
+        match self.leaving:
+            case "drop":
+                return None
+            case "restart":
+                return PayInvoice()
+            case _:
+                return replace(self, leaving="")
+
+    def under_way(self, view: View) -> Line | None:
+        """The invoice and sum of the page that is open, or is being made just now."""
+        if self.payment is None:
+            return next((e.quote.lines[0] for e in view.waiting if isinstance(e, StartPayment)), None)
+        if not self.running or self.payment.state is PaymentState.UNKNOWN:
+            return None
+        return Line(self.payment.invoices[0], self.payment.numbers[0], "", self.payment.amount)
+
+    def about(self, number: str, view: View) -> "PayInvoice":
+        """About the invoice of this number. What was said of another does not carry over, except how to pay."""
+        if _is_own(number, view):
+            return replace(self, number="", revise=None)
+        same = bool(self.number) and same_number(number, self.number)
+        first = not self.number and self.payment is None and not isinstance(view.scope, Bearer)
+        return replace(self, number=number, amount=self.amount if same or first else None, revise=None)
+
+    def _is_agreed(self, slot: Slot, value: Telling, view: View) -> bool:
+        """Whether this is what the page under way was made for."""
+        line = self.under_way(view)
+        if line is None:
+            return False
+        match slot, value:
+            case Slot.INVOICE, str(number):
+                return same_number(number, line.number)
+            case Slot.AMOUNT, amount:
+                return amount == line.amount
+            case Slot.METHOD, method:
+                return method == (self.payment.method if self.payment else self.method)
+            case Slot.NAME, name:
+                return name == self.name
+            case Slot.ZIP | Slot.PROOF, code:
+                return code == (self.zip or self.proof)
+            case _:
+                return False
 
     def _touched(self, how: Literal["change", "drop"], view: View) -> "PayInvoice":
         busy = self.payment is not None or starting(view)
@@ -143,7 +191,7 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
 
     def next(self, view: View) -> Move:
         if starting(view):
-            return Await(Reply(Say("preparing")))
+            return Await(Reply(Say(f"stopping_{self.leaving}" if self.leaving else "preparing")))
         if self.payment is not None:
             return self._follow(self.payment)
         found = self._find(view)
@@ -162,9 +210,9 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
                 return Await(page_open(payment))
             case PaymentState.CREATED | PaymentState.CONFIRMED | PaymentState.SUBMITTING | PaymentState.UNKNOWN:
                 return Await(news(payment))
-            case PaymentState.FAILED | PaymentState.CANCELED if self.leaving == "drop":
-                return Done(Reply(Say("canceled")))
-            case PaymentState.FAILED | PaymentState.CANCELED if self.leaving == "restart":
+            case state if state in _GONE and self.leaving == "drop":
+                return Done(Reply(Say("canceled"), choices=(PAY,)))
+            case state if state in _GONE and self.leaving == "restart":
                 return Enter(PayInvoice(), back=False)
             case _:
                 return Done(news(payment), payment=payment)
@@ -201,13 +249,13 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
 
     def _terms(self, invoice: Invoice, view: View) -> Move:
         """Method, amount, name and zip; then the quote."""
-        offered = view.house.rules.methods_for(invoice.due.currency)
-        method = offered[0] if self.method is None and len(offered) == 1 else self.method
-        if method is None or method not in offered:
-            return self._ask_method(invoice, offered, view)
         amount = self._amount(invoice, view)
         if not isinstance(amount, Money):
             return amount
+        offered = view.house.rules.methods_for(invoice.due.currency)
+        method = offered[0] if self.method is None and len(offered) == 1 else self.method
+        if method is None or method not in offered or self.revise is Slot.METHOD:
+            return self._ask_method(invoice, amount, offered, view)
         billing = self._billing(invoice, view)
         if not isinstance(billing, Billing):
             return billing
@@ -217,13 +265,13 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
         )
         if view.agreed and view.agreed == quote.digest():
             return StartPayment(view.scope, quote)
-        return Confirm(quote, self._show(quote, billing, offered, view))
+        return Confirm(quote, self._show(quote, billing, invoice, view))
 
-    def _ask_method(self, invoice: Invoice, offered: tuple[Method, ...], view: View) -> Move:
-        values = of_invoice(invoice, view.at.date())
-        because = Say(f"method_not_taken_{self.method}", values) if self.method else None
+    def _ask_method(self, invoice: Invoice, amount: Money, offered: tuple[Method, ...], view: View) -> Move:
+        values = {**of_invoice(invoice, view.at.date()), "amount": amount}
+        because = Say(f"method_not_taken_{self.method}", values) if self.method and self.method not in offered else None
         choices = tuple(Choice(Say(f"button_{method}"), Tell(Slot.METHOD, method)) for method in offered)
-        if view.house.rules.partial and self.amount is None and self.revise is None:
+        if _in_parts(invoice, view) and self.amount is None and self.revise is None:
             choices += (Choice(Say("button_other_amount"), Change(Slot.AMOUNT)),)
         key = "ask_method" if self.amount is None else "ask_method_only"
         return Ask(Slot.METHOD, Reply(Say(key, values), choices, InvoiceCard(invoice)), because)
@@ -264,7 +312,8 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
         """The zip on file; a masked one only as far as the visitor proved to know it."""
         return self.proof if billing.masked else billing.zip
 
-    def _show(self, quote: Quote, billing: Billing, offered: tuple[Method, ...], view: View) -> Reply:
+    def _show(self, quote: Quote, billing: Billing, invoice: Invoice, view: View) -> Reply:
+        offered = view.house.rules.methods_for(invoice.due.currency)
         values: dict[str, Value] = {
             "amount": quote.total,
             "number": quote.lines[0].number,
@@ -274,7 +323,7 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
             "business": view.house.name,
         }
         choices = [Choice(Say("button_agree", {"amount": quote.total}), Agree(quote.digest()))]
-        if view.house.rules.partial:
+        if _in_parts(invoice, view):
             choices.append(Choice(Say("button_change_amount"), Change(Slot.AMOUNT)))
         choices += [
             Choice(Say("button_change_name"), Change(Slot.NAME)),
@@ -287,6 +336,20 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
 def starting(view: View) -> bool:
     """Whether a payment that was agreed to is being started just now."""
     return any(isinstance(effect, StartPayment) for effect in view.waiting)
+
+
+def _in_parts(invoice: Invoice, view: View) -> bool:
+    """Whether there is any amount to choose."""
+    return view.house.rules.partial and invoice.payable.minor > view.house.rules.minimum_minor
+
+
+def _is_own(number: str, view: View) -> bool:
+    """Whether this is the number of the invoice that the visitor's scope names, as far as it was read here."""
+    if not isinstance(view.scope, Bearer):
+        return False
+    own = view.scope.invoice
+    facts = (known.fact for known in view.known)
+    return any(isinstance(fact, Invoice) and fact.id == own and same_number(number, fact.number) for fact in facts)
 
 
 def refusal(problem: Objection, number: str) -> Say:

@@ -7,6 +7,7 @@ import msgspec
 
 from dialogs.model import (
     Absent,
+    Change,
     CheckoutLink,
     Choice,
     Done,
@@ -18,12 +19,14 @@ from dialogs.model import (
     Reply,
     Say,
     Simple,
+    Slot,
     Value,
     View,
     Want,
 )
 from services.model import Bearer, Invoice, Money, Objection, Payment, PaymentState, Reason, standing
 
+PAY = Choice(Say("button_pay"), Want("pay"))
 PAY_AGAIN = Choice(Say("button_pay_again"), Want("pay"))
 PERSON = Choice(Say("button_person"), Simple.HUMAN)
 _RETURNS = (
@@ -34,6 +37,8 @@ _RETURNS = (
     Reason.NOT_AUTHORIZED,
 )
 CANCEL = Choice(Say("button_cancel"), Simple.DROP)
+LINK = Choice(Say("button_link"), Want("link"))  # first: a "1" sent twice must not cancel anything
+OTHER_INVOICE = Choice(Say("button_other_invoice"), Change(Slot.INVOICE))
 
 
 class TellStatus(msgspec.Struct, frozen=True, omit_defaults=True, tag="status"):
@@ -49,11 +54,13 @@ class TellStatus(msgspec.Struct, frozen=True, omit_defaults=True, tag="status"):
         if fact is None:
             return lookup
         payment = fact if isinstance(fact, Payment) else view.payments[-1]
-        return Done(news(payment), rest=payment.state is PaymentState.OPEN, payment=payment)
+        waiting = payment.state is PaymentState.OPEN
+        reply = page_open(payment, "not_paid_yet") if waiting and payment.reason is None else news(payment)
+        return Done(reply, rest=waiting, payment=payment)
 
     def _of_invoice(self, view: View) -> Move:
         if not isinstance(view.scope, Bearer):
-            return Done(Reply(Say("no_payment_here"), choices=(Choice(Say("button_pay"), Want("pay")), PERSON)))
+            return Done(Reply(Say("no_payment_here"), choices=(PAY, PERSON)))
         lookup = OneInvoice(view.scope, view.scope.invoice)
         match view.get(lookup):
             case None:
@@ -68,8 +75,9 @@ class TellStatus(msgspec.Struct, frozen=True, omit_defaults=True, tag="status"):
 
 
 def describe(invoice: Invoice, problem: Objection | None, today: date) -> Reply:
-    """What is owed on an invoice, or why nothing is."""
-    return Reply(Say(problem or "invoice_status", of_invoice(invoice, today)), card=InvoiceCard(invoice))
+    """What is owed on an invoice, or why nothing is; then another one may be meant."""
+    say = Say(problem or "invoice_status", of_invoice(invoice, today))
+    return Reply(say, (OTHER_INVOICE, PERSON) if problem else (), InvoiceCard(invoice))
 
 
 def of_invoice(invoice: Invoice, today: date) -> Mapping[str, Value]:
@@ -115,7 +123,7 @@ def news(payment: Payment) -> Reply:
             return Reply(Say("preparing", values))
         case PaymentState.OPEN if payment.reason:
             link = CheckoutLink(payment.reference)
-            return Reply(Say(f"declined_{payment.reason}", values), link=link, choices=(CANCEL, PERSON))
+            return Reply(Say(f"declined_{payment.reason}", values), link=link, choices=(LINK, CANCEL, PERSON))
         case PaymentState.OPEN:
             return page_open(payment)
         case PaymentState.PROCESSING:
@@ -133,6 +141,6 @@ def news(payment: Payment) -> Reply:
             return Reply(Say(payment.state, values), card=ReceiptCard(payment), choices=(PERSON,))
 
 
-def page_open(payment: Payment) -> Reply:
+def page_open(payment: Payment, key: str = "page_open") -> Reply:
     """The hand-off: nothing is charged yet, the secure page waits."""
-    return Reply(Say("page_open", of_payment(payment)), link=CheckoutLink(payment.reference), choices=(CANCEL,))
+    return Reply(Say(key, of_payment(payment)), link=CheckoutLink(payment.reference), choices=(LINK, CANCEL))

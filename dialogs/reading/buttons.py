@@ -12,6 +12,7 @@ _WORDS: dict[str, Act] = {
     "/balance": Want("balance"),
     "/link": Want("link"),
     "/help": Want("help"),
+    "/refund": Want("refund"),
     "/cancel": Simple.DROP,
     "/restart": Simple.RESTART,
     "/repeat": Simple.REPEAT,

@@ -9,10 +9,11 @@ import unicodedata
 from functools import lru_cache
 
 from dialogs.conversation import Asked, Conversation
-from dialogs.model import Act, Change, House, Share, Simple, Slot, Tell, Want
+from dialogs.model import Act, Agree, Change, House, Share, Simple, Slot, Tell, Want
 from dialogs.reading import values
 from dialogs.reading.buttons import from_button
-from services.model import Invoice
+from dialogs.reading.words import METHODS
+from services.model import Invoice, Money, Stranger, plain
 
 _I = re.IGNORECASE
 
@@ -28,6 +29,8 @@ _WHOLE: tuple[tuple[re.Pattern[str], Act], ...] = tuple(
         (r"(?:hi|hello|hey|hiya|howdy|good (?:morning|afternoon|evening|day))(?: (?:there|again|all|team))?", Simple.GREET),
         (r"(?:ok(?:ay)? )?(?:thanks?(?: you)?|thank you|thx|ty|cheers|much appreciated)(?: (?:so much|very much|a lot|again))?", Simple.THANK),
         (r"(?:good ?bye|bye(?: ?bye)?|see (?:you|ya)(?: later)?|have a (?:nice|good|great) (?:day|one|evening))", Simple.GOODBYE),
+        (r"(?:my |the |payment )*status|any news", Want("status")),
+        (r"(?:my |the )*(?:balance|amount due|due date)", Want("balance")),
         (r"help|help me|menu|options|commands|what can (?:you|i) do(?: here)?|how does (?:this|it) work", Want("help")),
         (r"(?:new |another |resend |send )*(?:the |my |a )?(?:new |payment )?link(?: again)?|(?:the )?link (?:expired|does ?n[o']?t work)", Want("link")),
         (r"i(?:'ve| have)? (?:already )?(?:paid|payed)(?: (?:it|already|that|this))*|done|i(?:'m| am) done|finished|all done", Want("status")),
@@ -37,7 +40,11 @@ _WHOLE: tuple[tuple[re.Pattern[str], Act], ...] = tuple(
 # Anywhere in a message.
 _HUMAN = re.compile(
     r"\b(?:human|real person|(?:talk|speak|chat|connect me) (?:to|with) (?:a |an |some|the )?\w*|representative|operator"
-    r"|customer (?:service|support|care)|(?:live )?agent|call me|phone number|someone real|somebody)\b", _I)  # fmt: skip
+    r"|customer (?:service|support|care)|(?:live )?agent|call me(?= (?:back|please|now|at|on|later|today|tomorrow)|\W*$)|phone number|someone real|somebody)\b", _I)  # fmt: skip
+_DROP = re.compile(r"\b(?:cancel|abort|stop (?:it|this|that|the|my|payment|paying))\b", _I)
+_NOT_DROP = re.compile(r"\b(?:do not|don'?t|did ?n[o']?t|not|never|no need to)\b.{0,12}\b(?:cancel|abort|stop)", _I)
+_HOW = re.compile(r"^(?:and )?(?:how|can|may|could) (?:do|can|to|i|we)\b", _I)
+_REFUND = re.compile(r"\b(?:refund\w*|money back|charge ?back|reimburse\w*)\b", _I)
 _STATUS = re.compile(
     r"\b(?:status|did (?:you|it|my|the) .*(?:get|go through|arrive|work|receive)|(?:has|have|is|was) (?:my|the) payment"
     r"|went through|go through|where is my payment|payment (?:received|arrived|go|cleared))\b", _I)  # fmt: skip
@@ -55,6 +62,13 @@ _SLOTS: tuple[tuple[re.Pattern[str], Slot], ...] = (
     (re.compile(r"\b(?:invoice|bill|number)\b", _I), Slot.INVOICE),
 )
 _NAMED = re.compile(r"\bname(?: on (?:the |my )?(?:account|card))? (?:is|should be|to|:)\s*(.+)", _I)
+_CUE = re.compile(r"\b(?:make (?:it|that)|pay|only|just|instead|rather|to)\b", _I)  # a bare number beside it is a sum
+_PLAIN_PLACE = re.compile(r"\W*(?:option |number |choice |the )?(?:[0-9]{1,2}|one|first|1st)(?: one| option)?\W*", _I)
+_YES_PAY = re.compile(r"(?:yes|yep|yeah|ok|okay|sure)\W{1,3}(?:please )?pay (.+?)\W*", _I)
+_BOTH = re.compile(
+    r"\W*(?P<number>\S*\d\S*?)[\s,;/]+(?P<zip>\d{5}(?:-\d{4})?)\W*"
+)  # the number, and the zip that proves it
+_SHORTEST_ZIP = 3  # letters and digits: no postal code is shorter (UPU)
 _NOT_AN_AMOUNT = re.compile(r"^\W*(?:#|no\.?\s)?\d{5}(?:-\d{4})?\W*$")
 _POLITE = re.compile(r"\b(?:please|pls|plz|kindly)\b|^(?:well|so|um+|uh+|oh|hmm+|actually|and)\b,?", _I)
 
@@ -67,6 +81,8 @@ def read(text: str, talk: Conversation, house: House) -> tuple[Act, ...]:
     asked = talk.asked or Asked()
     if (picked := _picked(said, asked)) is not None:
         return (picked,)
+    if asked.total is not None and _agrees_in_full(said, asked.total):
+        return (Simple.YES,)
     bare = _bare(said)
     for pattern, act in _WHOLE:
         if pattern.fullmatch(bare):
@@ -93,7 +109,18 @@ def _picked(said: str, asked: Asked) -> Act | None:
     place = values.ordinal(said)
     if place is None or not (-1 <= place <= len(asked.options)) or place == 0:
         return None
-    return from_button(asked.options[place if place < 0 else place - 1])
+    act = from_button(asked.options[place if place < 0 else place - 1])
+    # "no 1", "pay 1", "last": too little said for consent
+    return None if isinstance(act, Agree) and not _PLAIN_PLACE.fullmatch(said) else act
+
+
+def _agrees_in_full(said: str, total: Money) -> bool:
+    """Whether the whole message is the title of the button of consent, typed: yes, pay, and exactly this sum."""
+    typed = _YES_PAY.fullmatch(said)
+    if typed is None:
+        return False
+    sums = values.amounts(typed[1], total.currency, bare=True)
+    return len(sums) == 1 and sums[0].value == total and (sums[0].start, sums[0].end) == (0, len(typed[1]))
 
 
 def _sentence(said: str, talk: Conversation, asked: Asked, house: House) -> tuple[Act, ...]:
@@ -103,6 +130,12 @@ def _sentence(said: str, talk: Conversation, asked: Asked, house: House) -> tupl
     told = _told(said, talk, asked, house)
     if told:
         return told
+    if _DROP.search(said):
+        if _HOW.search(said):
+            return (Want("help"),)
+        return (Simple.REPEAT if _NOT_DROP.search(said) else Simple.DROP,)
+    if _REFUND.search(said):
+        return (Want("refund"),)
     if (slot := _changing(said)) is not None:
         return (Change(slot),)
     if _STATUS.search(said):
@@ -117,31 +150,42 @@ def _told(said: str, talk: Conversation, asked: Asked, house: House) -> tuple[Ac
     if named := _NAMED.search(said):
         name = values.name(named.group(1))
         return (Tell(Slot.NAME, name),) if name else ()
-    if asked.slot is Slot.NAME and (name := values.name(said)) is not None:
+    if asked.slot is Slot.NAME and not _says_more(said) and (name := values.name(said)) is not None:
         return (Tell(Slot.NAME, name),)
+    if asked.slot is Slot.INVOICE and (both := _BOTH.fullmatch(said)):
+        return (Tell(Slot.INVOICE, both["number"]), Tell(Slot.ZIP, both["zip"]))
     acts: list[Act] = []
     rest = said
-    for number in values.invoice_numbers(rest, _patterns(house.number_patterns))[:1]:
+    lone = isinstance(talk.scope, Stranger) and not talk.tasks and bool(_PAY.search(said))  # "pay 1042", to begin with
+    for number in values.invoice_numbers(rest, _patterns(house.number_patterns), bare=lone)[:1]:
         acts.append(Tell(Slot.INVOICE, number.value))
         rest = rest[: number.start] + " " + rest[number.end :]
     asked_zip = asked.slot in (Slot.ZIP, Slot.PROOF) or (
         asked.slot is Slot.CONSENT and bool(_NOT_AN_AMOUNT.match(rest))
     )
-    for code in values.zips(rest, bare=asked_zip)[:1]:
+    for code in [code for code in values.zips(rest, bare=asked_zip) if len(plain(code.value)) >= _SHORTEST_ZIP][:1]:
         acts.append(Tell(Slot.PROOF if asked.slot is Slot.PROOF else Slot.ZIP, code.value))
         rest = rest[: code.start] + " " + rest[code.end :]
     if (method := values.method(rest)) is not None:
         acts.append(Tell(Slot.METHOD, method))
-    asked_amount = asked.slot in (Slot.AMOUNT, Slot.CONSENT)
+    about_money = asked.slot not in (Slot.INVOICE, Slot.PROOF) and bool(talk.tasks)
+    asked_amount = asked.slot in (Slot.AMOUNT, Slot.CONSENT, Slot.METHOD) or (about_money and bool(_CUE.search(rest)))
     if asked.slot is not Slot.INVOICE or acts or "$" in rest:
         if (share := values.share(rest)) is not None:
             acts.append(Tell(Slot.AMOUNT, Share(share)))
         else:
             found = values.amounts(rest, _currency(talk, house), bare=asked_amount)
             acts.extend(Tell(Slot.AMOUNT, amount.value) for amount in found[:1])
-    if not acts and asked.slot is Slot.INVOICE and any(ch.isdigit() for ch in said) and len(said) <= 60:
-        acts.append(Tell(Slot.INVOICE, said))
+    if asked.slot is Slot.INVOICE and not any(isinstance(act, Tell) and act.slot is Slot.INVOICE for act in acts):
+        lone_number = values.invoice_numbers(rest, (), bare=True)
+        acts = [*(Tell(Slot.INVOICE, number.value) for number in lone_number), *acts]
     return tuple(acts)
+
+
+def _says_more(said: str) -> bool:
+    """Whether an answer to "which name?" is not one: a question, another wish, or a way to pay."""
+    other = _changing(said)
+    return said.lower() in METHODS or (other is not None and other is not Slot.NAME) or bool(_REFUND.search(said))
 
 
 def _changing(said: str) -> Slot | None:

@@ -33,6 +33,9 @@ class Invoices(Protocol):
     async def get(self, invoice: str) -> Invoice | None:
         """One invoice by its id as it stands now, or None."""
 
+    async def list_open(self) -> tuple[Invoice, ...]:
+        """Every invoice on which something is owed, the longest due first, those without a due date last."""
+
     async def billing(self, customer: str) -> Billing | None:
         """The billing details on file of one customer, by id, or None."""
 

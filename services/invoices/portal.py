@@ -91,6 +91,13 @@ class Portal:
         response = await self._remote.get(f"/v1/invoices/{own}")
         return None if self._absent(response, "no_such_invoice") else _invoice(self._read(_Invoice, response))
 
+    async def list_open(self) -> tuple[Invoice, ...]:
+        """See `Invoices.list_open`. A credit note stays open in the portal, but nothing is owed on it."""
+        response = await self._remote.get("/v1/invoices", {"status": "open"})
+        every = (_invoice(found) for found in self._read(_Found, response).invoices)
+        owed = (invoice for invoice in every if invoice.state is InvoiceState.OPEN)
+        return tuple(sorted(owed, key=lambda each: (each.due_date or date.max, each.number, each.id)))
+
     async def billing(self, customer: str) -> Billing | None:
         """See `Invoices.billing`."""
         if (own := _own(customer)) is None:

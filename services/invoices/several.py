@@ -28,6 +28,13 @@ class Several:
         source = self._home(invoice)
         return None if source is None else await source.get(invoice)
 
+    async def list_open(self) -> tuple[Invoice, ...]:
+        """What is owed in every source, in the order of the sources; raises what a source raises."""
+        found: tuple[Invoice, ...] = ()
+        for source in self._sources.values():
+            found += await source.list_open()
+        return found
+
     async def billing(self, customer: str) -> Billing | None:
         """The billing details of one customer by id, or None; None too when no source has the id's prefix."""
         source = self._home(customer)

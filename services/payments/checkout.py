@@ -61,8 +61,9 @@ class Checkout:
         rules: Rules,
         clock: Callable[[], datetime],
         random: Callable[[int], bytes],
-        return_url: str,
+        return_url: Callable[[str], str],
     ) -> None:
+        """``return_url`` gives the way back from the hosted page to a chat."""
         self.transact = transact
         self.gateway = gateway
         self.clock = clock
@@ -86,7 +87,7 @@ class Checkout:
         if begun is not None and (begun.amount, set(begun.invoices)) != (quote.total, {i.invoice for i in quote.lines}):
             raise ValueError("one key, one quote: this key began another payment")
         if begun is None or begun.state is states.CANCELED:
-            order = Order(key, chat, message, quote, self.gateway.name, self._return_url, {})
+            order = Order(key, chat, message, quote, self.gateway.name, self._return_url(chat), {})
             taken = await self._begin(scope, order, begun)
             if isinstance(taken, Refused):
                 return taken

@@ -199,14 +199,16 @@ def _record_consent(conn: Connection, reference: str, order: Order, now: datetim
 # --- sending ------------------------------------------------------------------------------------------------------
 
 
-def send(conn: Connection, reference: str, return_url: str, now: datetime) -> Sending | Payment | Hold:
+def send(
+    conn: Connection, reference: str, return_url: Callable[[str], str], now: datetime
+) -> Sending | Payment | Hold:
     """What to send for this payment now, leased to the caller; or the payment itself when nothing is to be sent."""
     row = ledger.find_row(conn, payments.c.reference == reference)
     if row is None:
         raise LookupError(f"no payment {reference}")
     if row.page is not None or row.state not in (states.CONFIRMED, states.OPEN):
         return ledger.known(conn, reference)
-    request = _request_of(row, ledger.lines_of(conn, reference), return_url)
+    request = _request_of(row, ledger.lines_of(conn, reference), return_url(row.chat))
     if now - instant(row.created_at) > RESEND_UNTIL or _hash(request) != row.request_hash:
         return Hold.LOOK_UP
     fence = ledger.claim(conn, reference, now)

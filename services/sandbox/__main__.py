@@ -45,6 +45,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=8081)
     parser.add_argument("--url", default="", help="root as browsers reach it; default http://HOST:PORT")
     parser.add_argument("--webhook", default="", help="where webhooks go; without it none are sent")
+    parser.add_argument("--assistant", default="", help="base URL of the chat on the demo merchant's page")
     parser.add_argument("--smtp-port", type=int, default=2525, help="of the mailbox; 0 takes any free one")
     parser.add_argument("--demo", type=Path, default=DEMO, help="customers and invoices")
     return parser
@@ -69,9 +70,12 @@ async def _serve(options: argparse.Namespace, api_key: str, secret: str) -> None
             api_key=api_key,
             demo=load_demo(options.demo),
             url=url,
+            assistant=options.assistant,
         )
         smtp = await stack.enter_async_context(await _listen(sandbox, options))
-        await _run(sandbox, options, {"sandbox": url, "inbox": f"{url}/inbox", "smtp": _address(smtp)})
+        await _run(
+            sandbox, options, {"sandbox": url, "inbox": f"{url}/inbox", "shop": f"{url}/shop/", "smtp": _address(smtp)}
+        )
 
 
 async def _listen(sandbox: Sandbox, options: argparse.Namespace) -> asyncio.Server:

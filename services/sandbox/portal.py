@@ -1,7 +1,7 @@
 """The business portal: customers, invoices, billing details and what was posted on them, with its JSON routes.
 
 A record system like the ones small businesses use. It knows nothing of payments under way; it is told of them by
-postings. ``GET /v1/invoices?number=``, ``GET /v1/invoices/{id}``, ``GET /v1/customers/{id}/billing``, ``POST
+postings. ``GET /v1/invoices?number=`` or ``?status=``, ``GET /v1/invoices/{id}``, ``GET /v1/customers/{id}/billing``, ``POST
 /v1/postings`` (with ``Idempotency-Key``), all with a bearer key.
 """
 
@@ -143,6 +143,10 @@ class PortalBooks:
         wanted = plain(number)
         return [each for each in self.invoices.values() if wanted and plain(each.number) == wanted]
 
+    def listed(self, status: str) -> list[PortalInvoice]:
+        """All invoices in this status."""
+        return [each for each in self.invoices.values() if each.status == status]
+
     def record(self, key: str, order: PostingOrder) -> Response:
         """Write the posting, once per key; the invoice as it stands then, or a refusal."""
         if key in self._recorded:
@@ -190,10 +194,13 @@ class PortalApi:
         ]
 
     async def find(self, request: Request) -> Response:
-        """200 with ``{invoices}``, which may be empty."""
+        """200 with ``{invoices}``, which may be empty: those in ``status``, else those with ``number``."""
         if not holds_key(request, self._api_key):
             return no_key()
-        found = self._books.numbered(request.query_params.get("number", ""))
+        asked = request.query_params
+        found = (
+            self._books.listed(asked["status"]) if "status" in asked else self._books.numbered(asked.get("number", ""))
+        )
         return answer({"invoices": [invoice.shown() for invoice in found]})
 
     async def get(self, request: Request) -> Response:

@@ -18,6 +18,7 @@ from services.sandbox.mailbox import Mailbox, MailboxPages
 from services.sandbox.portal import Demo, PortalApi, PortalBooks
 from services.sandbox.processor import Processor
 from services.sandbox.processor_api import ProcessorApi
+from services.sandbox.shop import ShopPages
 from services.sandbox.webhooks import Webhooks
 
 
@@ -66,11 +67,13 @@ def build_sandbox(
     api_key: str,
     demo: Demo,
     url: str = "http://sandbox",
+    assistant: str = "",
 ) -> Sandbox:
     """A sandbox that nobody has touched yet.
 
     ``clock`` gives aware UTC instants, ``random`` works like `os.urandom`, ``send`` carries webhooks to
-    ``webhook_url`` (empty: none are sent), ``url`` is the root under which its pages are reached from outside.
+    ``webhook_url`` (empty: none are sent), ``url`` is the root under which its pages are reached from outside, ``assistant``
+    the base URL of the chat on the demo merchant's page (empty: a page without it).
     """
     now = SandboxClock(clock)
     faults = Faults()
@@ -88,6 +91,7 @@ def build_sandbox(
         Mount("/processor", routes=[*payments.routes(), *hosted.routes(), looks]),
         Mount("/portal", routes=PortalApi(portal, api_key=api_key).routes()),
         Mount("/inbox", routes=[*MailboxPages(mailbox, Look("/inbox")).routes(), looks]),
+        Mount("/shop", routes=[*ShopPages(demo.business, Look("/shop"), assistant).routes(), looks]),
         Mount("/control", routes=control.routes()),
     ]
     return sandbox

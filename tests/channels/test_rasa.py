@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from conftest import FrontEnd, words
+from front_end import FrontEnd, words
 
 from bot.channels import rasa
 from bot.channels.base import Inbound

@@ -211,6 +211,22 @@ async def test_what_cannot_be_paid_says_why(books, number, state, why):
     assert (invoice.payable.minor > 0) is (number in ("INV-1042", "INV-1039"))
 
 
+async def test_what_is_owed_is_listed_longest_due_first_and_nothing_else(books):
+    listed = await books.invoices.list_open()
+    assert [invoice.number for invoice in listed] == ["INV-1042", "INV-1044", "INV-1045"]
+    assert listed[0] == await the(books, "INV-1042")
+
+
+async def test_an_invoice_leaves_the_list_when_it_is_paid_and_comes_back_when_the_payment_does(books):
+    invoice = await the(books, "INV-1042")
+    await books.invoices.record(paid(invoice, 12000))
+    assert "INV-1042" not in {each.number for each in await books.invoices.list_open()}
+    await books.invoices.record(paid(invoice, -12000, key="1/return", kind="return"))
+    assert "INV-1042" in {each.number for each in await books.invoices.list_open()}
+    await books.void("INV-1042")
+    assert "INV-1042" not in {each.number for each in await books.invoices.list_open()}
+
+
 async def test_a_credit_note_is_owed_to_the_customer(books):
     note = await the(books, "CN-2003")
     assert note.total == note.due == Money(-2500, "EUR")

@@ -261,7 +261,7 @@ async def test_another_way_back_to_the_chat_is_another_request_and_is_not_sent_u
     world.gateway.after = [Uncertain("lost")]
     with pytest.raises(Uncertain):
         await world.start()
-    world.again(return_url="https://moved.example/back")
+    world.again(return_url=lambda _chat: "https://moved.example/back")
     with pytest.raises(Uncertain, match="safely"):
         await world.start()
     assert world.gateway.sent == 1

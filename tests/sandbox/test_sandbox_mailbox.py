@@ -1,6 +1,7 @@
 """The mailbox: what was mailed can be read, and nothing in a mail can act."""
 
 import asyncio
+import re
 import smtplib
 from email.message import EmailMessage
 
@@ -22,7 +23,8 @@ async def test_a_message_is_listed_with_its_texts_and_links(stage):
     page = '<p>See <a href="https://example.com/r/1?a=1&amp;b=2">it</a>, https://example.com/r/1</p>'
     stage.sandbox.mailbox.take(["dana@example.com"], letter(page=page, subject="Bezahlt ✓").as_bytes())
     (shown,) = (await stage.http.get("/inbox/api/messages")).json()
-    assert set(shown) == {"id", "to", "subject", "text", "html", "links", "at"}
+    assert set(shown) == {"id", "to", "subject", "text", "html", "links", "at", "sender"}
+    assert shown["sender"] == "billing@example.com"
     assert (shown["to"], shown["subject"], shown["at"]) == ("dana@example.com", "Bezahlt ✓", "2026-03-02T15:30:00Z")
     assert shown["text"].strip() == "Paid. https://example.com/r/1."
     assert shown["html"].strip() == page
@@ -49,12 +51,19 @@ async def test_html_in_a_message_is_shown_only_in_a_frame_that_can_do_nothing(st
     shown = await stage.http.get(f"/inbox/messages/{message.id}")
     assert "<script" not in shown.text
     assert "<b>" not in shown.text
-    assert '<iframe class="letter" title="The message" sandbox srcdoc="&lt;script' in shown.text
-    assert "default-src 'none'" in shown.headers["content-security-policy"]
+    assert "evil.example" not in re.sub(r"<li>.*?</li>", "", shown.text)  # only its address, in the list of links
+    assert 'sandbox="allow-top-navigation-by-user-activation allow-popups allow-popups-to-escape' in shown.text
+    body = await stage.http.get(f"/inbox/messages/{message.id}/body")
+    policy = body.headers["content-security-policy"]
+    for guard in ("default-src 'none'", "form-action 'none'", "frame-ancestors 'self'", "; sandbox allow-top-nav"):
+        assert guard in policy
+    assert "script" not in policy
+    assert nasty in body.text
 
 
 async def test_a_message_that_is_not_there_is_a_404(stage):
     assert (await stage.http.get("/inbox/messages/msg_1")).status_code == 404
+    assert (await stage.http.get("/inbox/messages/msg_1/body")).status_code == 404
 
 
 @pytest.mark.parametrize(

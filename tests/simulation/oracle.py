@@ -4,15 +4,14 @@
 """
 
 import re
+import sqlite3
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
 
 import msgspec
-from sqlalchemy import text
 
 from bot.settings import CONFIG
 from bot.stores.base import Message
@@ -78,9 +77,9 @@ class Oracle:
         if len(quotes) != 1:
             self._world.violate(f"a page for {reference} with {len(quotes)} consents")
             return
-        quote = msgspec.json.decode(quotes[0].quote, type=Quote)
+        quote = msgspec.json.decode(quotes[0]["quote"], type=Quote)
         self._same(reference, quote, rows[0])
-        agreed_at = instant(quotes[0].at)
+        agreed_at = instant(quotes[0]["at"])
         for line in quote.lines:
             recent = [due for due, until in self._owed[line.number] if until is None or until > agreed_at - _EXCUSED]
             taken = self._taken(line.number)
@@ -93,7 +92,7 @@ class Oracle:
         """What holds at every moment."""
         twice = "SELECT invoice FROM payment_invoice WHERE live GROUP BY invoice HAVING count(*) > 1"
         for row in self._rows(twice):
-            self._world.violate(f"two live payments of {row.invoice}")
+            self._world.violate(f"two live payments of {row['invoice']}")
         for number, most in self._most.items():
             if (taken := self._taken(number)) > most:
                 self._world.violate(f"{number} is overpaid: {taken} of at most {most}")
@@ -118,30 +117,30 @@ class Oracle:
             self._heard_all(person)
 
     def _book_and_ledger(self) -> None:
-        ours = {row.reference: row for row in self._rows("SELECT * FROM payment")}
+        ours = {row["reference"]: row for row in self._rows("SELECT * FROM payment")}
         book = {row.reference: row for row in self._book()}
         for reference, row in book.items():
             mine = ours.get(reference)
             if mine is None:
                 self._world.violate(f"{reference} is {row.state} at the processor and unknown to the ledger")
-            elif (mine.state, mine.amount_minor) != (_AS_LEDGER.get(row.state), row.amount_minor):
-                self._world.violate(f"{reference} is {row.state} at the processor and {mine.state} in the ledger")
+            elif (mine["state"], mine["amount_minor"]) != (_AS_LEDGER.get(row.state), row.amount_minor):
+                self._world.violate(f"{reference} is {row.state} at the processor and {mine['state']} in the ledger")
         for reference in ours.keys() - book.keys():
-            if ours[reference].state not in _WITHOUT_PAGE:
-                state = ours[reference].state
+            if ours[reference]["state"] not in _WITHOUT_PAGE:
+                state = ours[reference]["state"]
                 self._world.violate(f"{reference} is {state} in the ledger and unknown to the processor")
 
     def _consents(self) -> None:
         sent = {person.chat: person.sent for person in self._people}
         used = Counter[tuple[str, str]]()
         for row in self._rows("SELECT consent.*, payment.method FROM consent JOIN payment ON reference = payment"):
-            quote = msgspec.json.decode(row.quote, type=Quote)
-            said = sent[row.chat].get(row.message, "")
-            used[row.chat, row.message] += 1
+            quote = msgspec.json.decode(row["quote"], type=Quote)
+            said = sent[row["chat"]].get(row["message"], "")
+            used[row["chat"], row["message"]] += 1
             if said.startswith("/agree") and said != f"/agree {quote.digest()}":
-                self._world.violate(f"{row.payment} rests on a button that approved another quote")
+                self._world.violate(f"{row['payment']} rests on a button that approved another quote")
             if not (said.startswith("/agree") or said.lower().strip(" .!") in Person.YES or said in Person.PLACES):
-                self._world.violate(f"{row.payment} rests on {said!r}, which is no yes")
+                self._world.violate(f"{row['payment']} rests on {said!r}, which is no yes")
         for (chat, message), times in used.items():
             if times > 1:
                 self._world.violate(f"{chat} said yes once ({message}) and it began {times} payments")
@@ -173,7 +172,7 @@ class Oracle:
 
     def _nothing_waits(self) -> None:
         for row in self._rows("SELECT key FROM outbox WHERE done_at IS NULL"):
-            self._world.violate(f"the job {row.key} is never done")
+            self._world.violate(f"the job {row['key']} is never done")
         for (key,) in self._world.store._write.execute("SELECT key FROM outbox"):
             self._world.violate(f"the effect {key} is never done")
         if self._world.sandbox.webhooks.waiting:
@@ -188,7 +187,7 @@ class Oracle:
         """The last thing said about each payment is how it stands, and no news was told twice."""
         log = self._log(person)
         states = {row.reference: _AS_LEDGER.get(row.state, row.state) for row in self._book()}
-        chats = {row.reference for row in self._rows("SELECT reference FROM payment WHERE chat = :c", c=person.chat)}
+        chats = {row["reference"] for row in self._rows("SELECT reference FROM payment WHERE chat = :c", c=person.chat)}
         said: dict[str, list[str]] = defaultdict(list)
         notices = Counter[tuple[str, str]]()
         for message in log:
@@ -226,9 +225,11 @@ class Oracle:
     def _taken(self, number: str) -> int:
         return sum(row.amount_minor for row in self._book() if number in row.invoices and row.state in _KEPT)
 
-    def _rows(self, sql: str, **values: str) -> list[Any]:
-        with self._world.engine.begin() as conn:
-            return list(conn.execute(text(sql), values))
+    def _rows(self, sql: str, **values: str) -> list[sqlite3.Row]:
+        # beside SQLAlchemy, between two transactions: this is asked after every step
+        cursor = self._world.ledger.cursor()
+        cursor.row_factory = sqlite3.Row
+        return cursor.execute(sql, values).fetchall()
 
     def _log(self, person: Person) -> list[Message]:
         log = "SELECT body FROM message WHERE chat = ? ORDER BY seq"
@@ -272,7 +273,7 @@ def _family(*starts: str) -> str:
     return "|".join(_pattern(text).pattern for key, text in wording.items() if key.startswith(starts))
 
 
-_OVER = ("processing", "paid_", "returned_", "failed_", "canceled", "refused_", "restarted")
+_OVER = ("processing", "paid_", "returned_", "failed_", "canceled", "refused_", "restarted", "confirm_", "ask_", "already_paid")
 _ABOUT_PAGE = re.compile(f"^(?:{_family('page_open', 'preparing', 'declined_', 'still_working', 'checking', *_OVER)})$")
 _PAGE_OVER = re.compile(f"^(?:{_family(*_OVER)})$")
 assert PaymentState.SUCCEEDED == "succeeded"  # the words above are the ledger's own

@@ -6,8 +6,8 @@ after each crash. Nothing here knows what a conversation should say or what a le
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -36,6 +36,7 @@ Answer = TypeVar("Answer")
 
 START = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
 KEY, SECRET, HANDOFF = "simulation-key", "simulation-secret", "http://remit"
+ENDLESS = 2_000  # requests to the back ends within one step: somebody goes round in circles
 GIVES_UP_S = 10.0  # after which a caller without an answer stops waiting, as `services.http` has it
 
 
@@ -87,6 +88,7 @@ class World:
         self.violations: list[str] = []
         self.on_page: Callable[[str], None] = lambda _reference: None
         self._ticks = 0
+        self._asked = 0  # requests to the back ends within this step
         self._leapt = timedelta()
         self._folder = folder
         self._webhooks = httpx.AsyncClient(transport=_WebhookLine(self), trust_env=False)
@@ -100,6 +102,7 @@ class World:
             demo=demo,
         )
         self.engine = _fresh_ledger()
+        self.ledger = _driver(self.engine)
         self.deaths = 0
         self.life: Life
         self.remit: Remit
@@ -155,6 +158,10 @@ class World:
             return self.chance.choice((0.0, 0.0, 0.001, 0.02))
         return None
 
+    def step(self) -> None:
+        """A new step begins."""
+        self._asked = 0
+
     # --- the assistant -------------------------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -206,6 +213,10 @@ class World:
 
     def serve(self, request: httpx.Request) -> httpx.Response:
         """A request arrives at the back ends and is carried out at once."""
+        self._asked += 1
+        if self._asked == ENDLESS:
+            self.violate(f"the back ends are asked without end, just now {request.method} {request.url.path}")
+            self.life.end()
         known = len(self.sandbox.processor._pages)
         answered = _at_once(_ask(self.sandbox.app, request))
         if request.method == "POST":
@@ -365,13 +376,15 @@ def _migrated() -> Engine:
 def _fresh_ledger() -> Engine:
     """An empty ledger in memory, built by the real migrations once and copied since."""
     engine = open_engine("sqlite://")
-    with _migrated().connect() as full, engine.connect() as empty:
-        source, target = full.connection.driver_connection, empty.connection.driver_connection
-        assert source is not None
-        with suppress(AttributeError):
-            source.commit()
-        source.backup(target)
+    _driver(_migrated()).backup(_driver(engine))
     return engine
+
+
+def _driver(engine: Engine) -> sqlite3.Connection:
+    """The one connection below an engine in memory."""
+    connection = engine.raw_connection().driver_connection
+    assert isinstance(connection, sqlite3.Connection)
+    return connection
 
 
 class Alarm(logging.Handler):

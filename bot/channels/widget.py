@@ -1,0 +1,52 @@
+"""The chat on a web page: what its JSON says, and the token that opens one conversation.
+
+Pure reading and signing; the routes are in `bot/api.py`. A token is derived from the conversation's id and a secret of
+this installation, so nothing has to be looked up to refuse a wrong one.
+"""
+
+import base64
+import hashlib
+import hmac
+from typing import Annotated
+
+import msgspec
+
+from bot.channels.base import Inbound
+from services.errors import Malformed
+
+LARGEST = 64 * 1024  # bytes of one request
+_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
+
+
+class _Said(msgspec.Struct):
+    id: _Id
+    text: str = ""
+    choice: str = ""
+
+
+_decode = msgspec.json.Decoder(_Said).decode
+
+
+def chat_of(conversation: str) -> str:
+    """The name under which a conversation of a web page is kept."""
+    return f"web:{conversation}"
+
+
+def token_of(conversation: str, secret: bytes) -> str:
+    """The token that opens this conversation: an HMAC, so that only we can make it."""
+    signed = hmac.new(secret, f"conversation:{conversation}".encode(), hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(signed).rstrip(b"=").decode()
+
+
+def opens(conversation: str, token: str, secret: bytes) -> bool:
+    """Whether the token is the conversation's own, in constant time."""
+    return hmac.compare_digest(token.encode(), token_of(conversation, secret).encode())
+
+
+def read(body: bytes, conversation: str, client: str) -> Inbound:
+    """One message: ``{id, text}`` or ``{id, choice}``. Raises `Malformed` with what is wrong."""
+    try:
+        said = _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Malformed(f"not a message: {error}") from error
+    return Inbound(chat_of(conversation), said.id, said.choice or said.text, client=client)

@@ -1,0 +1,197 @@
+"""The bill behind a pay link, and the way back in when the link has expired.
+
+Reads, words and renders; what an invoice means is in `reading`, what may be paid in the chat. Plain HTML: nothing here
+needs a script, and a stranger to the invoice sees nothing of it.
+"""
+
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import date
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import segno
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from sqlalchemy.exc import OperationalError
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from bot.pages.reading import read
+from bot.send_links import Fate, LinkSender
+from bot.settings import CONFIG
+from bot.wording import Wording
+from dialogs.model import Say, Value
+from services import allowance
+from services.errors import RemitError
+from services.identity import LinkExpired, LinkOpened
+from services.invoices.access import Access
+from services.mail import Mail, one_line
+from services.model import Bearer
+
+if TYPE_CHECKING:
+    from bot.app import Remit
+
+log = logging.getLogger(__name__)
+
+FRESH_PER_INVOICE = 3  # links sent by somebody who pressed the button, per day
+FRESH_PER_CLIENT = 20  # presses from one address, per day
+
+_PAGES = Path(__file__).parent
+_SHEET = (_PAGES / "bill.css").read_bytes()
+_VERSION = hashlib.sha256(_SHEET).hexdigest()[:12]
+_TEMPLATES = Environment(loader=FileSystemLoader(_PAGES), autoescape=True, undefined=StrictUndefined)
+_PRIVATE = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",  # the address is the key: it goes nowhere else
+    "X-Robots-Tag": "noindex, nofollow",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'",
+}
+_Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def routes(remit: "Remit", mail: Mail | None) -> list[Route]:
+    """``/i/{token}``, its button for a fresh link, and their style sheet.
+
+    ``mail`` None: no fresh link is offered. Raises `Misconfigured` when the first language has no page texts.
+    """
+    pages = _BillPages(remit, mail)
+    return [
+        Route("/pages/bill.css", _sheet, methods=["GET"]),
+        Route("/i/{token}", pages.politely(pages.show), methods=["GET"]),
+        Route("/i/{token}/fresh", pages.politely(pages.send_fresh), methods=["POST"]),
+    ]
+
+
+async def _sheet(_request: Request) -> Response:
+    # its address carries a hash of it, so that it may be kept for ever
+    return Response(_SHEET, media_type="text/css", headers={"Cache-Control": "public, max-age=31536000, immutable"})
+
+
+class _BillPages:
+    def __init__(self, remit: "Remit", mail: Mail | None) -> None:
+        settings = remit.settings
+        self._remit = remit
+        self._words = Wording.load(CONFIG / "pages" / f"{settings.chat.locales[0]}.toml", settings.zone)
+        self._rules = settings.house().rules
+        self._access = Access(remit.invoices, remit.checkout.reserved)
+        self._sender = LinkSender(remit, mail) if mail is not None else None
+
+    def politely(self, work: _Endpoint) -> _Endpoint:
+        """The route, with a page that says so when books or ledger are away. Bugs still raise."""
+
+        async def endpoint(request: Request) -> Response:
+            try:
+                return await work(request)
+            except (RemitError, OperationalError) as error:
+                log.warning("a bill could not be shown: %s", type(error).__name__)
+                return self._note(request, 503, "away", headers={"Retry-After": "30"})
+
+        return endpoint
+
+    async def show(self, request: Request) -> Response:
+        """The bill; 410 with the rescue for a link that held once, 404 for one that never was."""
+        token = request.path_params["token"]
+        match await self._remit.identity.open(token):
+            case LinkOpened(invoice):
+                return await self._bill(request, token, invoice)
+            case LinkExpired() if "sent" in request.query_params:
+                return self._note(request, 200, "sent", chat=token)
+            case LinkExpired() if self._sender is not None:
+                return self._note(request, 410, "expired", chat=token, fresh=token)
+            case LinkExpired():
+                return self._note(request, 410, "expired", "expired_no_mail", chat=token)
+            case None:
+                return self._note(request, 404, "unknown", chat="")
+
+    async def send_fresh(self, request: Request) -> Response:
+        """Mail another link to the address on file. The answer is the same whether or not there is one."""
+        token = request.path_params["token"]
+        opened = await self._remit.identity.open(token)
+        if opened is None:
+            return self._note(request, 404, "unknown", chat="")
+        if isinstance(opened, LinkOpened) or self._sender is None:
+            return RedirectResponse(f"../{token}", 303, headers=_PRIVATE)
+        place = await self._room(request, opened.invoice)
+        if place is None:
+            return self._note(request, 429, "often", chat=token, headers={"Retry-After": "3600"})
+        # after the answer, so that its time tells nothing either
+        send = BackgroundTask(self._send, self._sender, opened.invoice, place)
+        return RedirectResponse(f"../{token}?sent=1", 303, headers=_PRIVATE, background=send)
+
+    async def _bill(self, request: Request, token: str, invoice: str) -> Response:
+        found = await self._access.invoice(Bearer(invoice, "link"), invoice)
+        if found is None:
+            return self._note(request, 410, "gone", chat="")
+        bill = read(found, self._rules, self._today(), self._words)
+        url = f"{self._remit.settings.base_url}/i/{token}"
+        title = self._say("title", number=bill.number, business=self._business)
+        return self._page(request, 200, title=title, bill=bill, token=token, url=url, qr=_qr(url))
+
+    async def _room(self, request: Request, invoice: str) -> str | None:
+        """A place among today's fresh links of this invoice, or None when it or the caller had enough."""
+        client = request.client.host if request.client else ""
+        day, now = self._today(), self._remit.clock()
+        take = partial(allowance.take, day=day, at=now)
+        caller = partial(take, subject=f"fresh-client:{client}", most=FRESH_PER_CLIENT)
+        if await self._remit.transact(caller) is None:
+            return None
+        return await self._remit.transact(partial(take, subject=f"fresh:{invoice}", most=FRESH_PER_INVOICE))
+
+    async def _send(self, sender: LinkSender, invoice: str, place: str) -> None:
+        try:
+            fate = await sender.send_fresh(invoice)
+        except RemitError as error:
+            log.warning("a fresh link was not sent: %s", error)
+            fate = Fate.NOT_SENT
+        if fate is Fate.NOT_SENT:
+            await self._remit.transact(partial(allowance.give_back, place=place))
+
+    # --- rendering ------------------------------------------------------------------------------------------------
+
+    def _note(
+        self,
+        request: Request,
+        status: int,
+        key: str,
+        text: str = "",
+        *,
+        chat: str | None = None,
+        fresh: str = "",
+        headers: dict[str, str] | None = None,
+    ) -> Response:
+        """A page of one thought. ``chat``: the pay link the chat is told, None for no way there."""
+        note = {"title": self._say(f"{key}_title"), "text": self._say(text or key), "chat": chat, "fresh": fresh}
+        return self._page(request, status, headers, title=note["title"], bill=None, note=note)
+
+    def _page(
+        self, request: Request, status: int, headers: dict[str, str] | None = None, **values: Any
+    ) -> HTMLResponse:
+        up = "../" * (request.url.path.count("/") - request.scope.get("root_path", "").count("/") - 1)
+        shared = {"up": up, "sheet": f"{up}pages/bill.css?{_VERSION}", "locale": self._words.locale, "say": self._say}
+        business = {"business": self._business, "phone": one_line(self._remit.settings.business.phone)}
+        html = _TEMPLATES.get_template("bill.html").render(shared | business | values)
+        return HTMLResponse(html, status, headers=_PRIVATE | (headers or {}))
+
+    def _say(self, key: str, **values: Value) -> str:
+        return self._words.say(Say(key, values))
+
+    @property
+    def _business(self) -> str:
+        return one_line(self._remit.settings.business.name)
+
+    def _today(self) -> date:
+        return self._remit.clock().astimezone(self._remit.settings.zone).date()
+
+
+@lru_cache(maxsize=512)
+def _qr(url: str) -> Markup:
+    """The address as a QR code (ISO/IEC 18004, level M, quiet zone of 4): an SVG with neither style nor script."""
+    drawn = segno.make(url, error="m", micro=False).svg_inline(border=4, omitsize=True, svgclass="qr", lineclass=None)
+    return Markup(drawn)  # noqa: S704  # segno draws modules; no character of the address is in it

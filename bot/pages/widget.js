@@ -1,0 +1,960 @@
+/*
+ * The chat widget: one script tag, one custom element, no framework and no build step.
+ *
+ *   <script src="https://pay.example.com/widget.js" data-lang="en" data-title="Ask us"></script>
+ *
+ * or, where the page wants to place it itself, `<remit-chat server="https://pay.example.com" data-lang="en">`.
+ * Attributes (on either): data-lang, data-title, data-pay-link, data-open, data-theme="light|dark"; on the element also
+ * server and mode="page". A click on anything with `data-remit-open` opens it. Colours: `--remit-accent` and the other
+ * custom properties at the head of STYLE.
+ *
+ * What belongs here: what a reader sees and presses, and the line to the server. What never will: HTML made from a
+ * message, a card or bank number in storage, a style or script written into the page, and any rule about payments.
+ */
+(() => {
+  'use strict';
+  if (customElements.get('remit-chat')) return;
+
+  const SCRIPT = document.currentScript;
+  const FIRST_PAUSE = 300; // ms before the first new try; doubled up to LAST_PAUSE
+  const LAST_PAUSE = 10000;
+  const SILENCE = 40000; // the server says something every 15 s, so after this long the line is dead
+  const HIDDEN = 300000; // a hidden tab gives its line back: browsers allow only six to one server
+  const LONGEST = 4000; // characters of one message that the server reads
+
+  const WORDS = {
+    en: {
+      title: 'Payments', open: 'Open chat', close: 'Close chat', news: ['1 new message', '# new messages'],
+      log: 'Conversation', message: 'Your message', hint: 'Type a message', send: 'Send', answers: 'Answers',
+      you: 'You', bot: 'Assistant', agent: 'Team member', notice: 'Update', newer: 'New messages',
+      connecting: 'Connecting…', again: 'Reconnecting…', offline: 'You are offline',
+      later: 'Waiting for the connection', lost: 'Not sent', ended: 'The earlier conversation has ended. This is a new one.',
+      pay: 'Go to the secure payment page', invoice: 'Invoice', invoices: 'Invoices', due: 'To pay', total: 'Total',
+      processing: 'Processing', date: 'Due date', amount: 'Amount', method: 'Paid with', on: 'Date',
+      reference: 'Reference', card: 'Card', bank: 'Bank account', open_: 'Open', paid: 'Paid', void: 'Void',
+      credit: 'Credit note', succeeded: 'Paid', failed: 'Not paid', returned: 'Returned by the bank',
+      refunded: 'Refunded', part_refunded: 'Partly refunded', other: 'Payment',
+    },
+    es: {
+      title: 'Pagos', open: 'Abrir el chat', close: 'Cerrar el chat', news: ['1 mensaje nuevo', '# mensajes nuevos'],
+      log: 'Conversación', message: 'Su mensaje', hint: 'Escriba un mensaje', send: 'Enviar', answers: 'Respuestas',
+      you: 'Usted', bot: 'Asistente', agent: 'Persona del equipo', notice: 'Novedad', newer: 'Mensajes nuevos',
+      connecting: 'Conectando…', again: 'Reconectando…', offline: 'No tiene conexión',
+      later: 'A la espera de la conexión', lost: 'No se envió',
+      ended: 'La conversación anterior terminó. Esta es una nueva.',
+      pay: 'Ir a la página de pago segura', invoice: 'Factura', invoices: 'Facturas', due: 'Por pagar', total: 'Total',
+      processing: 'En proceso', date: 'Vence el', amount: 'Importe', method: 'Pagado con', on: 'Fecha',
+      reference: 'Referencia', card: 'Tarjeta', bank: 'Cuenta bancaria', open_: 'Pendiente', paid: 'Pagada',
+      void: 'Anulada', credit: 'Nota de crédito', succeeded: 'Pagado', failed: 'No pagado',
+      returned: 'Devuelto por el banco', refunded: 'Reembolsado', part_refunded: 'Reembolsado en parte', other: 'Pago',
+    },
+  };
+
+  const BRANDS = {
+    visa: 'Visa', mastercard: 'Mastercard', amex: 'American Express', discover: 'Discover', diners: 'Diners Club',
+    jcb: 'JCB', unionpay: 'UnionPay',
+  };
+
+  // --- sums and dates ------------------------------------------------------------------------------------------------
+
+  // ISO 4217, table A.1: exponents other than 2. Browsers have CLDR's instead, which differ (IQD).
+  const EXPONENTS = [
+    [0, 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF'],
+    [3, 'BHD IQD JOD KWD LYD OMR TND'],
+    [4, 'CLF UYW'],
+  ];
+
+  /** A sum in minor units, for reading: (12000, 'USD', 'en') is $120.00. Strings and BigInt only, never a fraction. */
+  function money(minor, currency, locale) {
+    const places = (EXPONENTS.find(([, codes]) => codes.includes(currency)) || [2])[0];
+    const digits = String(BigInt(minor)).replace('-', '').padStart(places + 1, '0');
+    const whole = digits.slice(0, digits.length - places);
+    const form = new Intl.NumberFormat(locale, {
+      style: 'currency', currency, minimumFractionDigits: places, maximumFractionDigits: places,
+    });
+    const zero = new Intl.NumberFormat(locale, { useGrouping: false });
+    const local = (text) => text.replace(/\d/g, (digit) => zero.format(BigInt(digit)));
+    const parts = form.formatToParts(BigInt(whole));
+    const text = parts.map((p) => (p.type === 'fraction' ? local(digits.slice(-places)) : p.value)).join('');
+    return minor < 0 ? `\u2212${text}` : text;
+  }
+
+  /** A calendar date stays that date in every time zone. */
+  function day(date, locale) {
+    return new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone: 'UTC' }).format(new Date(`${date}T00:00Z`));
+  }
+
+  function moment(at, locale) {
+    return new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(at));
+  }
+
+  // --- what outlives a page ------------------------------------------------------------------------------------------
+
+  /** Values by name in the browser's storage, or for this page only where storage is forbidden. */
+  class Shelf {
+    constructor(prefix, open) {
+      this.prefix = prefix;
+      this.here = new Map();
+      try {
+        this.store = open();
+        this.store.getItem(prefix);
+      } catch {
+        this.store = null; // blocked by the browser's settings
+      }
+    }
+
+    get(name) {
+      try {
+        const text = this.store ? this.store.getItem(this.prefix + name) : this.here.get(name);
+        return text ? JSON.parse(text) : null;
+      } catch {
+        return null; // somebody else wrote there
+      }
+    }
+
+    set(name, value) {
+      const text = JSON.stringify(value);
+      this.here.set(name, text);
+      try {
+        if (this.store) this.store.setItem(this.prefix + name, text);
+      } catch {
+        this.store = null; // full: go on with this page's memory
+      }
+    }
+  }
+
+  const chance = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, '0')).join('');
+
+  /** Whether so many digits stand together that it could be a card or account number: such a text is never stored. */
+  const sensitive = (text) => /(?:\d[^\p{L}\d]{0,3}){9}/u.test(text || '');
+
+  // --- the line to the server ------------------------------------------------------------------------------------------
+
+  class Refused extends Error {
+    constructor(status, message, wait) {
+      super(message);
+      this.status = status;
+      this.wait = wait; // ms the server asks for
+    }
+
+    get gone() {
+      return this.status === 401 || this.status === 404;
+    }
+
+    get final() {
+      return this.status < 500 && ![408, 425, 429].includes(this.status);
+    }
+  }
+
+  /**
+   * One conversation: begins it, keeps what is not sent yet, reads what is said. Knows nothing of the page.
+   * `told` hears: began(), messages(list), answered(item, list), refused(item, why), state(name), link().
+   */
+  class Line {
+    constructor(server, told, greeting) {
+      this.server = server;
+      this.told = told;
+      this.greeting = greeting; // () => what a new conversation begins with
+      this.shelf = new Shelf(`remit:${server}:`, () => localStorage);
+      this.wanted = false;
+      this.unsent = [];
+      this.pauses = new Set();
+      this.id = null; // of the conversation on show
+      this.cursor = 0; // last message that came by the event stream: only there is the order without holes
+    }
+
+    get stored() {
+      return this.shelf.get('chat');
+    }
+
+    /** Connect, and stay connected until `stop`. */
+    start() {
+      this.wanted = true;
+      this.listen();
+      this.flush();
+    }
+
+    stop() {
+      this.wanted = false;
+      this.cut();
+    }
+
+    /** Let go of a line that may be dead, and try again at once. */
+    retry() {
+      this.cut();
+      if (this.wanted) this.start();
+    }
+
+    cut() {
+      if (this.reading) this.reading.abort();
+      for (const wake of [...this.pauses]) wake();
+    }
+
+    say(words) {
+      const item = { id: chance(), chat: this.id, ...words };
+      this.unsent.push(item);
+      if (!sensitive(item.text)) this.shelf.set('unsent', [...(this.shelf.get('unsent') || []), item]);
+      this.start();
+      return item;
+    }
+
+    /** What an earlier page could not send. The same id twice has one effect, so two tabs may both try. */
+    leftovers() {
+      const chat = this.stored;
+      const mine = new Set(this.unsent.map((item) => item.id));
+      const left = (this.shelf.get('unsent') || []).filter((i) => chat && i.chat === chat.id && !mine.has(i.id));
+      this.unsent.push(...left);
+      return left;
+    }
+
+    drop(item) {
+      this.unsent = this.unsent.filter((each) => each !== item);
+      this.shelf.set('unsent', (this.shelf.get('unsent') || []).filter((each) => each.id !== item.id));
+    }
+
+    /** Send in order, one at a time; each until it is answered or refused for good. */
+    async flush() {
+      if (this.flushing) return;
+      this.flushing = true;
+      for (let tries = 0; this.wanted && this.unsent.length; ) {
+        const item = this.unsent[0];
+        try {
+          const chat = await this.ready();
+          const { id, text, choice } = item;
+          const response = await this.call('POST', `/${chat.id}/messages`, chat.token, { id, text, choice });
+          const { messages } = await response.json();
+          this.drop(item);
+          this.told.answered(item, chat.id === this.id ? messages : []);
+          tries = 0;
+        } catch (error) {
+          if (error.gone) this.forget();
+          // a button belongs to its conversation; words may begin a new one
+          if (error.final && !(error.gone && item.text && tries < 2)) {
+            this.drop(item);
+            this.told.refused(item, error.gone ? '' : error.message);
+          } else {
+            this.told.waiting(item);
+            await this.pause(tries, error.wait);
+          }
+          tries += 1;
+        }
+      }
+      this.flushing = false;
+    }
+
+    /** Read what is said, as long as it is wanted. */
+    async listen() {
+      if (this.listening) return;
+      this.listening = true;
+      for (let tries = 0; this.wanted; tries += 1) {
+        let wait = 0;
+        try {
+          const chat = await this.ready();
+          if (await this.read(chat)) tries = 0;
+        } catch (error) {
+          if (error.gone) this.forget();
+          else if (error.final) {
+            this.told.state('refused', error.message);
+            break;
+          }
+          wait = error.wait;
+        }
+        if (!this.wanted) break;
+        this.told.state(navigator.onLine === false ? 'offline' : 'again');
+        await this.pause(tries, wait);
+      }
+      this.listening = false;
+    }
+
+    /** True once the stream has ended after it was open; raises when it never opened. */
+    async read(chat) {
+      const cutter = (this.reading = new AbortController());
+      const response = await this.call('GET', `/${chat.id}/events`, chat.token, undefined, cutter.signal);
+      this.told.state('open');
+      const reader = response.body.getReader();
+      const decoder = new TextDecoder();
+      for (let rest = ''; ; ) {
+        const timer = setTimeout(() => cutter.abort(), SILENCE);
+        const { done, value } = await reader.read().catch(() => ({ done: true }));
+        clearTimeout(timer);
+        if (done || chat.id !== this.id) return true;
+        const blocks = (rest + decoder.decode(value, { stream: true })).split(/\r?\n\r?\n/);
+        rest = blocks.pop();
+        this.take(blocks);
+      }
+    }
+
+    take(blocks) {
+      const messages = [];
+      for (const block of blocks) {
+        const lines = block.split(/\r?\n/).filter((line) => line.startsWith('data:'));
+        if (lines.length) messages.push(JSON.parse(lines.map((line) => line.slice(5)).join('\n')));
+      }
+      for (const { seq } of messages) this.cursor = Math.max(this.cursor, seq);
+      if (messages.length) this.told.messages(messages);
+    }
+
+    /** The conversation, begun if there is none; at most one beginning at a time. */
+    async ready() {
+      const chat = this.stored;
+      if (!chat) {
+        this.beginning = this.beginning || this.begin().finally(() => (this.beginning = null));
+        return this.beginning;
+      }
+      this.follow(chat);
+      return chat;
+    }
+
+    async begin() {
+      const greeting = this.greeting();
+      const response = await this.call('POST', '', null, greeting);
+      const { id, token, messages } = await response.json();
+      const other = this.stored;
+      if (other) {
+        this.follow(other); // another tab was quicker: one conversation for both
+        if (greeting.pay_link) this.told.link(greeting.pay_link);
+        return other;
+      }
+      const chat = { id, token, link: greeting.pay_link };
+      this.shelf.set('chat', chat);
+      this.follow(chat);
+      this.told.messages(messages);
+      return chat;
+    }
+
+    follow(chat) {
+      if (chat.id === this.id) return;
+      const before = this.id;
+      this.id = chat.id;
+      this.cursor = 0;
+      this.told.began(before);
+      if (this.reading) this.reading.abort(); // it reads the conversation before
+    }
+
+    forget() {
+      const chat = this.stored;
+      if (chat && chat.id === this.id) this.shelf.set('chat', null);
+    }
+
+    async call(method, path, token, body, signal) {
+      const headers = {};
+      if (token) headers.Authorization = `Bearer ${token}`;
+      if (body) headers['Content-Type'] = 'application/json';
+      if (method === 'GET' && this.cursor) headers['Last-Event-ID'] = String(this.cursor);
+      const cutter = new AbortController();
+      const timer = setTimeout(() => cutter.abort(), SILENCE);
+      if (signal) signal.addEventListener('abort', () => cutter.abort());
+      const response = await fetch(`${this.server}/api/v1/conversations${path}`, {
+        method, headers, body: body && JSON.stringify(body), signal: cutter.signal, credentials: 'omit', cache: 'no-store',
+      }).finally(() => clearTimeout(timer));
+      if (response.ok) return response;
+      const { error } = await response.json().catch(() => ({}));
+      const wait = Number(response.headers.get('Retry-After')) * 1000 || 0;
+      throw new Refused(response.status, (error && error.message) || '', wait);
+    }
+
+    /** Doubling, spread so that a thousand readers do not come back at once; ended by `cut`. */
+    pause(tries, asked = 0) {
+      const own = Math.min(LAST_PAUSE, FIRST_PAUSE * 2 ** tries) * (0.8 + Math.random() * 0.4);
+      return new Promise((resolve) => {
+        const wake = () => {
+          clearTimeout(timer);
+          this.pauses.delete(wake);
+          resolve();
+        };
+        const timer = setTimeout(wake, Math.max(own, asked));
+        this.pauses.add(wake);
+      });
+    }
+  }
+
+  // --- what is seen ----------------------------------------------------------------------------------------------------
+
+  const LIGHT = `--accent: var(--remit-accent, #0f6b4f); --on-accent: var(--remit-on-accent, #fff);
+    --panel: var(--remit-panel, #fff); --ground: var(--remit-ground, #eff3f1); --ink: var(--remit-ink, #17211c);
+    --soft: var(--remit-soft, #4f5b55); --line: #d3dad6; --edge: #75817b; --mark: #fff4d6; --focus: #1a5fd0;
+    --wrong: #a61b1b; color-scheme: light;`;
+  const DARK = `--accent: var(--remit-accent-dark, #6fd3ad); --on-accent: var(--remit-on-accent-dark, #05241a);
+    --panel: var(--remit-panel-dark, #161c19); --ground: var(--remit-ground-dark, #242d28);
+    --ink: var(--remit-ink-dark, #edf2ef); --soft: var(--remit-soft-dark, #b0bcb5); --line: #3a453f; --edge: #85938b;
+    --mark: #3a2f10; --focus: #9cc3ff; --wrong: #ffaaa3; color-scheme: dark;`;
+
+  const STYLE = `
+    :host { ${LIGHT} font: 1rem/1.45 var(--remit-font, system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif);
+      position: relative; z-index: var(--remit-layer, 2147483000); display: block; text-align: start;
+      letter-spacing: normal; word-spacing: normal; text-transform: none; white-space: normal; cursor: auto; }
+    @media (prefers-color-scheme: dark) { :host(:not([data-theme='light'])) { ${DARK} } }
+    :host([data-theme='dark']) { ${DARK} }
+    :host([hidden]), [hidden] { display: none !important; }
+    * { box-sizing: border-box; margin: 0; }
+    button, a, textarea { font: inherit; color: inherit; }
+    button, a { touch-action: manipulation; cursor: pointer; }
+    button { border: 0; background: none; }
+    svg { width: 1.5rem; height: 1.5rem; fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round;
+      stroke-linejoin: round; flex: none; }
+    :focus-visible { outline: 3px solid var(--focus); outline-offset: 2px; }
+    .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+
+    .launcher { position: fixed; inset-block-end: calc(1rem + env(safe-area-inset-bottom)); inset-inline-end: 1rem;
+      width: 3.5rem; height: 3.5rem; display: grid; place-items: center; border-radius: 50%; background: var(--accent);
+      color: var(--on-accent); border: 2px solid var(--panel); box-shadow: 0 4px 16px rgb(0 0 0 / .28); }
+    .badge { position: absolute; inset-block-start: -.3rem; inset-inline-end: -.3rem; min-width: 1.5rem; padding: 0 .35rem;
+      border-radius: 1rem; background: #b3261e; color: #fff; font-size: .875rem; line-height: 1.5rem; font-weight: 600; }
+
+    .panel { position: fixed; inset-block-end: calc(1rem + env(safe-area-inset-bottom)); inset-inline-end: 1rem;
+      width: min(25rem, 100vw - 2rem); height: min(42rem, 100dvh - 2rem); display: flex; flex-direction: column;
+      background: var(--panel); color: var(--ink); border: 1px solid var(--line); overflow: hidden;
+      border-radius: var(--remit-radius, 1rem); box-shadow: 0 12px 40px rgb(0 0 0 / .3); animation: rise .16s ease-out; }
+    @keyframes rise { from { opacity: 0; transform: translateY(.75rem); } }
+    header { display: flex; align-items: center; gap: .5rem; padding-inline: 1rem .25rem; min-height: 3.25rem;
+      border-block-end: 1px solid var(--line); flex: none; }
+    header :is(h1, h2) { flex: 1; min-width: 0; font-size: 1.0625rem; line-height: 1.3; font-weight: 650;
+      overflow-wrap: anywhere; }
+    .icon { width: 2.75rem; height: 2.75rem; display: grid; place-items: center; border-radius: .75rem; flex: none; }
+    .icon:hover { background: var(--ground); }
+    .middle { position: relative; flex: 1; min-height: 0; display: flex; }
+    .state { position: absolute; inset-block-start: .5rem; inset-inline: 0; margin-inline: auto; width: fit-content;
+      max-width: calc(100% - 2rem); z-index: 1; padding: .25rem .875rem; border-radius: 1rem; background: var(--ink);
+      color: var(--panel); font-size: .875rem; overflow-wrap: anywhere; }
+    .state:empty { display: none; }
+    .log { flex: 1; min-width: 0; overflow-y: auto; overscroll-behavior: contain; padding: 1rem; }
+    .log:focus-visible { outline-offset: -3px; }
+    .row { display: flex; flex-direction: column; align-items: flex-start; gap: .5rem; margin-block-end: .75rem; }
+    .row.customer { align-items: flex-end; }
+    .who { font-size: .8125rem; font-weight: 600; color: var(--soft); margin-block-end: -.25rem; }
+    .text { max-width: min(88%, 34rem); padding: .5rem .8125rem; border-radius: 1rem; background: var(--ground);
+      border: 1px solid transparent; border-end-start-radius: .25rem; white-space: pre-wrap; overflow-wrap: anywhere; }
+    .customer .text { background: var(--accent); color: var(--on-accent); border-radius: 1rem;
+      border-end-end-radius: .25rem; }
+    .notice .text { background: var(--mark); }
+    .note { font-size: .8125rem; color: var(--soft); overflow-wrap: anywhere; }
+    .note.wrong { color: var(--wrong); }
+    .card { width: min(100%, 22rem); border: 1px solid var(--line); border-radius: .875rem; padding: .75rem .875rem; }
+    .card .top { display: flex; justify-content: space-between; align-items: baseline; gap: .75rem; }
+    .card .sum { font-size: 1.5rem; font-weight: 650; line-height: 1.3; font-variant-numeric: tabular-nums; }
+    .card .mark { font-size: .8125rem; font-weight: 600; color: var(--soft); }
+    .card .mark.paid, .card .mark.succeeded { color: var(--accent); }
+    .card .mark.failed, .card .mark.returned { color: var(--wrong); }
+    .card * { overflow-wrap: anywhere; min-width: 0; }
+    dl { display: grid; grid-template-columns: auto 1fr; gap: .125rem .875rem; margin-block-start: .5rem; font-size: .9375rem; }
+    dt { color: var(--soft); } dd { text-align: end; }
+    .pay, .choice { min-height: 2.75rem; padding: .5rem 1rem; border-radius: .75rem; font-weight: 600; text-align: start;
+      overflow-wrap: anywhere; }
+    .pay { display: flex; align-items: center; gap: .625rem; width: min(100%, 22rem); padding-block: .75rem;
+      justify-content: center; background: var(--accent); color: var(--on-accent); text-decoration: none; }
+    .pay svg { width: 1.25rem; height: 1.25rem; }
+    .choices { display: flex; flex-wrap: wrap; gap: .5rem; }
+    .choice { border: 1.5px solid var(--accent); color: var(--accent); background: var(--panel); }
+    .choice:hover { background: var(--ground); } .pay:hover { text-decoration: underline; }
+    .dots { display: inline-flex; gap: .3rem; padding: .875rem; border-radius: 1rem; background: var(--ground);
+      margin-block-end: .75rem; }
+    .dots i { width: .45rem; height: .45rem; border-radius: 50%; background: var(--soft); animation: dot 1.2s infinite; }
+    .dots i + i { animation-delay: .15s; } .dots i + i + i { animation-delay: .3s; }
+    @keyframes dot { 0%, 60%, 100% { opacity: .35; } 30% { opacity: 1; } }
+    .newer { position: absolute; inset-block-end: .5rem; inset-inline: 0; margin-inline: auto; width: fit-content;
+      min-height: 2.75rem; padding: 0 1rem; border-radius: 2rem; background: var(--ink); color: var(--panel); }
+    form { display: flex; align-items: flex-end; gap: .5rem; padding: .625rem; border-block-start: 1px solid var(--line);
+      padding-block-end: calc(.625rem + env(safe-area-inset-bottom)); flex: none; }
+    textarea { flex: 1; min-width: 0; min-height: 2.75rem; max-height: 8rem; padding: .5625rem .75rem; resize: none;
+      border: 1px solid var(--edge); border-radius: .875rem; background: var(--panel); color: var(--ink); }
+    textarea::placeholder { color: var(--soft); opacity: 1; }
+    .send { width: 2.75rem; height: 2.75rem; display: grid; place-items: center; border-radius: .875rem; flex: none;
+      background: var(--accent); color: var(--on-accent); }
+
+    :host([mode='page']) { z-index: auto; height: 100%; }
+    :host([mode='page']) .panel { position: static; width: min(48rem, 100%); height: 100%; margin-inline: auto;
+      border-radius: 0; border-block: 0; box-shadow: none; animation: none; }
+    @media (max-width: 30rem), (max-height: 30rem) {
+      :host(:not([mode='page'])) .panel { inset: 0; width: 100%; height: var(--room, 100dvh); border: 0; border-radius: 0; }
+      :host([mode='page']) .panel { border: 0; }
+    }
+    @media (max-height: 22rem) { header { min-height: 2.75rem; } textarea { max-height: 3.5rem; } .log { padding: .5rem; } }
+    @media (prefers-reduced-motion: reduce) { * { animation: none !important; scroll-behavior: auto !important; } }
+    @media (forced-colors: active) { .text, .choice, .pay, .send, .launcher { border: 1px solid; } }
+    @media print { .launcher, form, .newer { display: none; } }
+  `;
+
+  const ICONS = {
+    chat: 'M21 12a8 8 0 0 1-8 8H4l2-3.2A8 8 0 1 1 21 12z M9 12h.01 M13 12h.01 M17 12h.01',
+    close: 'M6 6l12 12 M18 6L6 18',
+    send: 'M12 20V5 M5 12l7-7 7 7',
+    lock: 'M6 11h12v9H6z M8.5 11V8a3.5 3.5 0 0 1 7 0v3',
+  };
+
+  /** An element: attributes by name, children as elements or as text. Nothing is ever read as HTML. */
+  function make(tag, attributes = {}, ...children) {
+    const made = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (name.startsWith('on')) made.addEventListener(name.slice(2), value);
+      else if (value !== null && value !== false) made.setAttribute(name, value === true ? '' : value);
+    }
+    made.append(...children.filter((child) => child !== null));
+    return made;
+  }
+
+  function icon(name) {
+    const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+    const path = document.createElementNS('http://www.w3.org/2000/svg', 'path');
+    for (const [key, value] of [['viewBox', '0 0 24 24'], ['aria-hidden', 'true']]) svg.setAttribute(key, value);
+    path.setAttribute('d', ICONS[name]);
+    svg.append(path);
+    return svg;
+  }
+
+  /** Nothing but the web: a link of another kind is not shown. */
+  const isWeb = (url) => /^https?:\/\//i.test(url);
+
+  /** The number that a just answered message must have: the first one after `after` that its answer left out. */
+  function hole(messages, after) {
+    const taken = new Set(messages.map((m) => m.seq));
+    const gaps = messages.map((m) => m.seq - 1).filter((seq) => seq > after && !taken.has(seq));
+    return gaps.length ? Math.min(...gaps) : null;
+  }
+
+  class RemitChat extends HTMLElement {
+    connectedCallback() {
+      this.built = this.built || this.build();
+      this.ends = new AbortController();
+      this.watch(this.ends.signal);
+      const link = this.arrival();
+      for (const item of this.line.leftovers()) this.echo(item);
+      if (this.line.stored) this.line.start(); // so that news are seen while it is closed
+      if (link) this.openLink(link);
+      const was = this.session.get('open');
+      if (this.whole || was || (was === null && 'open' in this.dataset)) this.open(false);
+    }
+
+    disconnectedCallback() {
+      this.ends.abort();
+      this.line.stop();
+    }
+
+    /** Opens the panel; `focus`: and goes there. */
+    open(focus = true) {
+      if (!this.panel.hidden && !this.whole) return focus && this.enter();
+      this.opener = focus ? document.activeElement : null;
+      this.panel.hidden = false;
+      this.launcher.hidden = true;
+      this.session.set('open', true);
+      this.line.start();
+      this.down();
+      this.seen();
+      if (focus) this.enter();
+    }
+
+    /** Closes it, and gives the focus back to what opened it. */
+    close() {
+      const back = this.opener && this.opener !== document.body && this.opener !== this ? this.opener : this.launcher;
+      this.panel.hidden = true;
+      this.launcher.hidden = false;
+      this.session.set('open', false);
+      back.focus();
+    }
+
+    // --- set-up ----------------------------------------------------------------------------------------------------
+
+    build() {
+      this.whole = this.getAttribute('mode') === 'page';
+      this.locale = this.dataset.lang || document.documentElement.lang || 'en';
+      const language = this.locale.slice(0, 2) in WORDS ? this.locale.slice(0, 2) : 'en';
+      this.words = WORDS[language];
+      try {
+        Intl.getCanonicalLocales(this.locale);
+      } catch {
+        this.locale = language; // a word that is no language tag
+      }
+      const given = this.getAttribute('server') || (SCRIPT && SCRIPT.src) || location.href;
+      const server = new URL(given, location.href).origin;
+      this.session = new Shelf(`remit:${server}:`, () => sessionStorage);
+      this.rows = new Map(); // seq -> {message, row}
+      this.pending = []; // {item, row, after}: said here, its number not known yet
+      this.titles = new Map(); // what a button sends -> what it says
+      this.line = new Line(server, this, () => this.greeting());
+      const root = this.attachShadow({ mode: 'open' });
+      const sheet = new CSSStyleSheet(); // allowed by a policy that forbids inline styles
+      sheet.replaceSync(STYLE);
+      root.adoptedStyleSheets = [sheet];
+      root.append(this.makeLauncher(), this.makePanel(language));
+      root.addEventListener('keydown', (event) => this.key(event));
+      return true;
+    }
+
+    makeLauncher() {
+      this.badge = make('span', { class: 'badge', 'aria-hidden': 'true', hidden: true });
+      this.launcher = make('button', {
+        class: 'launcher', type: 'button', 'aria-haspopup': 'dialog', 'aria-label': this.words.open, hidden: this.whole,
+        onclick: () => this.open(),
+      }, icon('chat'), this.badge);
+      return this.launcher;
+    }
+
+    makePanel(language) {
+      const { words } = this;
+      const title = this.dataset.title || words.title;
+      this.state_ = make('div', { class: 'state', role: 'status' });
+      this.dots = make('div', { class: 'dots', 'aria-hidden': 'true', hidden: true }, make('i'), make('i'), make('i'));
+      this.list = make('div', { role: 'log', 'aria-live': 'polite', 'aria-label': words.log });
+      this.log = make('div', { class: 'log', tabindex: '0', role: 'group', 'aria-label': words.log }, this.list, this.dots);
+      this.log.addEventListener('scroll', () => this.atEnd() && this.seen(), { passive: true });
+      this.newer = make('button', { class: 'newer', type: 'button', hidden: true, onclick: () => this.down(true) }, words.newer);
+      const shut = make('button', { class: 'icon', type: 'button', 'aria-label': words.close, onclick: () => this.close() }, icon('close'));
+      this.panel = make('section', { class: 'panel', role: this.whole ? 'region' : 'dialog', 'aria-label': title, lang: language, hidden: true },
+        make('header', {}, make(this.whole ? 'h1' : 'h2', { dir: 'auto' }, title), this.whole ? null : shut),
+        make('div', { class: 'middle' }, this.state_, this.log, this.newer),
+        this.makeForm());
+      return this.panel;
+    }
+
+    makeForm() {
+      this.field = make('textarea', {
+        rows: '1', maxlength: String(LONGEST), dir: 'auto', 'aria-label': this.words.message, placeholder: this.words.hint,
+        autocomplete: 'off', enterkeyhint: 'send', oninput: () => this.fit(),
+      });
+      return make('form', { onsubmit: (event) => this.submit(event) }, this.field,
+        make('button', { class: 'send', type: 'submit', 'aria-label': this.words.send }, icon('send')));
+    }
+
+    /** What happens around us: the network, other tabs, the window. */
+    watch(signal) {
+      const on = (target, name, act) => target.addEventListener(name, act, { signal });
+      on(window, 'online', () => this.line.retry());
+      on(window, 'offline', () => this.line.cut());
+      on(window, 'pagehide', () => this.line.stop()); // lets the browser keep the page for the way back
+      on(window, 'pageshow', (event) => event.persisted && this.line.stored && this.line.start());
+      on(window, 'storage', (event) => this.elsewhere(event));
+      on(document, 'visibilitychange', () => this.shown());
+      on(document, 'click', (event) => {
+        if (event.target instanceof Element && event.target.closest('[data-remit-open]')) this.open();
+      });
+      if (window.visualViewport) on(window.visualViewport, 'resize', () => this.room());
+    }
+
+    greeting() {
+      const address = new URL(location.href);
+      address.hash = '';
+      return { pay_link: this.link || undefined, locale: this.locale, page: address.href };
+    }
+
+    /** The pay link this page came with. In an address it counts once: a reload or the way back begins nothing anew. */
+    arrival() {
+      const address = new URL(location.href);
+      const token = this.whole && (address.searchParams.get('i') || new URLSearchParams(address.hash.slice(1)).get('i'));
+      if (token) {
+        address.searchParams.delete('i');
+        address.hash = '';
+        history.replaceState(history.state, '', address);
+        return token;
+      }
+      const chat = this.line.stored;
+      return this.dataset.payLink && !(chat && chat.link === this.dataset.payLink) ? this.dataset.payLink : null;
+    }
+
+    openLink(token) {
+      this.link = token;
+      const chat = this.line.stored;
+      if (!chat) return;
+      this.line.shelf.set('chat', { ...chat, link: token });
+      this.line.ready().then(() => this.line.say({ text: `/start ${token}` }));
+    }
+
+    // --- what the line tells ------------------------------------------------------------------------------------------
+
+    began(before) {
+      this.rows.clear();
+      this.titles.clear();
+      const note = before ? make('p', { class: 'note' }, this.words.ended) : null;
+      this.list.replaceChildren(...[note, ...this.pending.map((p) => p.row)].filter(Boolean));
+      for (const each of this.pending) each.after = 0;
+    }
+
+    messages(list) {
+      const stick = this.atEnd();
+      const read = this.read;
+      for (const message of list) this.show(message, message.seq > read);
+      this.refresh();
+      if (stick) this.down();
+      else this.newer.hidden = false;
+      this.seen();
+    }
+
+    answered(item, list) {
+      const said = this.pending.find((each) => each.item === item);
+      const seq = said ? hole(list, said.after) : null;
+      if (seq !== null) {
+        this.settle(said);
+        this.show({ seq, from: 'customer', text: item.choice || item.text, choices: [] });
+      } else if (said) said.done = true; // no answer, perhaps a person reads it: the stream brings it
+      this.messages(list);
+    }
+
+    refused(item, why) {
+      const said = this.pending.find((each) => each.item === item);
+      if (!said) return;
+      this.pending = this.pending.filter((each) => each !== said);
+      said.note.textContent = why ? `${this.words.lost}: ${why}` : this.words.lost;
+      said.note.className = 'note wrong';
+      this.refresh();
+    }
+
+    waiting(item) {
+      const said = this.pending.find((each) => each.item === item);
+      if (said) said.note.textContent = this.words.later;
+      this.refresh();
+    }
+
+    state(name, why = '') {
+      this.status = name;
+      clearTimeout(this.soon);
+      const text = { open: '', refused: why || this.words.lost }[name] ?? this.words[name];
+      // a line that is back within a moment is no news
+      const tell = () => (this.state_.textContent = text);
+      if (name === 'again' && !this.state_.textContent) this.soon = setTimeout(tell, 600);
+      else tell();
+      this.refresh();
+    }
+
+    // --- messages -------------------------------------------------------------------------------------------------------
+
+    /** Put one message in its place, once. `fresh`: the reader has not had it before. */
+    show(message, fresh = false) {
+      for (const { title, payload } of message.choices || []) this.titles.set(payload, title);
+      if (message.from === 'customer') this.recognise(message);
+      const known = this.rows.get(message.seq);
+      const row = this.row(message, fresh);
+      if (known) {
+        if (known.message.text !== message.text) known.row.replaceWith(row); // a number was taken out of it
+        else return;
+      } else {
+        const later = [...this.rows].filter(([seq]) => seq > message.seq).sort(([a], [b]) => a - b)[0];
+        const next = later ? later[1].row : (this.pending[0] || {}).row || null;
+        this.list.insertBefore(row, next);
+      }
+      this.rows.set(message.seq, { message, row });
+      if (fresh && message.from !== 'customer') this.knock();
+    }
+
+    /** A message of the customer came back with its number: it replaces what was shown in its place at once. */
+    recognise(message) {
+      if (this.rows.has(message.seq)) return;
+      const open = this.pending.filter((each) => message.seq > each.after);
+      const same = open.find(({ item }) => message.text === (item.choice || item.text)) || open.find((each) => each.done);
+      if (same) this.settle(same);
+    }
+
+    settle(said) {
+      this.pending = this.pending.filter((each) => each !== said);
+      said.row.remove();
+    }
+
+    /** Show at once what is being sent. */
+    echo(item) {
+      const note = make('p', { class: 'note' });
+      const text = item.title || item.text;
+      const row = this.row({ from: 'customer', text }, false);
+      row.append(note);
+      this.list.append(row);
+      this.pending.push({ item, row, note, after: Math.max(0, ...this.rows.keys()) });
+      this.refresh();
+      this.down();
+    }
+
+    row(message, fresh) {
+      const { words } = this;
+      const own = message.from === 'customer';
+      const text = (own && this.titles.get(message.text)) || message.text;
+      const plain = own || message.from === 'bot';
+      const alert = fresh && message.from === 'notice'; // a screen reader is told at once
+      const row = make('div', { class: `row ${message.from}`, hidden: own && text.startsWith('/start'), role: alert ? 'alert' : null });
+      if (!plain) row.append(make('p', { class: 'who' }, words[message.from] || words.bot));
+      if (text) {
+        const who = plain ? make('span', { class: 'unseen' }, `${words[message.from]}: `) : null;
+        row.append(make('div', { class: 'text' }, who, make('div', { dir: 'auto' }, text)));
+      }
+      if (message.card) row.append(this.card(message.card));
+      if (message.link && isWeb(message.link.url)) row.append(this.handOff(message.link));
+      if ((message.choices || []).length) row.append(this.choices(message.choices));
+      return row;
+    }
+
+    handOff(link) {
+      // never inside a frame: the page of the payment provider is seen with its own address
+      const target = window.top === window ? null : '_top';
+      return make('a', { class: 'pay', href: link.url, target, hidden: true }, icon('lock'), this.words.pay);
+    }
+
+    choices(list) {
+      const buttons = list.map(({ title, payload }) => make('button', {
+        class: 'choice', type: 'button', dir: 'auto', onclick: () => this.choose(title, payload),
+      }, title));
+      return make('div', { class: 'choices', role: 'group', 'aria-label': this.words.answers, hidden: true }, ...buttons);
+    }
+
+    card(card) {
+      const { words, locale } = this;
+      const sum = (minor) => money(minor, card.currency, locale);
+      if (card.kind === 'invoice') {
+        const state = card.state === 'open' ? words.open_ : words[card.state];
+        return this.facts(`${words.invoice} ${card.number}`, state, card.state, sum(card.due_minor), [
+          [words.total, card.total_minor === card.due_minor ? '' : sum(card.total_minor)],
+          [words.processing, card.processing_minor ? sum(card.processing_minor) : ''],
+          [words.date, card.due_date && day(card.due_date, locale)],
+        ]);
+      }
+      if (card.kind !== 'receipt') return null;
+      const means = [BRANDS[card.brand] || words[card.method] || card.method, card.last4 && `···· ${card.last4}`];
+      return this.facts(words.reference + ' ' + card.reference, words[card.state] || words.other, card.state, sum(card.amount_minor), [
+        [card.invoices.includes(',') ? words.invoices : words.invoice, card.invoices],
+        [words.method, means.filter(Boolean).join(' ')],
+        [words.on, card.at && moment(card.at, locale)],
+      ]);
+    }
+
+    facts(name, state, mark, sum, lines) {
+      const list = make('dl', {});
+      for (const [label, value] of lines) if (value) list.append(make('dt', {}, label), make('dd', { dir: 'auto' }, value));
+      return make('div', { class: 'card' },
+        make('div', { class: 'top' }, make('span', { dir: 'auto' }, name), make('span', { class: `mark ${/^\w+$/.test(mark) ? mark : ''}` }, state || '')),
+        make('div', { class: 'sum' }, sum), list);
+    }
+
+    /** Which buttons still count: the newest answers, unless answered; the newest link, unless paid. */
+    refresh() {
+      let answers = !this.pending.length;
+      let link = true;
+      for (const [, { message, row }] of [...this.rows].sort(([a], [b]) => b - a)) {
+        if (message.from === 'customer' && !row.hidden) answers = false;
+        const choices = row.querySelector('.choices');
+        const pay = row.querySelector('.pay');
+        if (choices) choices.hidden = !answers;
+        if (pay) pay.hidden = !link;
+        if (choices) answers = false;
+        if (pay || (message.card && message.card.kind === 'receipt')) link = false;
+      }
+      this.dots.hidden = !(this.status === 'open' && this.pending.some((each) => !each.done && !each.note.textContent));
+    }
+
+    // --- the reader -----------------------------------------------------------------------------------------------------
+
+    submit(event) {
+      event.preventDefault();
+      const text = this.field.value.trim();
+      if (!text) return;
+      this.field.value = '';
+      this.fit();
+      this.echo(this.line.say({ text }));
+    }
+
+    choose(title, payload) {
+      this.echo(this.line.say({ choice: payload, title }));
+      this.log.focus({ preventScroll: true }); // the button is gone; the next ones follow in the tab order
+    }
+
+    key(event) {
+      const here = this.shadowRoot.activeElement;
+      if (event.key === 'Escape' && !this.whole && !this.panel.hidden) {
+        event.stopPropagation();
+        this.close();
+      } else if (event.key === 'Enter' && here === this.field && !event.shiftKey && !event.isComposing) {
+        this.submit(event);
+      } else if (here && here.matches('.choice') && /^Arrow/.test(event.key)) {
+        const all = [...here.parentElement.children];
+        const ahead = event.key === 'ArrowDown' || event.key === (getComputedStyle(here).direction === 'rtl' ? 'ArrowLeft' : 'ArrowRight');
+        all[(all.indexOf(here) + (ahead ? 1 : all.length - 1)) % all.length].focus();
+        event.preventDefault();
+      }
+    }
+
+    enter() {
+      // a touch keyboard would cover half of what was opened
+      (matchMedia('(pointer: fine)').matches ? this.field : this.log).focus({ preventScroll: true });
+    }
+
+    fit() {
+      this.field.style.height = 'auto';
+      this.field.style.height = `${this.field.scrollHeight + 2}px`;
+    }
+
+    room() {
+      this.panel.style.setProperty('--room', `${Math.round(window.visualViewport.height)}px`);
+      if (this.atEnd(200)) this.down();
+    }
+
+    atEnd(near = 48) {
+      const { scrollHeight, scrollTop, clientHeight } = this.log;
+      return scrollHeight - scrollTop - clientHeight < near;
+    }
+
+    down(go = false) {
+      this.log.scrollTop = this.log.scrollHeight;
+      this.newer.hidden = true;
+      if (go) this.log.focus({ preventScroll: true });
+    }
+
+    // --- read and unread --------------------------------------------------------------------------------------------------
+
+    get read() {
+      const read = this.line.shelf.get('read');
+      return read && read.id === this.line.id ? read.seq : 0;
+    }
+
+    /** What is on an open panel in a visible tab has been read; the rest is counted on the launcher. */
+    seen() {
+      const last = Math.max(0, ...this.rows.keys());
+      if (!this.panel.hidden && !document.hidden && this.atEnd() && last > this.read) {
+        this.line.shelf.set('read', { id: this.line.id, seq: last });
+      }
+      if (this.atEnd()) this.newer.hidden = true;
+      this.count();
+    }
+
+    count() {
+      const { read } = this;
+      const news = [...this.rows.values()].filter(({ message: m }) => m.seq > read && m.from !== 'customer').length;
+      const words = this.words.news[news === 1 ? 0 : 1].replace('#', news);
+      this.badge.textContent = news > 99 ? '99+' : news;
+      this.badge.hidden = !news;
+      this.launcher.setAttribute('aria-label', news ? `${this.words.open}, ${words}` : this.words.open);
+      return news;
+    }
+
+    /** Somebody who is in another tab sees a number in this one's title, and nothing that blinks. */
+    knock() {
+      if (!document.hidden) return;
+      this.title_ = this.title_ ?? document.title;
+      document.title = `(${this.count() || 1}) ${this.title_}`;
+    }
+
+    shown() {
+      clearTimeout(this.resting);
+      if (document.hidden) {
+        this.resting = setTimeout(() => this.line.stop(), HIDDEN);
+        return;
+      }
+      if (this.title_ !== undefined) document.title = this.title_;
+      this.title_ = undefined;
+      if (this.line.stored) this.line.start();
+      this.seen();
+    }
+
+    /** Another tab wrote: it read something, or began a new conversation. */
+    elsewhere(event) {
+      const name = (event.key || '').slice(this.line.shelf.prefix.length);
+      if (name === 'read') this.count();
+      if (name === 'chat' && this.line.stored) this.line.ready().then(() => this.line.start());
+    }
+  }
+
+  customElements.define('remit-chat', RemitChat);
+
+  // --- the script tag ------------------------------------------------------------------------------------------------
+
+  function place() {
+    if (!SCRIPT || document.querySelector('remit-chat')) return;
+    const chat = document.createElement('remit-chat');
+    chat.setAttribute('server', SCRIPT.src);
+    Object.assign(chat.dataset, SCRIPT.dataset);
+    document.body.append(chat);
+  }
+  if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', place);
+  else place();
+})();

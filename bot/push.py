@@ -1,0 +1,32 @@
+"""Wakes whoever watches a conversation. It carries no message: those are read from the store, by number.
+
+One process: the embedded store has no other writer. Many workers ring through the store they share.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Bell:
+    """Rings for a chat whenever something was committed to it."""
+
+    def __init__(self) -> None:
+        self._listening: dict[str, set[asyncio.Event]] = {}
+
+    @contextmanager
+    def listen(self, chat: str) -> Iterator[asyncio.Event]:
+        """An event that is set whenever the chat rings, for as long as it is listened to."""
+        woken = asyncio.Event()
+        self._listening.setdefault(chat, set()).add(woken)
+        try:
+            yield woken
+        finally:
+            listening = self._listening[chat]
+            listening.discard(woken)
+            if not listening:
+                del self._listening[chat]
+
+    def ring(self, chat: str) -> None:
+        for woken in self._listening.get(chat, ()):
+            woken.set()

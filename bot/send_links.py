@@ -1,0 +1,165 @@
+"""Pay links by e-mail: to every customer with an open invoice (`remit send-links`), and a fresh one when one expired.
+
+Decides who gets a letter and whether it was already sent today; `bot.letters` words it, `services.mail` sends it.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import date, timedelta
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from bot.letters import Letters
+from bot.pages.reading import can_be_paid
+from services import allowance
+from services.errors import Unavailable, Uncertain
+from services.invoices.access import Access
+from services.mail import Mail, usable
+from services.model import Bearer, Invoice
+
+if TYPE_CHECKING:
+    from bot.app import Remit
+
+log = logging.getLogger(__name__)
+
+MISSES = 3  # letters in a row that the mail server did not take; then it is left alone
+
+
+class Fate(StrEnum):
+    """What became of one invoice's letter."""
+
+    SENT = "sent"
+    WOULD_SEND = "would_send"
+    SENT_TODAY = "sent_today"
+    NO_ADDRESS = "no_address"
+    NOT_PAYABLE = "not_payable"
+    NO_SUCH_INVOICE = "no_such_invoice"
+    NOT_SENT = "not_sent"  # the mail server did not take it: run it again
+    UNCLEAR = "unclear"  # the line dropped at the last moment: it may have been sent
+
+
+class Sending(msgspec.Struct, frozen=True):
+    """One invoice and what became of its letter."""
+
+    number: str
+    fate: Fate
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What `send_links` did, in the order of the invoices."""
+
+    letters: tuple[Sending, ...]
+
+    @property
+    def failed(self) -> bool:
+        """Whether something is left to do or to look at."""
+        left = {Fate.NOT_SENT, Fate.UNCLEAR, Fate.NO_SUCH_INVOICE}
+        return any(each.fate in left for each in self.letters)
+
+
+class LinkSender:
+    """Writes to the address on file and to no other."""
+
+    def __init__(self, remit: "Remit", mail: Mail) -> None:
+        """Raises `Misconfigured` when the first language of ``[chat] locales`` has no letters."""
+        self._remit = remit
+        self._mail = mail
+        self._letters = Letters(remit.settings)
+        self._rules = remit.settings.house().rules
+        self._access = Access(remit.invoices, remit.checkout.reserved)
+
+    async def send_links(self, numbers: Sequence[str] = (), *, dry_run: bool = False, again: bool = False) -> Outcome:
+        """A fresh pay link for each open invoice, or for those with these numbers; one letter per invoice and day.
+
+        ``again`` sends another one on the same day; ``dry_run`` sends and writes nothing. Raises `Unavailable` or
+        `Uncertain` when the books cannot be read: what was sent before stays sent, and is not sent again.
+        """
+        done: list[Sending] = []
+        misses = 0
+        for number, invoice in await self._wanted(numbers):
+            if invoice is None:
+                fate = Fate.NO_SUCH_INVOICE
+            elif misses >= MISSES:
+                fate = Fate.NOT_SENT
+            else:
+                fate = await self._once_a_day(invoice, dry_run=dry_run, again=again)
+                misses = misses + 1 if fate in {Fate.NOT_SENT, Fate.UNCLEAR} else 0
+            done.append(Sending(number, fate))
+        return Outcome(tuple(done))
+
+    async def send_fresh(self, invoice: str) -> Fate:
+        """Another link for the invoice with this id, whatever its state, to the address on file."""
+        found = await self._access.invoice(Bearer(invoice, "link"), invoice)
+        return Fate.NO_SUCH_INVOICE if found is None else await self._write(found, fresh=True)
+
+    async def _wanted(self, numbers: Sequence[str]) -> list[tuple[str, Invoice | None]]:
+        if not numbers:
+            return [(invoice.number, invoice) for invoice in await self._remit.invoices.list_open()]
+        wanted: list[tuple[str, Invoice | None]] = []
+        for number in dict.fromkeys(numbers):
+            found = await self._remit.invoices.find(number)
+            wanted += [(invoice.number, invoice) for invoice in found] or [(number, None)]
+        return wanted
+
+    async def _once_a_day(self, listed: Invoice, *, dry_run: bool, again: bool) -> Fate:
+        invoice = await self._access.invoice(Bearer(listed.id, "link"), listed.id)
+        if invoice is None or not can_be_paid(invoice, self._rules):
+            return Fate.NOT_PAYABLE
+        subject = f"letter:{invoice.id}"
+        if dry_run:
+            look = partial(allowance.is_free, subject=subject, day=self._today(), most=1)
+            return await self._would(invoice) if again or await self._remit.transact(look) else Fate.SENT_TODAY
+        take = partial(allowance.take, subject=subject, day=self._today(), most=1, at=self._remit.clock())
+        place = await self._remit.transact(take)
+        if place is None and not again:
+            return Fate.SENT_TODAY
+        fate = Fate.NOT_SENT  # also when the books fail us half-way
+        try:
+            fate = await self._write(invoice, fresh=False)
+        finally:
+            if place is not None and fate in {Fate.NOT_SENT, Fate.NO_ADDRESS}:
+                await self._remit.transact(partial(allowance.give_back, place=place))
+        return fate
+
+    async def _would(self, invoice: Invoice) -> Fate:
+        billing = await self._remit.invoices.billing(invoice.customer)
+        return Fate.WOULD_SEND if billing is not None and usable(billing.email) else Fate.NO_ADDRESS
+
+    async def _write(self, invoice: Invoice, *, fresh: bool) -> Fate:
+        billing = await self._remit.invoices.billing(invoice.customer)
+        if billing is None or not usable(billing.email):
+            return Fate.NO_ADDRESS
+        days = self._remit.settings.links.days
+        token = await self._remit.identity.issue(invoice.id, days)
+        letter = self._letters.pay_link(
+            invoice,
+            to=billing.email,
+            name=billing.name,
+            url=f"{self._remit.settings.base_url}/i/{token}",
+            until=self._remit.clock() + timedelta(days=days),
+            today=self._today(),
+            fresh=fresh,
+        )
+        try:
+            await self._mail.send(letter)
+        except Unavailable as error:
+            log.warning("a letter was not sent: %s", error)
+            await self._remit.identity.revoke(token)  # nobody has it
+            return Fate.NOT_SENT
+        except Uncertain as error:
+            log.warning("a letter may have been sent: %s", error)
+            return Fate.UNCLEAR
+        return Fate.SENT
+
+    def _today(self) -> date:
+        return self._remit.clock().astimezone(self._remit.settings.zone).date()
+
+
+async def send_links(
+    remit: "Remit", mail: Mail, numbers: Sequence[str] = (), *, dry_run: bool = False, again: bool = False
+) -> Outcome:
+    """See `LinkSender.send_links`."""
+    return await LinkSender(remit, mail).send_links(numbers, dry_run=dry_run, again=again)

@@ -1,0 +1,138 @@
+"""What every conversation store must do. One suite, run on each implementation."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from bot.stores.base import Commit, Message
+from bot.stores.sqlite import FIRST_LEASE_SECONDS, SqliteStore
+from dialogs.conversation import Conversation
+from dialogs.model import CloseCheckout
+from services.errors import Unavailable
+from world import NOW
+
+TALK = Conversation("rasa:one", "e" * 32)
+
+
+@pytest.fixture(params=["threaded", "inline"])
+async def store(request, tmp_path):
+    made = SqliteStore(str(tmp_path / "conversations.db"), inline=request.param == "inline")
+    yield made
+    made.close()
+
+
+def turn(talk=TALK, *, message="m1", before=0, seq=0, text="Hello.", effects=(), done="", given=None, first=True):
+    messages = (
+        (Message(seq + 1, "customer", "hi"), Message(seq + 2, "bot", text))
+        if first
+        else (Message(seq + 1, "bot", text),)
+    )
+    end = seq + len(messages)
+    return Commit(
+        replace(talk, version=before + 1),
+        before,
+        end,
+        end if given is None else given,
+        NOW,
+        cause=message,
+        first=first,
+        from_seq=seq + 1,
+        messages=messages,
+        effects=effects,
+        done=done,
+    )
+
+
+async def test_a_new_conversation_is_found_again(store):
+    assert (await store.load("rasa:one", "m1")).talk is None
+    assert await store.commit(turn())
+    found = await store.load("rasa:one", "m2")
+    assert found.talk == replace(TALK, version=1)
+    assert (found.seq, found.given) == (2, 2)
+
+
+async def test_two_turns_on_one_version_and_only_one_is_kept(store):
+    assert await store.commit(turn())
+    answers = await asyncio.gather(
+        *(store.commit(turn(message=f"n{n}", before=1, seq=2, text=f"Answer {n}")) for n in range(5))
+    )
+    assert sorted(answers) == [False, False, False, False, True]
+    assert len(await store.since("rasa:one", 2)) == 2
+
+
+async def test_the_same_message_is_taken_in_once_even_on_a_newer_version(store):
+    assert await store.commit(turn())
+    assert not await store.commit(turn(before=1, seq=2, text="Again?"))
+    assert (await store.load("rasa:one", "m1")).answered
+    assert [m.text for m in await store.answer("rasa:one", "m1")] == ["Hello."]
+
+
+async def test_a_follow_up_extends_the_answer_and_a_notice_does_not(store):
+    await store.commit(turn())
+    await store.commit(turn(before=1, seq=2, text="Your page.", first=False))
+    await store.commit(turn(before=2, seq=3, text="Paid.", message="", first=False, given=3))
+    assert [m.text for m in await store.answer("rasa:one", "m1")] == ["Hello.", "Your page."]
+    assert [m.text for m in await store.since("rasa:one", 3)] == ["Paid."]
+
+
+async def test_what_was_said_while_nobody_listened_belongs_to_the_next_answer(store):
+    await store.commit(turn())
+    await store.commit(turn(before=1, seq=2, text="Paid.", message="", first=False, given=2))
+    late = replace(turn(before=2, seq=3, message="m2", text="Anything else?"), from_seq=3)
+    assert await store.commit(late)
+    assert [m.text for m in await store.answer("rasa:one", "m2")] == ["Paid.", "Anything else?"]
+
+
+async def test_an_effect_waits_in_the_outbox_until_its_answer_is_committed(store):
+    effect = CloseCheckout("RM-1")
+    await store.commit(turn(effects=(("e/1/0", effect),)))
+    assert await store.claim(NOW, 60, 10) == []  # its own process works on it
+    later = NOW + timedelta(seconds=FIRST_LEASE_SECONDS)
+    (waiting,) = await store.claim(later, 60, 10)
+    assert (waiting.key, waiting.chat, waiting.cause, waiting.effect) == ("e/1/0", "rasa:one", "m1", effect)
+    assert await store.claim(later, 60, 10) == []  # on a lease
+    await store.postpone("e/1/0", later)
+    assert len(await store.claim(later, 60, 10)) == 1
+    await store.commit(turn(before=1, seq=2, first=False, done="e/1/0"))
+    assert await store.claim(later + timedelta(days=1), 60, 10) == []
+
+
+async def test_a_turn_that_fails_leaves_nothing_of_itself_and_spoils_no_other(store):
+    await store.commit(turn())
+    other = replace(TALK, chat="rasa:two")
+    bad = turn(before=1, seq=0, message="bad")  # its message numbers are taken
+    results = await asyncio.gather(store.commit(bad), store.commit(turn(other)), return_exceptions=True)
+    assert isinstance(results[0], Exception)
+    assert results[1] is True
+    assert (await store.load("rasa:one", "bad")).talk == replace(TALK, version=1)
+    assert not (await store.load("rasa:one", "bad")).answered
+
+
+async def test_hundreds_of_conversations_at_once_are_all_kept(store):
+    talks = [replace(TALK, chat=f"rasa:{n}") for n in range(300)]
+    assert all(await asyncio.gather(*(store.commit(turn(talk)) for talk in talks)))
+    assert {(await store.load(talk.chat, "x")).seq for talk in talks} == {2}
+
+
+async def test_another_life_of_the_store_knows_everything(store, tmp_path):
+    await store.commit(turn(effects=(("e/1/0", CloseCheckout("RM-1")),)))
+    again = SqliteStore(str(tmp_path / "conversations.db"))
+    again.release_leases()
+    assert (await again.load("rasa:one", "m1")).answered
+    assert [w.key for w in await again.claim(NOW, 60, 10)] == ["e/1/0"]
+    again.close()
+
+
+async def test_a_locked_file_is_a_clear_no_and_nothing_is_half_written(store, tmp_path):
+    await store.commit(turn())
+    blocker = SqliteStore(str(tmp_path / "conversations.db"), inline=True)
+    blocker._write.execute("BEGIN IMMEDIATE")
+    store._write.execute("PRAGMA busy_timeout=50")
+    with pytest.raises(Unavailable):
+        await store.commit(turn(before=1, seq=2, message="m2"))
+    blocker._write.execute("ROLLBACK")
+    blocker.close()
+    assert (await store.load("rasa:one", "m2")).talk.version == 1
+    assert await store.commit(turn(before=1, seq=2, message="m2"))

@@ -1,0 +1,207 @@
+"""Customers by chance: they type, press, repeat themselves, change their minds, and fill in the hosted page.
+
+A person knows only what was shown: messages, buttons, links. What they believe is judged in `oracle`.
+"""
+
+import re
+from collections.abc import Callable, Coroutine
+
+import httpx
+
+from bot.channels.base import Inbound
+from bot.stores.base import Message
+from services.errors import Unavailable
+
+from .world import Gone, World
+
+_CARDS = (
+    *("4242424242424242",) * 8,
+    *("5555555555554444",) * 3,
+    *("4000002500003155",) * 2,  # 3-D Secure
+    *("4000000000000002", "4000000000009995", "4000000000000127", "4000008260003178", "1234"),
+)
+_ACCOUNTS = (
+    *("000123456789",) * 4,  # settles after three days
+    *("000111111113", "000222222227"),  # fails after two
+    *("000555555559", "000666666661"),  # settles, and is returned two days later
+    *("000000000009", "000777777771"),  # stays on its way; is refused at once
+)
+_WORDS = (
+    "hello",
+    "how much do I owe?",
+    "/status",
+    "did my payment arrive?",
+    "cancel",
+    "/cancel",
+    "no",
+    "no, $20",
+    "start over",
+    "half of it",
+    "$31.50",
+    "20",
+    "0",
+    "999999",
+    "the full amount",
+    "card",
+    "not the card, the bank",
+    "bank account",
+    "the second one",
+    "change the amount",
+    "zip 94110",
+    "94107",
+    "the name is Ann Lee",
+    "asdf qwer",
+    "help",
+    "say that again",
+    "thanks",
+    "send me the link again",
+    "my card is 4242 4242 4242 4242",
+    "",
+    "can I talk to a human?",
+    "bye",
+    "new link",
+    "\u202e\u0000",
+)
+
+
+class Person:
+    """Somebody with a bill, in one chat; several may share an invoice."""
+
+    YES = frozenset({"yes", "yes please", "ok", "y", "sure"})
+    PLACES = frozenset({"1", "the first one"})  # the button that agrees is always the first of its message
+
+    def __init__(self, world: World, name: str, number: str, token: str, zip_code: str) -> None:
+        self.name = name
+        self.chat = f"rasa:{name}"
+        self.number = number
+        self.sent: dict[str, str] = {}  # by message id
+        self.seen: dict[int, Message] = {}
+        self.up_to = 0  # what was said up to here was handed over, by the assistant's account
+        self.lost: list[str] = []  # ids of messages that got no answer
+        self._answers: dict[str, list[Message]] = {}
+        self._buttons: list[str] = []  # ever shown
+        self._links: list[str] = []
+        self._pages: list[str] = []
+        self._world = world
+        self._token = token
+        self._zip = zip_code
+
+    # --- talking -------------------------------------------------------------------------------------------------
+
+    async def say(self, text: str, message: str = "") -> None:
+        """Send a message, or one of before again, and take in its answer."""
+        world = self._world
+        message = message or world.chance.randbytes(4).hex()
+        again = " again" if message in self.sent else ""
+        self.sent[message] = text
+        world.tell(f"{self.name} says{again} {text!r} ({message})")
+        try:
+            answer = await world.inside(
+                lambda remit: remit.runtime.handle(Inbound(self.chat, message, text, client=self.name))
+            )
+        except (Gone, Unavailable):
+            world.tell(f"{self.name} gets no answer to {message}")
+            self.lost.append(message)
+        else:
+            self._hear(message, answer)
+
+    def _hear(self, message: str, answer: list[Message]) -> None:
+        before = self._answers.get(message, [])
+        if answer[: len(before)] != before:
+            self._world.violate(f"{self.name} got another answer to {message}: {_texts(before)}, then {_texts(answer)}")
+        self._answers[message] = answer
+        for shown in answer:
+            if shown.seq not in self.seen:
+                self._world.tell(f"    {self.name} < {shown.seq} {shown.text} {[c.payload for c in shown.choices]}")
+            self.seen[shown.seq] = shown
+            self._buttons += [choice.payload for choice in shown.choices if choice.payload not in self._buttons]
+            if shown.link is not None:
+                self._links.append(shown.link.url)
+            self.up_to = max(self.up_to, shown.seq)
+
+    def act(self) -> Coroutine[None, None, None]:
+        """The next thing this person does."""
+        chance = self._world.chance
+        if not self.sent:
+            return self._begin()
+        if self.lost and chance.random() < 0.6:
+            message = self.lost.pop(0)
+            return self.say(self.sent[message], message)
+        last = self.seen[max(self.seen)] if self.seen else None
+        offered = [choice.payload for choice in last.choices] if last else []
+        agree = next((payload for payload in offered if payload.startswith("/agree")), "")
+        luck = chance.random()
+        if agree and luck < 0.55:
+            return self.say(chance.choice((agree, agree, agree, "yes", "1", "ok")))
+        if last is not None and last.link and luck < 0.6:
+            return self._pay(self._links[-1])
+        return self._wander(offered)
+
+    def _begin(self) -> Coroutine[None, None, None]:
+        if self._world.chance.random() < 0.7:
+            return self.say(f"/start {self._token}")
+        return self.say(self._world.chance.choice((f"pay {self.number} by card, zip {self._zip}", self.number, "hi")))
+
+    def _wander(self, offered: list[str]) -> Coroutine[None, None, None]:
+        chance = self._world.chance
+        ways: list[tuple[int, Callable[[], Coroutine[None, None, None]]]] = [
+            (8, lambda: self.say(chance.choice(offered or ["/pay"]))),
+            (2, lambda: self.say(chance.choice(("1", "2", "yes", "yes please")))),
+            (3, lambda: self.say(chance.choice(_WORDS))),
+            (2, lambda: self.say(f"/start {self._token}")),
+            (1, lambda: self.say(f"pay {self.number}, ${chance.randint(5, 60)}, zip {self._zip}")),
+            (2, lambda: self.say(chance.choice(self._buttons or ["/status"]))),
+            (2, self._again),
+            (1, self._twice),
+            (2, self._back_to_page),
+        ]
+        (way,) = chance.choices([way for _, way in ways], [weight for weight, _ in ways])
+        return way()
+
+    async def _again(self) -> None:
+        message = self._world.chance.choice(list(self.sent))
+        self._world.story.faults += 1
+        await self.say(self.sent[message], message)
+
+    async def _twice(self) -> None:
+        """The same button pressed twice, in two tabs or by a nervous finger."""
+        word = self._buttons[-1] if self._buttons else "yes"
+        await self.say(word)
+        await self.say(word)
+
+    # --- the hosted page -----------------------------------------------------------------------------------------
+
+    async def _back_to_page(self) -> None:
+        if self._pages:
+            await self._fill(self._world.chance.choice(self._pages))
+        elif self._links:
+            await self._pay(self._world.chance.choice(self._links))
+
+    async def _pay(self, link: str) -> None:
+        try:
+            shown = await self._world.ask(httpx.Request("GET", link))
+        except Gone:
+            return
+        if shown.status_code == 303:
+            page = shown.headers["location"].rpartition("/")[2]
+            self._pages.append(page)
+            await self._fill(page)
+
+    async def _fill(self, page_id: str) -> None:
+        world, processor = self._world, self._world.sandbox.processor
+        page = processor.page(page_id)
+        if page is None or not page.payable:
+            return
+        if page.order.method == "bank":
+            number = world.chance.choice(_ACCOUNTS)
+            processor.pay_bank(page, number, "I authorize this.")
+        else:
+            number = world.chance.choice(_CARDS)
+            processor.pay_card(page, number, "04/42", "123")
+        if page.state == "challenge" and world.chance.random() < 0.8:
+            processor.answer_challenge(page, page.attempt, world.chance.random() < 0.8)
+        world.tell(f"{self.name} pays {page.order.amount_minor} on {page.order.reference}: {number} -> {page.state}")
+
+
+def _texts(messages: list[Message]) -> list[str]:
+    return [re.sub(r"\s+", " ", message.text)[:40] for message in messages]

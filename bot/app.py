@@ -18,6 +18,7 @@ from typing import IO
 
 import httpx
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -165,6 +166,7 @@ def asgi(remit: Remit, internal_token: str, lifespan: Lifespan | None = None) ->
     if origins:
         app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=_ALLOWED)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
     return _Front(app, hot_routes(remit))
 
 
@@ -195,6 +197,13 @@ async def _http_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     codes = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
     return refusal(error.status_code, codes.get(error.status_code, "error"), str(error.detail))
+
+
+async def _invalid(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    # where and what, never the input: it may hold anything
+    faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+    return refusal(422, "invalid", faults)
 
 
 def production(settings: Settings) -> ASGIApp:

@@ -175,12 +175,16 @@ class _BillPages:
     ) -> HTMLResponse:
         up = "../" * (request.url.path.count("/") - request.scope.get("root_path", "").count("/") - 1)
         shared = {"up": up, "sheet": f"{up}pages/bill.css?{_VERSION}", "locale": self._words.locale, "say": self._say}
-        business = {"business": self._business, "phone": one_line(self._remit.settings.business.phone)}
+        business = {"business": self._business, "phone": self._phone}
         html = _TEMPLATES.get_template("bill.html").render(shared | business | values)
         return HTMLResponse(html, status, headers=_PRIVATE | (headers or {}))
 
     def _say(self, key: str, **values: Value) -> str:
         return self._words.say(Say(key, values))
+
+    @property
+    def _phone(self) -> str:
+        return one_line(self._remit.settings.business.phone).replace(" ", "\N{NO-BREAK SPACE}")
 
     @property
     def _business(self) -> str:

@@ -26,7 +26,7 @@
     en: {
       title: 'Payments', open: 'Open chat', close: 'Close chat', news: ['1 new message', '# new messages'],
       log: 'Conversation', message: 'Your message', hint: 'Type a message', send: 'Send', answers: 'Answers',
-      you: 'You', bot: 'Assistant', agent: 'Team member', notice: 'Update', newer: 'New messages',
+      customer: 'You', bot: 'Assistant', agent: 'Team member', notice: 'Update', newer: 'New messages',
       connecting: 'Connecting…', again: 'Reconnecting…', offline: 'You are offline',
       later: 'Waiting for the connection', lost: 'Not sent', ended: 'The earlier conversation has ended. This is a new one.',
       pay: 'Go to the secure payment page', invoice: 'Invoice', invoices: 'Invoices', due: 'To pay', total: 'Total',
@@ -38,7 +38,7 @@
     es: {
       title: 'Pagos', open: 'Abrir el chat', close: 'Cerrar el chat', news: ['1 mensaje nuevo', '# mensajes nuevos'],
       log: 'Conversación', message: 'Su mensaje', hint: 'Escriba un mensaje', send: 'Enviar', answers: 'Respuestas',
-      you: 'Usted', bot: 'Asistente', agent: 'Persona del equipo', notice: 'Novedad', newer: 'Mensajes nuevos',
+      customer: 'Usted', bot: 'Asistente', agent: 'Persona del equipo', notice: 'Novedad', newer: 'Mensajes nuevos',
       connecting: 'Conectando…', again: 'Reconectando…', offline: 'No tiene conexión',
       later: 'A la espera de la conexión', lost: 'No se envió',
       ended: 'La conversación anterior terminó. Esta es una nueva.',
@@ -682,7 +682,7 @@
       const seq = said ? hole(list, said.after) : null;
       if (seq !== null) {
         this.settle(said);
-        this.show({ seq, from: 'customer', text: item.choice || item.text, choices: [] });
+        if (!this.rows.has(seq)) this.show({ seq, from: 'customer', text: item.choice || item.text });
       } else if (said) said.done = true; // no answer, perhaps a person reads it: the stream brings it
       this.messages(list);
     }
@@ -737,7 +737,8 @@
     recognise(message) {
       if (this.rows.has(message.seq)) return;
       const open = this.pending.filter((each) => message.seq > each.after);
-      const same = open.find(({ item }) => message.text === (item.choice || item.text)) || open.find((each) => each.done);
+      const same = open.find(({ item }) => message.text === (item.choice || item.text))
+        || open.find(({ done, item }) => done || sensitive(item.text)); // the server took a number out of it
       if (same) this.settle(same);
     }
 

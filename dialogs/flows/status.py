@@ -36,6 +36,7 @@ _RETURNS = (
     Reason.STOPPED,
     Reason.NOT_AUTHORIZED,
 )
+_PAGES = (Reason.PAGE_EXPIRED, Reason.PAGE_CLOSED, Reason.NEVER_OPENED)  # ends of a page, never declines on one
 CANCEL = Choice(Say("button_cancel"), Simple.DROP)
 LINK = Choice(Say("button_link"), Want("link"))  # first: a "1" sent twice must not cancel anything
 OTHER_INVOICE = Choice(Say("button_other_invoice"), Change(Slot.INVOICE))
@@ -123,7 +124,8 @@ def news(payment: Payment) -> Reply:
             return Reply(Say("preparing", values))
         case PaymentState.OPEN if payment.reason:
             link = CheckoutLink(payment.reference)
-            return Reply(Say(f"declined_{payment.reason}", values), link=link, choices=(LINK, CANCEL, PERSON))
+            reason = Reason.DECLINED if payment.reason in _PAGES else payment.reason
+            return Reply(Say(f"declined_{reason}", values), link=link, choices=(LINK, CANCEL, PERSON))
         case PaymentState.OPEN:
             return page_open(payment)
         case PaymentState.PROCESSING:

@@ -14,7 +14,7 @@ PAGES = Path(__file__).parent / "pages"
 
 # Nothing is loaded but our own sheet, and the one script of the card form; nobody frames us, forms go nowhere else.
 _POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; frame-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
 HEADERS = {

@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
+from world import NOW
 
 from bot.stores.base import Commit, Message
 from bot.stores.sqlite import FIRST_LEASE_SECONDS, SqliteStore
 from dialogs.conversation import Conversation
 from dialogs.model import CloseCheckout
 from services.errors import Unavailable
-from world import NOW
 
 TALK = Conversation("rasa:one", "e" * 32)
 

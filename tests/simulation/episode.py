@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import tempfile
-import time
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from services.sandbox.portal import Demo, DemoBusiness, DemoCustomer, DemoInvoic
 from .life import task_factory
 from .loop import Stuck, run
 from .oracle import Oracle
-from .people import Person
+from .people import Bill, Person
 from .world import Alarm, Weather, World
 
 STEPS = 400  # of one episode: long enough for days to pass, short enough to read
@@ -64,37 +63,29 @@ async def _play(seed: int, steps: int, folder: Path) -> Outcome:
     return Outcome(seed, taken, world.story.faults, tuple(world.violations), tuple(world.story.lines), kept)
 
 
+_OWE = {"ann": ("94107", "USD"), "bob": ("94110", "USD"), "eva": ("80539", "EUR")}
+_READ = {"ann": "ann", "ann-too": "ann", "mal": "ann", "bob": "bob", "bob-too": "bob", "eva": "eva"}  # whose bills
+_EACH = 5  # bills of one customer
+
+
 def _bills(seed: int) -> Demo:
-    """Three customers with four invoices; the sums differ from seed to seed."""
-    customers = [
-        DemoCustomer("ann", "Ann Lee", "94107", "ann@example.com"),
-        DemoCustomer("bob", "Bob Ray", "94110", "bob@example.com"),
-        DemoCustomer("eva", "Eva Kurz", "80539", "eva@example.com"),
-    ]
-    sums = (12_000, 300 + 37 * (seed % 50), 1_875_000)
+    """Three customers with their invoices; the sums differ from seed to seed."""
+    customers = [DemoCustomer(who, f"{who.title()} Lee", zip_code, "") for who, (zip_code, _) in _OWE.items()]
     invoices = [
-        DemoInvoice("inv-1", "INV-1001", "ann", sums[0], "USD", -10, 20),
-        DemoInvoice("inv-2", "INV-1002", "bob", sums[1], "USD", -40, -10),
-        DemoInvoice("inv-3", "INV-1003", "bob", sums[2], "USD", -3),
-        DemoInvoice("inv-4", "INV-1004", "eva", 48_990, "EUR", -3, 27),
+        DemoInvoice(f"{who}-{nth}", f"INV-{100 * place + nth}", who, 300 + 977 * ((seed + nth) % 40), money, -10, 20)
+        for place, (who, (_, money)) in enumerate(_OWE.items(), start=10)
+        for nth in range(_EACH)
     ]
     return Demo(DemoBusiness("Simulated", "555", "bill@example.com"), customers, invoices)
 
 
 async def _people(world: World) -> list[Person]:
-    people = []
-    for name, number, zip_code in (
-        ("ann", "INV-1001", "94107"),
-        ("ann-too", "INV-1001", "94107"),  # another tab
-        ("bob", "INV-1002", "94110"),
-        ("bob-too", "INV-1003", "94110"),
-        ("eva", "INV-1004", "80539"),
-        ("mal", "INV-1001", "10001"),  # knows the number and not the zip, but got the link in a forwarded e-mail
-    ):
-        (invoice,) = await world.inside(lambda remit, number=number: remit.invoices.find(number))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
-        token = await world.inside(lambda remit, to=invoice.id: remit.identity.issue(to, 60))  # type: ignore[misc]  # as above
-        people.append(Person(world, name, number, token, zip_code))
-    return people
+    """Several at one customer's bills: other tabs, and somebody to whom the e-mail was forwarded."""
+    bills: dict[str, list[Bill]] = {who: [] for who in _OWE}
+    for invoice in world.sandbox.portal.invoices.values():
+        token = await world.remit.identity.issue(f"portal:{invoice.id}", 60)
+        bills[invoice.customer.id].append(Bill(invoice.number, token, invoice.customer.zip))
+    return [Person(world, name, bills[owner]) for name, owner in _READ.items()]
 
 
 @contextmanager
@@ -186,7 +177,7 @@ class Episode:
         chance = self._world.chance
         if chance.random() < 0.5:
             return
-        number = chance.choice(self._people).number
+        number = chance.choice(self._people).bill.number
         invoice = next(i for i in self._world.sandbox.portal.invoices.values() if i.number == number)
         changes: list[dict[str, object]] = [
             {"status": "open"},
@@ -241,8 +232,3 @@ class Episode:
             if waiting:
                 self._world.violate(f"{len(waiting)} of the people wait for ever")
 
-
-def timed(seed: int, steps: int = STEPS) -> tuple[Outcome, float]:
-    """An episode and the seconds of real time that it took."""
-    began = time.perf_counter()
-    return play(seed, steps), time.perf_counter() - began

@@ -274,6 +274,6 @@ def _family(*starts: str) -> str:
 
 
 _OVER = ("processing", "paid_", "returned_", "failed_", "canceled", "refused_", "restarted", "confirm_", "ask_", "already_paid")
-_ABOUT_PAGE = re.compile(f"^(?:{_family('page_open', 'preparing', 'declined_', 'still_working', 'checking', *_OVER)})$")
+_ABOUT_PAGE = re.compile(f"^(?:{_family('page_open', 'preparing', 'declined_', 'checking', *_OVER)})$")
 _PAGE_OVER = re.compile(f"^(?:{_family(*_OVER)})$")
 assert PaymentState.SUCCEEDED == "succeeded"  # the words above are the ledger's own

@@ -5,6 +5,7 @@ A person knows only what was shown: messages, buttons, links. What they believe 
 
 import re
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 
 import httpx
 
@@ -26,6 +27,7 @@ _ACCOUNTS = (
     *("000555555559", "000666666661"),  # settles, and is returned two days later
     *("000000000009", "000777777771"),  # stays on its way; is refused at once
 )
+_SETTLED = re.compile("already paid|^Paid|is on its way|nothing left to (?:do|pay)|voided")
 _WORDS = (
     "hello",
     "how much do I owe?",
@@ -64,16 +66,25 @@ _WORDS = (
 )
 
 
+@dataclass(frozen=True)
+class Bill:
+    """An invoice as it came in the mail: its number, its pay link, and the zip of whoever owes it."""
+
+    number: str
+    token: str
+    zip: str
+
+
 class Person:
-    """Somebody with a bill, in one chat; several may share an invoice."""
+    """Somebody with bills, in one chat; several may share an invoice."""
 
     YES = frozenset({"yes", "yes please", "ok", "y", "sure"})
     PLACES = frozenset({"1", "the first one"})  # the button that agrees is always the first of its message
 
-    def __init__(self, world: World, name: str, number: str, token: str, zip_code: str) -> None:
+    def __init__(self, world: World, name: str, bills: list[Bill]) -> None:
         self.name = name
         self.chat = f"rasa:{name}"
-        self.number = number
+        self.bill, *self._later = bills
         self.sent: dict[str, str] = {}  # by message id
         self.seen: dict[int, Message] = {}
         self.up_to = 0  # what was said up to here was handed over, by the assistant's account
@@ -83,8 +94,6 @@ class Person:
         self._links: list[str] = []
         self._pages: list[str] = []
         self._world = world
-        self._token = token
-        self._zip = zip_code
 
     # --- talking -------------------------------------------------------------------------------------------------
 
@@ -131,25 +140,28 @@ class Person:
         offered = [choice.payload for choice in last.choices] if last else []
         agree = next((payload for payload in offered if payload.startswith("/agree")), "")
         luck = chance.random()
-        if agree and luck < 0.55:
+        if self._later and luck < (0.4 if last and _SETTLED.search(last.text) else 0.01):
+            self.bill = self._later.pop(0)
+            return self._begin()
+        if agree and luck < 0.6:
             return self.say(chance.choice((agree, agree, agree, "yes", "1", "ok")))
-        if last is not None and last.link and luck < 0.6:
+        if last is not None and last.link and luck < 0.65:
             return self._pay(self._links[-1])
         return self._wander(offered)
 
     def _begin(self) -> Coroutine[None, None, None]:
         if self._world.chance.random() < 0.7:
-            return self.say(f"/start {self._token}")
-        return self.say(self._world.chance.choice((f"pay {self.number} by card, zip {self._zip}", self.number, "hi")))
+            return self.say(f"/start {self.bill.token}")
+        return self.say(self._world.chance.choice((f"pay {self.bill.number} by card, zip {self.bill.zip}", self.bill.number, "hi")))
 
     def _wander(self, offered: list[str]) -> Coroutine[None, None, None]:
         chance = self._world.chance
         ways: list[tuple[int, Callable[[], Coroutine[None, None, None]]]] = [
-            (8, lambda: self.say(chance.choice(offered or ["/pay"]))),
+            (12, lambda: self.say(chance.choice(offered or ["/pay"]))),
             (2, lambda: self.say(chance.choice(("1", "2", "yes", "yes please")))),
             (3, lambda: self.say(chance.choice(_WORDS))),
-            (2, lambda: self.say(f"/start {self._token}")),
-            (1, lambda: self.say(f"pay {self.number}, ${chance.randint(5, 60)}, zip {self._zip}")),
+            (2, lambda: self.say(f"/start {self.bill.token}")),
+            (1, lambda: self.say(f"pay {self.bill.number}, ${chance.randint(5, 60)}, zip {self.bill.zip}")),
             (2, lambda: self.say(chance.choice(self._buttons or ["/status"]))),
             (2, self._again),
             (1, self._twice),

@@ -1,0 +1,62 @@
+"""What a person does at the chat and on the hosted page, in words: press, say, hear, type a card. No expectations."""
+
+from playwright.async_api import Locator, Page
+
+CARD = {"exp": "04/42", "cvc": "123", "name": "Dana Whitfield", "zip": "94107"}
+BANK = {"routing": "110000000", "name": "Dana Whitfield"}
+GOOD, POOR, ASKED = "4242424242424242", "4000000000009995", "4000000000003220"
+SETTLES, COMES_BACK = "000123456789", "000555555559"
+
+
+class Chat:
+    """The widget on one page."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.log = page.locator("remit-chat .log")
+        self.field = page.get_by_role("textbox", name="Your message")
+        self.link = page.locator("remit-chat a.pay")
+        self.state = page.locator("remit-chat .state")
+        self.launcher = page.locator("remit-chat .launcher")
+
+    async def press(self, name: str) -> None:
+        await self.log.get_by_role("button", name=name, exact=True).click()
+
+    async def say(self, text: str) -> None:
+        await self.field.fill(text)
+        await self.field.press("Enter")
+
+    async def hear(self, text: str, *, within_s: float = 8) -> None:
+        """Wait until somebody else's message with these words is on the page."""
+        found = self.page.locator("remit-chat .row:not(.customer) .text").filter(has_text=text)
+        await found.first.wait_for(timeout=within_s * 1000)
+
+    def rows(self, who: str) -> Locator:
+        return self.page.locator(f"remit-chat .row.{who}:not([hidden])")
+
+    async def texts(self) -> list[str]:
+        """Every message on show, in order, as ``sender: words``."""
+        return await self.log.evaluate(
+            "(log) => [...log.querySelectorAll('.row:not([hidden])')].map((row) =>"
+            " `${row.classList[1]}: ${(row.querySelector('.text [dir]') || {}).textContent || ''}`)"
+        )
+
+    async def agree(self, method: str = "Card") -> str:
+        """From the opened pay link to the hand-off link; answers with its address."""
+        await self.press(method)
+        await self.press("Yes, pay $120.00")
+        await self.link.wait_for()
+        return str(await self.link.get_attribute("href"))
+
+
+async def fill_card(page: Page, number: str) -> None:
+    for name, value in (CARD | {"number": number}).items():
+        await page.locator(f"[name={name}]").fill(value)
+    await page.locator("#pay").click()
+
+
+async def fill_bank(page: Page, account: str) -> None:
+    for name, value in (BANK | {"account": account}).items():
+        await page.locator(f"[name={name}]").fill(value)
+    await page.locator("[name=authorize]").check()
+    await page.locator("#pay").click()

@@ -1,0 +1,168 @@
+"""Commands beside a running server, and without one; and a server of one's own that is killed and started by hand."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from running import Customer, Marked, first_line, free_port, soon
+
+SHEET = "number,customer,total,currency,issued,due,zip\n{number},Dana Whitfield,{total},USD,2026-03-01,2026-03-31,94107\n"
+
+
+def sheet(folder: Path, number: str, total: str = "75.00") -> str:
+    file = folder / f"{number}-{total}.csv"
+    file.write_text(SHEET.format(number=number, total=total), encoding="utf-8")
+    return str(file)
+
+
+def outcome(answer) -> dict[str, object]:
+    return json.loads(answer.stdout)
+
+
+# --- beside a running server ----------------------------------------------------------------------------------------
+
+
+def test_an_import_beside_a_running_server_is_payable_at_once(demo, tmp_path):
+    dry = demo.marked.run("import", sheet(tmp_path, "GL-501"), "--json", "--dry-run")
+    assert (dry.returncode, outcome(dry)["imported"]) == (0, 1)
+    assert demo.marked.run("link", "GL-501").returncode == 2  # a dry run wrote nothing
+
+    first = demo.marked.run("import", sheet(tmp_path, "GL-501"), "--json")
+    assert outcome(first) == {"imported": 1, "updated": 0, "unchanged": 0, "refused": []}
+    again = demo.marked.run("import", sheet(tmp_path, "GL-501"))
+    assert (again.returncode, again.stdout) == (0, "0 imported, 0 updated, 1 unchanged\n")
+
+    with demo.customer() as customer:
+        assert "$75.00 to Green Lane" in customer.say("pay GL-501 by card, zip 94107")
+
+
+def test_a_conflict_writes_nothing_and_names_its_place(demo, tmp_path):
+    ubl = sorted(Path(os.environ.get("REMIT_SAMPLES", "/nowhere")).glob("invoices/**/*.xml"))
+    files = [sheet(tmp_path, "GL-502"), sheet(tmp_path, "GL-503", "seventy"), *map(str, ubl[:1])]
+    answer = demo.marked.run("import", *files, "--json")
+    assert answer.returncode == 1
+    assert [(Path(each["file"]).name, each["line"]) for each in outcome(answer)["refused"]] == [("GL-503-seventy.csv", 2)]
+    assert demo.marked.run("link", "GL-502").returncode == 2
+
+
+def test_files_that_cannot_be_read_are_named_and_no_database_is_made(demo, tmp_path):
+    for beside in (demo.marked, Marked(tmp_path)):
+        answer = beside.run("import", "missing.csv", str(tmp_path), sheet(tmp_path, "GL-504"))
+        assert answer.returncode == 1
+        assert "missing.csv: cannot be read: No such file or directory" in answer.stderr
+        assert answer.stderr.endswith("2 refused, so nothing was written.\n")
+    assert not (tmp_path / ".remit").exists()
+    assert demo.marked.run("link", "GL-504").returncode == 2
+
+
+def test_a_pay_link_opens_the_invoice(demo):
+    (link,) = json.loads(demo.marked.run("link", "inv 1044", "--json").stdout)
+    assert (link["invoice"], link["amount_minor"], link["currency"]) == ("INV-1044", 15000, "USD")
+    assert demo.marked.run("link", "INV-1044").stdout.startswith(f"{demo.said['chat']}/i/")
+    with demo.customer() as customer:
+        assert "Invoice INV-1044: $150.00 to pay" in customer.say(f"/start {link['token']}")
+
+
+def test_a_pay_link_for_nothing_or_for_ever_is_refused(demo):
+    unknown = demo.marked.run("link", "NOPE-1")
+    assert (unknown.returncode, unknown.stderr) == (2, "remit: there is no invoice NOPE-1\n")
+    for days in ("-5", "0", "99999999999", "two"):
+        assert demo.marked.run("link", "INV-1044", "--days", days).returncode == 2
+
+
+def test_a_chat_in_the_terminal_goes_to_the_hand_off(demo):
+    answer = demo.marked.run("chat", "--pay-link", demo.token("INV-1050"), typed="1\n\n$50\nyes\n")
+    assert answer.returncode == 0, answer.stderr
+    assert "1. Card\n    2. Bank account (ACH)\n" in answer.stdout
+    assert "Your secure page is ready: $50.00 for invoice INV-1050" in answer.stdout
+    assert f"  -> {demo.said['chat']}/go/" in answer.stdout
+    assert answer.stderr == ""
+
+
+def test_without_a_server_the_commands_say_what_to_start(tmp_path):
+    for command in (["chat"], ["link", "INV-1042"]):
+        answer = Marked(tmp_path).run(*command)
+        assert answer.returncode == 2
+        assert answer.stderr.startswith("remit: no server is running")
+        assert "Traceback" not in answer.stderr
+
+
+# --- a server of one's own ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own(tmp_path) -> Marked:
+    """The settings of a server of one's own, beside a sandbox of its own."""
+    marked = Marked(tmp_path)
+    port = free_port()
+    sandbox = f"http://127.0.0.1:{port + 1}"
+    marked.environment |= {
+        "REMIT_SANDBOX_API_KEY": "key",
+        "REMIT_SANDBOX_WEBHOOK_SECRET": "secret",
+        "REMIT_SERVER__PORT": str(port),
+        "REMIT_GATEWAY__URL": f"{sandbox}/processor",
+        "REMIT_GATEWAY__KEY": "key",
+        "REMIT_GATEWAY__WEBHOOK_SECRET": "secret",
+    }
+    return marked
+
+
+def ports(own: Marked) -> tuple[int, str, str]:
+    port = int(own.environment["REMIT_SERVER__PORT"])
+    return port, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 1}"
+
+
+def test_a_server_killed_and_started_by_hand_goes_on_with_its_folder(own):
+    port, chat, sandbox = ports(own)
+    assert own.run("import", sheet(own.folder, "GL-601"), "--json").returncode == 0  # before there is a server
+    hook = f"{chat}/webhooks/payments/sandbox"
+    aside = own.start("services.sandbox", "--port", str(port + 1), "--webhook", hook, "--smtp-port", "0")
+    with aside as processor, Customer(chat, sandbox) as customer:
+        first_line(processor)
+        with own.start("bot", "serve") as server:
+            soon(lambda: own.run("link", "GL-601").returncode == 0, "the server answers")
+            customer.say("pay GL-601 by card, zip 94107")
+            customer.press("Yes, pay $75.00")
+            page = customer.page()
+            server.kill()
+            server.wait()
+            customer.pay_by_card(page)
+            os.kill(processor.pid, 0)  # the processor is another process, and lives
+        # `start` ends everything with the mark, so the processor is started again: a new one, which knows nothing
+    assert own.alive() == []
+
+
+def test_a_second_server_says_that_the_port_or_the_folder_is_taken(own):
+    with own.start("bot", "serve"):
+        soon(lambda: (own.folder / ".remit" / "server.json").exists(), "the server is up")
+        address = (own.folder / ".remit" / "server.json").read_bytes()
+        answer = own.run("serve")
+        assert answer.returncode == 2
+        assert "Address already in use; stop what runs there, or set another [server] port" in answer.stderr
+
+        own.environment["REMIT_SERVER__PORT"] = str(free_port() + 3)
+        answer = own.run("serve")
+        assert answer.returncode == 2
+        assert "another process is using .remit" in answer.stderr
+        assert (own.folder / ".remit" / "server.json").read_bytes() == address
+
+        answer = own.run("import", sheet(own.folder, "GL-602"))
+        assert (answer.returncode, answer.stdout) == (0, "1 imported, 0 updated, 0 unchanged\n")  # by the first one
+
+
+def test_a_server_without_a_gateway_says_what_to_set(tmp_path):
+    answer = Marked(tmp_path).run("serve")
+    assert answer.returncode == 2
+    assert answer.stderr.startswith("remit: set [gateway] url, key and webhook_secret")
+
+
+def test_sigterm_ends_a_server_in_order(own):
+    with own.start("bot", "serve") as server:
+        soon(lambda: (own.folder / ".remit" / "server.json").exists(), "the server is up")
+        time.sleep(0.2)
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(15) in (0, -signal.SIGTERM)
+    assert "Traceback" not in own.log()

@@ -17,7 +17,8 @@ from bot import demo
 from bot.app import lock_folder, production
 from bot.channels.console import converse
 from bot.command_line import Server
-from bot.internal import ImportOrder, LinkOrder
+from bot.internal import ImportOrder, LinkOrder, SendOrder
+from bot.send_links import Outcome as Sent
 from bot.settings import Settings, load
 from services.database import inline, open_engine, upgrade
 from services.errors import Misconfigured, RemitError, Unavailable
@@ -75,6 +76,13 @@ def _parser() -> argparse.ArgumentParser:
     link.add_argument("--days", type=_days, default=0, help="how long it works")
     link.add_argument("--json", action="store_true")
     link.set_defaults(run=_link)
+    send = commands.add_parser("send-links", help="e-mail pay links for open invoices")
+    send.add_argument(
+        "numbers", nargs="*", metavar="NUMBER", help="of these invoices; without any, of all that are open"
+    )
+    send.add_argument("--dry-run", action="store_true", help="say what would happen, send nothing")
+    send.add_argument("--again", action="store_true", help="also those that got one today")
+    send.set_defaults(run=_send_links)
     return parser
 
 
@@ -185,6 +193,17 @@ def _link(settings: Settings, options: argparse.Namespace) -> int:
     found = asyncio.run(run())
     print(json.dumps(found) if options.json else "\n".join(str(link["url"]) for link in found))
     return 0
+
+
+def _send_links(settings: Settings, options: argparse.Namespace) -> int:
+    async def run() -> Sent:
+        order = SendOrder(options.numbers, options.dry_run, options.again)
+        return await (await _server(settings)).send_links(order)
+
+    outcome = asyncio.run(run())
+    for letter in outcome.letters:
+        print(f"{letter.number}: {letter.fate.replace('_', ' ')}")
+    return 1 if outcome.failed else 0
 
 
 async def _server(settings: Settings) -> Server:

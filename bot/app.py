@@ -29,6 +29,7 @@ from bot.api import api_router, conversation_routes, describe
 from bot.effects import Hands
 from bot.internal import internal_routes, write_address
 from bot.limits import Limit
+from bot.pages import bill, static
 from bot.push import Bell
 from bot.render import Renderer
 from bot.runtime import Runtime
@@ -47,6 +48,7 @@ from services.invoices.base import Invoices
 from services.invoices.book import Book
 from services.invoices.portal import Portal
 from services.invoices.several import Several
+from services.mail import Mail, Smtp
 from services.payments.checkout import Checkout
 from services.payments.gateways.base import Gateway
 from services.payments.gateways.sandbox import SandboxGateway
@@ -69,6 +71,7 @@ class Remit:
     identity: Identity
     runtime: Runtime
     worker: Worker
+    mail: Mail | None  # None: no mail server is configured, so none is sent
     bell: Bell
     secret: bytes
     begin_limit: Limit
@@ -138,10 +141,28 @@ def build(
         identity=identity,
         runtime=runtime,
         worker=worker,
+        mail=_mail(settings, clock, random),
         bell=bell,
         secret=secret,
         begin_limit=Limit(30, 0.5, monotonic),  # conversations of one address
         say_limit=Limit(20, 2.0, monotonic),  # messages of one conversation
+    )
+
+
+def _mail(settings: Settings, clock: Callable[[], datetime], random: Callable[[int], bytes]) -> Mail | None:
+    chosen = settings.mail
+    if not chosen.host:
+        return None
+    return Smtp(
+        host=chosen.host,
+        port=chosen.port,
+        sender=chosen.sender,
+        name=settings.business.name,
+        username=chosen.username,
+        password=chosen.password.get_secret_value(),
+        starttls=chosen.starttls,
+        clock=clock,
+        random=random,
     )
 
 
@@ -160,7 +181,13 @@ def asgi(remit: Remit, internal_token: str, lifespan: Lifespan | None = None) ->
     """The web application over a built assistant."""
     app = FastAPI(title="Remit", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.include_router(api_router(remit))
-    app.router.routes += [*public_routes(remit), *conversation_routes(remit), *internal_routes(remit, internal_token)]
+    app.router.routes += [
+        *public_routes(remit),
+        *conversation_routes(remit),
+        *static.routes(remit),
+        *bill.routes(remit, remit.mail),
+        *internal_routes(remit, internal_token),
+    ]
     describe(app)
     origins = list(remit.settings.widget.origins)
     if origins:

@@ -6,7 +6,8 @@ import httpx
 import msgspec
 
 from bot.channels.base import Inbound
-from bot.internal import ImportOrder, LinkOrder, Since, read_address
+from bot.internal import ImportOrder, LinkOrder, SendOrder, Since, read_address
+from bot.send_links import Outcome
 from bot.stores.base import Message
 from services.errors import Malformed, Unavailable
 
@@ -49,6 +50,10 @@ class Server:
         return msgspec.json.decode(
             await self._post("/internal/link", msgspec.json.encode(order)), type=list[dict[str, str | int]]
         )
+
+    async def send_links(self, order: SendOrder) -> Outcome:
+        """E-mail pay links; what became of each invoice's letter."""
+        return msgspec.json.decode(await self._post("/internal/send-links", msgspec.json.encode(order)), type=Outcome)
 
     async def say(self, inbound: Inbound) -> list[Message]:
         return msgspec.json.decode(await self._post("/internal/turn", msgspec.json.encode(inbound)), type=list[Message])

@@ -20,7 +20,7 @@ from typing import TextIO
 
 from bot.app import lock_folder
 from bot.command_line import Server
-from bot.internal import LinkOrder
+from bot.internal import LinkOrder, SendOrder
 from bot.settings import CONFIG
 from services.errors import Misconfigured, RemitError, Unavailable
 
@@ -58,6 +58,11 @@ class _Demo:
             "REMIT_INVOICES__SOURCES": '["book", "portal"]',
             "REMIT_INVOICES__PORTAL_URL": f"{sandbox}/portal",
             "REMIT_INVOICES__PORTAL_KEY": key,
+            "REMIT_WIDGET__ORIGINS": json.dumps([sandbox]),
+            "REMIT_MAIL__HOST": "127.0.0.1",
+            "REMIT_MAIL__PORT": str(self._smtp_port),
+            "REMIT_MAIL__FROM": business["email"],
+            "REMIT_MAIL__STARTTLS": "false",
             "REMIT_GATEWAY__URL": f"{sandbox}/processor",
             "REMIT_GATEWAY__KEY": key,
             "REMIT_GATEWAY__WEBHOOK_SECRET": secret,
@@ -93,7 +98,7 @@ class _Demo:
     async def _start_sandbox(self) -> asyncio.subprocess.Process:
         webhook = f"http://127.0.0.1:{self._port}/webhooks/payments/sandbox"
         arguments = ("--port", str(self._sandbox_port), "--webhook", webhook, "--smtp-port", str(self._smtp_port))
-        demo = ("--demo", str(CONFIG / "demo.toml"))
+        demo = ("--demo", str(CONFIG / "demo.toml"), "--assistant", f"http://127.0.0.1:{self._port}")
         return await self._spawn("services.sandbox", *arguments, *demo, out=asyncio.subprocess.DEVNULL)
 
     async def _keep_assistant(self) -> None:
@@ -125,7 +130,9 @@ class _Demo:
             server = await Server.find(FOLDER)
             if server is not None:
                 with contextlib.suppress(Unavailable):  # the sandbox may need a moment more
-                    self._print(await self._links(server))
+                    links = await self._links(server)
+                    await server.send_links(SendOrder())  # the mailbox holds what customers would have been sent
+                    self._print(links)
                     return True
             await asyncio.sleep(0.1)
         print(f"remit: the assistant did not start within {READY_SECONDS} s; see the messages above", file=sys.stderr)
@@ -145,8 +152,8 @@ class _Demo:
         if self._as_json:
             addresses = {
                 "chat": chat,
-                "api": None,
-                "widget": None,
+                "api": f"{chat}/api/v1",
+                "widget": f"{sandbox}/shop/",
                 "sandbox": sandbox,
                 "inbox": f"{sandbox}/inbox",
                 "desk": None,
@@ -158,11 +165,14 @@ class _Demo:
             print(json.dumps(addresses), flush=True)
             return
         print(f"Remit is running for {self._demo['business']['name']}.\n")
-        print(f"  Rasa REST channel   {chat}/webhooks/rest/webhook")
-        print(f"  mailbox             {sandbox}/inbox/")
-        print("\nTalk to it in another terminal; these pay links open an invoice:\n")
-        for link in links[:3]:
-            print(f"  .venv/bin/remit chat --pay-link {link['token']}    # {link['invoice']}")
+        print("Open one of these in a browser:\n")
+        print(f"  {sandbox}/inbox/    the mailbox with the e-mailed invoices: open one, follow its link, pay")
+        print(f"  {sandbox}/shop/     the business's own web site, with the chat in its corner")
+        print(f"  {chat}/chat         the chat as a page of its own")
+        print("\nOr talk to it in another terminal:\n")
+        print(f"  .venv/bin/remit chat --pay-link {links[0]['token']}    # {links[0]['invoice']}")
+        print(f"\nRasa front ends: {chat}/webhooks/rest/webhook   API: {chat}/openapi.json")
+        print("Test card 4242 4242 4242 4242, any future date, any code; more in docs/sandbox.md.")
         print("\nCtrl-C stops all of it.", flush=True)
 
 

@@ -15,10 +15,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bot.channels.base import Inbound
+from bot.send_links import send_links
 from bot.web import Endpoint, answer, read_body, refusal, safely
 from services.errors import Misconfigured, RemitError
 from services.invoices.importing import import_files
-from services.model import Invoice
+from services.model import Invoice, standing
 
 if TYPE_CHECKING:
     from bot.app import Remit
@@ -37,6 +38,12 @@ class ImportOrder(msgspec.Struct):
 class LinkOrder(msgspec.Struct):
     number: str
     days: Annotated[int, msgspec.Meta(ge=0, le=3650)] = 0  # 0: as the settings say
+
+
+class SendOrder(msgspec.Struct):
+    numbers: list[str] = []
+    dry_run: bool = False
+    again: bool = False
 
 
 class Since(msgspec.Struct):
@@ -89,6 +96,7 @@ def internal_routes(remit: "Remit", token: str) -> list[Route]:
     return [
         Route("/internal/import", guarded(_import(remit)), methods=["POST"]),
         Route("/internal/link", guarded(_link(remit)), methods=["POST"]),
+        Route("/internal/send-links", guarded(_send_links(remit)), methods=["POST"]),
         Route("/internal/turn", guarded(_turn(remit)), methods=["POST"]),
         Route("/internal/since", guarded(_since(remit)), methods=["POST"]),
     ]
@@ -127,9 +135,20 @@ async def _one_link(remit: "Remit", invoice: Invoice, days: int) -> dict[str, st
         "invoice": invoice.number,
         "token": token,
         "url": f"{remit.settings.base_url}/i/{token}",
-        "amount_minor": invoice.due.minor,
+        "amount_minor": 0 if standing(invoice, remit.settings.house().rules) else invoice.payable.minor,
         "currency": invoice.due.currency,
     }
+
+
+def _send_links(remit: "Remit") -> Endpoint:
+    async def send(request: Request) -> Response:
+        order = msgspec.json.decode(await read_body(request, LARGEST), type=SendOrder)
+        if remit.mail is None:
+            raise Misconfigured("no mail is sent: set [mail] host and from")
+        outcome = await send_links(remit, remit.mail, order.numbers, dry_run=order.dry_run, again=order.again)
+        return answer(outcome)
+
+    return send
 
 
 def _turn(remit: "Remit") -> Endpoint:

@@ -460,8 +460,8 @@ SENTENCES = (
     "don't cancel",
     "talk to a human",
 )
-STATES = tuple(PaymentState)
 LIVE = (PaymentState.CREATED, PaymentState.CONFIRMED, PaymentState.OPEN, PaymentState.SUBMITTING)
+AFTER = tuple(state for state in PaymentState if state not in LIVE)
 ENDED = (PaymentState.FAILED, PaymentState.SUCCEEDED, PaymentState.PROCESSING, PaymentState.UNKNOWN, PaymentState.OPEN)
 
 
@@ -493,7 +493,8 @@ def happens(talk: Talk, chance: random.Random) -> Event:
         return Came(key, outcome, talk.at)
     if talk.payments and chance.random() < 0.2:
         payment = talk.payments[chance.choice(sorted(talk.payments))]
-        moved = talk.becomes(payment, chance.choice(STATES), chance.choice((None, *Reason)))
+        states = AFTER if payment.state not in LIVE else (*AFTER, PaymentState.OPEN)  # no page opens again
+        moved = talk.becomes(payment, chance.choice(states), chance.choice((None, *Reason)))
         return PaymentMoved(moved, talk.at)
     if chance.random() < 0.3:
         return _goes_on(talk, chance)

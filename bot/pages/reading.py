@@ -107,8 +107,8 @@ def _rows(invoice: Invoice, state: str) -> Iterator[tuple[str, Value]]:
         if invoice.processing:
             yield "processing", _processing(invoice)
             yield "payable", invoice.payable
-    if invoice.due_date is not None:
-        yield "due_date", invoice.due_date
+        if invoice.due_date is not None:
+            yield "due_date", invoice.due_date
     yield "issued", invoice.issued
 
 

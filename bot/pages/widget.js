@@ -406,9 +406,9 @@
       background: var(--panel); color: var(--ink); border: 1px solid var(--line); overflow: hidden;
       border-radius: var(--remit-radius, 1rem); box-shadow: 0 12px 40px rgb(0 0 0 / .3); animation: rise .16s ease-out; }
     @keyframes rise { from { opacity: 0; transform: translateY(.75rem); } }
-    header { display: flex; align-items: center; gap: .5rem; padding-inline: 1rem .25rem; min-height: 3.25rem;
+    .head { display: flex; align-items: center; gap: .5rem; padding-inline: 1rem .25rem; min-height: 3.25rem;
       border-block-end: 1px solid var(--line); flex: none; }
-    header :is(h1, h2) { flex: 1; min-width: 0; font-size: 1.0625rem; line-height: 1.3; font-weight: 650;
+    .head :is(h1, h2) { flex: 1; min-width: 0; font-size: 1.0625rem; line-height: 1.3; font-weight: 650;
       overflow-wrap: anywhere; }
     .icon { width: 2.75rem; height: 2.75rem; display: grid; place-items: center; border-radius: .75rem; flex: none; }
     .icon:hover { background: var(--ground); }
@@ -468,7 +468,7 @@
       :host(:not([mode='page'])) .panel { inset: 0; width: 100%; height: var(--room, 100dvh); border: 0; border-radius: 0; }
       :host([mode='page']) .panel { border: 0; }
     }
-    @media (max-height: 22rem) { header { min-height: 2.75rem; } textarea { max-height: 3.5rem; } .log { padding: .5rem; } }
+    @media (max-height: 22rem) { .head { min-height: 2.75rem; } textarea { max-height: 3.5rem; } .log { padding: .5rem; } }
     @media (prefers-reduced-motion: reduce) { * { animation: none !important; scroll-behavior: auto !important; } }
     @media (forced-colors: active) { .text, .choice, .pay, .send, .launcher { border: 1px solid; } }
     @media print { .launcher, form, .newer { display: none; } }
@@ -599,7 +599,7 @@
       this.newer = make('button', { class: 'newer', type: 'button', hidden: true, onclick: () => this.down(true) }, words.newer);
       const shut = make('button', { class: 'icon', type: 'button', 'aria-label': words.close, onclick: () => this.close() }, icon('close'));
       this.panel = make('section', { class: 'panel', role: this.whole ? 'region' : 'dialog', 'aria-label': title, lang: language, hidden: true },
-        make('header', {}, make(this.whole ? 'h1' : 'h2', { dir: 'auto' }, title), this.whole ? null : shut),
+        make('div', { class: 'head' }, make(this.whole ? 'h1' : 'h2', { dir: 'auto' }, title), this.whole ? null : shut),
         make('div', { class: 'middle' }, this.state_, this.log, this.newer),
         this.makeForm());
       return this.panel;
@@ -818,7 +818,7 @@
         make('div', { class: 'sum' }, sum), list);
     }
 
-    /** Which buttons still count: the newest answers, unless answered; the newest link, unless paid. */
+    /** Which buttons still count: the newest answers, unless answered; the newest link; neither after a receipt. */
     refresh() {
       let answers = !this.pending.length;
       let link = true;
@@ -828,8 +828,9 @@
         const pay = row.querySelector('.pay');
         if (choices) choices.hidden = !answers;
         if (pay) pay.hidden = !link;
-        if (choices) answers = false;
-        if (pay || (message.card && message.card.kind === 'receipt')) link = false;
+        const done = message.card && message.card.kind === 'receipt';
+        if (choices || done) answers = false;
+        if (pay || done) link = false;
       }
       this.dots.hidden = !(this.status === 'open' && this.pending.some((each) => !each.done && !each.note.textContent));
     }

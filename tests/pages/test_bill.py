@@ -20,7 +20,9 @@ PERSONAL = ("INV-1042", "Dana", "120.00", "94107", "dana.whitfield")
 
 def words(page):
     """The page as a person reads it."""
-    return " ".join(html.unescape(re.sub(r"<svg.*?</svg>|<[^>]+>", " ", page)).split())  # which splits at no-break spaces too
+    return " ".join(
+        html.unescape(re.sub(r"<svg.*?</svg>|<[^>]+>", " ", page)).split()
+    )  # which splits at no-break spaces too
 
 
 @pytest.fixture

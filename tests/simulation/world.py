@@ -177,6 +177,8 @@ class World:
             http=open_http(_Line(self, life)),
             clock=self.clock,
             random=self._assistants.randbytes,
+            secret=SECRET.encode(),
+            monotonic=self.loop.time,
         )
         self._app = Starlette(routes=public_routes(self.remit))
 

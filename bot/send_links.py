@@ -15,7 +15,7 @@ import msgspec
 from bot.letters import Letters
 from bot.pages.reading import can_be_paid
 from services import allowance
-from services.errors import Unavailable, Uncertain
+from services.errors import RemitError, Unavailable, Uncertain
 from services.invoices.access import Access
 from services.mail import Mail, usable
 from services.model import Bearer, Invoice
@@ -116,13 +116,18 @@ class LinkSender:
         place = await self._remit.transact(take)
         if place is None and not again:
             return Fate.SENT_TODAY
-        fate = Fate.NOT_SENT  # also when the books fail us half-way
         try:
             fate = await self._write(invoice, fresh=False)
-        finally:
-            if place is not None and fate in {Fate.NOT_SENT, Fate.NO_ADDRESS}:
-                await self._remit.transact(partial(allowance.give_back, place=place))
+        except RemitError:  # the books failed us half-way: nothing was sent
+            await self._give_back(place)
+            raise
+        if fate in {Fate.NOT_SENT, Fate.NO_ADDRESS}:
+            await self._give_back(place)
         return fate
+
+    async def _give_back(self, place: str | None) -> None:
+        if place is not None:
+            await self._remit.transact(partial(allowance.give_back, place=place))
 
     async def _would(self, invoice: Invoice) -> Fate:
         billing = await self._remit.invoices.billing(invoice.customer)

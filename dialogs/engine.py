@@ -225,8 +225,9 @@ def _accepted(draft: _Draft, _view: View) -> _Draft:
 def _declined(draft: _Draft, _view: View) -> _Draft:
     """A plain no. To a quote it means that something in it is wrong; which, is the customer's to say."""
     asked, task = draft.talk.asked, _paying(draft.talk)
-    if task is not None and task.revise is not None:
-        return draft.only(*_down_to_pay(draft.talk, task.keep()))
+    kept = None if task is None else task.keep(asked.slot if asked else None)
+    if kept is not None:
+        return draft.only(*_down_to_pay(draft.talk, kept))
     if asked is None or asked.slot is not Slot.CONSENT:
         return draft.say("no_then_what") if draft.talk.tasks else replace(draft.say("fine"), rest=True)
     choices = tuple(

@@ -22,6 +22,8 @@ HOMES = {
     "lxml": "services/invoices/ubl.py",
     "aiosmtpd": "services/sandbox/",
     "sqlite3": "bot/stores/sqlite.py",
+    "aiosmtplib": "services/mail.py",
+    "segno": "bot/pages/",
     "babel": ("bot/wording.py", "services/sandbox/"),
     "fastapi": "bot/",
     "uvicorn": ("bot/__main__.py", "services/sandbox/"),

@@ -442,7 +442,10 @@ def test_an_invoice_named_anew_does_not_take_the_old_amount_along():
 
 # --- random customers -----------------------------------------------------------------------------------------------
 
-TEXTS = ["yes", "no", "1", "2", "3", "6", "50", "110", "card", "bank", "94107", "10001", "half", "minimum", "all", "cancel", "help", "hi", "thanks", "bye", "status", "link", "again", "refund", "asdf", "pay", "balance", "person", "zzz"]
+TEXTS = (
+    *("yes", "no", "1", "2", "3", "6", "50", "110", "94107", "10001", "half", "minimum", "all", "card", "bank"),
+    *("cancel", "help", "hi", "thanks", "bye", "status", "link", "again", "refund", "pay", "balance", "person", "zzz"),
+)
 SENTENCES = (
     "pay INV-1042 by card, $50, zip 94107",
     "INV-1031",
@@ -547,7 +550,7 @@ def check_starts(talk: Talk, before: Conversation, event: Event) -> None:
     assert len(began) <= 1
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.integers(0, 2**32))
 def test_whatever_happens_nothing_starts_without_a_yes_to_what_is_on_the_screen(seed):
     chance, talk = random.Random(seed), Talk()

@@ -112,9 +112,11 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
         told = replace(self._touched("change", view), revise=slot)
         return replace(told, number="", rejected=()) if slot is Slot.INVOICE else told
 
-    def keep(self) -> "PayInvoice":
-        """With what was to be changed left as it is."""
-        return replace(self, revise=None)
+    def keep(self, asked: Slot | None) -> "PayInvoice | None":
+        """With what was asked for left as it was: a sum that cannot be is forgotten. None when it has to be told."""
+        if self.revise is not None:
+            return replace(self, revise=None)
+        return replace(self, amount=None) if asked is Slot.AMOUNT else None
 
     def drop(self, view: View) -> "PayInvoice | None":
         """Canceled: None when nothing was started, or itself, to close the open page first."""

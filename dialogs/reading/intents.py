@@ -64,10 +64,10 @@ _SLOTS: tuple[tuple[re.Pattern[str], Slot], ...] = (
 _NAMED = re.compile(r"\bname(?: on (?:the |my )?(?:account|card))? (?:is|should be|to|:)\s*(.+)", _I)
 _CUE = re.compile(r"\b(?:make (?:it|that)|pay|only|just|instead|rather|to)\b", _I)  # a bare number beside it is a sum
 _PLAIN_PLACE = re.compile(r"\W*(?:option |number |choice |the )?(?:[0-9]{1,2}|one|first|1st)(?: one| option)?\W*", _I)
-_YES_PAY = re.compile(r"(?:yes|yep|yeah|ok|okay|sure)\W{1,3}(?:please )?pay (.+?)\W*", _I)
-_BOTH = re.compile(
-    r"\W*(?P<number>\S*\d\S*?)[\s,;/]+(?P<zip>\d{5}(?:-\d{4})?)\W*"
-)  # the number, and the zip that proves it
+_YES_PAY = re.compile(r"(?:yes|yep|yeah|ok|okay|sure)\W{1,3}(?:please )?pay (.{1,30}?)\W{0,3}", _I)
+# the number, and the zip that proves it
+_BOTH = re.compile(r"\W{0,3}(?P<number>(?=\S*\d)\S{1,60}?)[\s,;/]{1,3}(?P<zip>\d{5}(?:-\d{4})?)\W{0,3}")
+_LONE = re.compile(r"#?(?=\S*\d)[\w-]{3,40}")
 _SHORTEST_ZIP = 3  # letters and digits: no postal code is shorter (UPU)
 _NOT_AN_AMOUNT = re.compile(r"^\W*(?:#|no\.?\s)?\d{5}(?:-\d{4})?\W*$")
 _POLITE = re.compile(r"\b(?:please|pls|plz|kindly)\b|^(?:well|so|um+|uh+|oh|hmm+|actually|and)\b,?", _I)
@@ -156,12 +156,13 @@ def _told(said: str, talk: Conversation, asked: Asked, house: House) -> tuple[Ac
         return (Tell(Slot.INVOICE, both["number"]), Tell(Slot.ZIP, both["zip"]))
     acts: list[Act] = []
     rest = said
-    lone = isinstance(talk.scope, Stranger) and not talk.tasks and bool(_PAY.search(said))  # "pay 1042", to begin with
+    first = isinstance(talk.scope, Stranger) and not talk.tasks
+    lone = first and bool(_PAY.search(said) or _LONE.fullmatch(said))  # "pay 1042", or just that, to begin with
     for number in values.invoice_numbers(rest, _patterns(house.number_patterns), bare=lone)[:1]:
         acts.append(Tell(Slot.INVOICE, number.value))
         rest = rest[: number.start] + " " + rest[number.end :]
     asked_zip = asked.slot in (Slot.ZIP, Slot.PROOF) or (
-        asked.slot is Slot.CONSENT and bool(_NOT_AN_AMOUNT.match(rest))
+        asked.slot in (Slot.CONSENT, Slot.METHOD) and bool(_NOT_AN_AMOUNT.match(rest))
     )
     for code in [code for code in values.zips(rest, bare=asked_zip) if len(plain(code.value)) >= _SHORTEST_ZIP][:1]:
         acts.append(Tell(Slot.PROOF if asked.slot is Slot.PROOF else Slot.ZIP, code.value))

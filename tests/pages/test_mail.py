@@ -2,15 +2,14 @@
 
 import asyncio
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 
 import pytest
 from aiosmtpd.smtp import SMTP
 from msgspec.structs import replace
 
-from bot.letters import open_mail
-from bot.send_links import Fate, send_links
+from bot.send_links import Fate, LinkSender, send_links
 from services.errors import Misconfigured, Unavailable, Uncertain
 from services.mail import Letter, Smtp, one_line, usable
 
@@ -121,7 +120,7 @@ def test_a_sender_that_is_no_address_is_found_at_start(sender):
 
 
 def test_no_host_means_no_mail(world):
-    assert open_mail(world.settings, world.clock, bytes) is None
+    assert world.remit.mail is None
 
 
 # --- what nobody can slip into a header -------------------------------------------------------------------------------
@@ -300,3 +299,26 @@ async def test_a_letter_never_carries_markup_from_an_invoice(world, post):
     assert "<script" not in letter.html
     assert "INV<b>" not in letter.html
     assert "\u202e" not in letter.html + letter.text + letter.subject
+
+
+@pytest.mark.parametrize(
+    ("number", "on_file", "parts"),
+    [
+        ("INV-1039", (8, "Marco Reyes"), ["Hello Marco Reyes,", "You asked for a fresh link"]),
+        ("INV-1042", (0, ""), ["Hello,\r\n", "Invoice INV-1042: $120.00, due today."]),
+        ("INV-1042", (None, "Dana"), ["Invoice INV-1042: $120.00.\r\n"]),
+    ],
+)
+async def test_a_fresh_letter_fits_the_invoice_as_it_stands(world, post, number, on_file, parts):
+    due_in, name = on_file
+    today = world.clock.at.date()
+    invoice = world.sandbox.portal.invoices[number.lower()]
+    invoice.due_date = None if due_in is None else today + timedelta(days=due_in)
+    customers = world.sandbox.portal.customers
+    customers[invoice.customer.id] = replace(invoice.customer, name=name)
+    assert await LinkSender(world.remit, post).send_fresh(f"portal:{number.lower()}") is Fate.SENT
+    (letter,) = post.letters
+    for part in parts:
+        assert part in letter.text
+    assert ("See and pay the invoice" in letter.html) is not invoice.void
+    assert ("$" in letter.text) is not invoice.void

@@ -11,7 +11,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -70,7 +70,7 @@ class Marked:
 
     @contextmanager
     def start(self, *arguments: str) -> "Iterator[subprocess.Popen[bytes]]":
-        """A process that goes on. At the end nothing with our mark is left."""
+        """A process that goes on until it is told to stop at the end."""
         with (self.folder / "stderr.log").open("ab") as log:
             process = subprocess.Popen(
                 self.command(*arguments),
@@ -81,14 +81,21 @@ class Marked:
                 stderr=log,
                 start_new_session=True,
             )
-        try:
-            with process:
+        assert process.stdout is not None
+        with process.stdout:
+            try:
                 yield process
-                if process.poll() is None:
-                    process.terminate()
-        finally:
-            for pid in self.alive():
-                os.kill(pid, signal.SIGKILL)
+            finally:
+                process.terminate()
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(10)
+                process.kill()
+                process.wait()
+
+    def sweep(self) -> None:
+        """End whatever a failed test left behind."""
+        for pid in self.alive():
+            os.kill(pid, signal.SIGKILL)
 
     def alive(self, *words: str) -> list[int]:
         """Ids of the living processes with our mark whose command line has these words in a row."""
@@ -224,5 +231,8 @@ class Demo:
 @contextmanager
 def running_demo(folder: Path) -> Iterator[Demo]:
     marked, port, started = Marked(folder), free_port(), time.monotonic()
-    with marked.start("bot", "demo", "--json", "--port", str(port)) as process:
-        yield Demo(marked, process, port, started)
+    try:
+        with marked.start("bot", "demo", "--json", "--port", str(port)) as process:
+            yield Demo(marked, process, port, started)
+    finally:
+        marked.sweep()

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import tempfile
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 from services.sandbox.portal import Demo, DemoBusiness, DemoCustomer, DemoInvoice
 
 from .life import task_factory
-from .loop import Stuck, run
+from .loop import StuckError, run
 from .oracle import Oracle
 from .people import Bill, Person
 from .world import Alarm, Weather, World
@@ -20,11 +20,13 @@ STEPS = 400  # of one episode: long enough for days to pass, short enough to rea
 _TOLD = 45  # lines of a story that are shown
 _DAY, _HOUR = 86_400, 3_600
 _RESTS = (1, 20, 65, 130, 600, 2_000, 4_000, 4_000, 4_000, *(_DAY,) * 7, _HOUR, _HOUR, 4_000)
-_SKIES = (
-    Weather(slow=0.1),
-    Weather(slow=0.3, crash=0.002, line=0.05, webhook=0.1),
-    Weather(slow=0.3, crash=0.01, line=0.2, webhook=0.3, stall=0.0005),
-    Weather(slow=0.3, crash=0.03, stall=0.002),
+CALM = Weather(slow=0.1)
+STORM = Weather(slow=0.3, crash=0.02, line=0.1, webhook=0.2)
+SKIES = (
+    *(CALM,) * 3,
+    *(Weather(slow=0.3, crash=0.002, line=0.05, webhook=0.1),) * 4,
+    *(Weather(slow=0.3, crash=0.01, line=0.2, webhook=0.3, stall=0.0005),) * 3,
+    *(Weather(slow=0.3, crash=0.03, stall=0.002),) * 2,
     Weather(slow=0.2, line=0.9, webhook=0.5),
 )
 
@@ -46,17 +48,17 @@ class Outcome:
         return "\n".join((*lines, f"  the last of {len(self.story)} lines:", *self.story[-_TOLD:]))
 
 
-def play(seed: int, steps: int = STEPS) -> Outcome:
-    """One episode from this seed; the same seed and number of steps give the same story, line by line."""
+def play(seed: int, steps: int = STEPS, skies: Sequence[Weather] = SKIES) -> Outcome:
+    """One episode from this seed; the same seed, steps and skies give the same story, line by line."""
     with tempfile.TemporaryDirectory(prefix="remit-simulation-") as folder:
-        return run(_play(seed, steps, Path(folder)))
+        return run(_play(seed, steps, skies, Path(folder)))
 
 
-async def _play(seed: int, steps: int, folder: Path) -> Outcome:
+async def _play(seed: int, steps: int, skies: Sequence[Weather], folder: Path) -> Outcome:
     asyncio.get_running_loop().set_task_factory(task_factory)
     world = World(seed, folder, _bills(seed))
     with _alarmed(world):
-        episode = Episode(world, await _people(world))
+        episode = Episode(world, await _people(world), skies)
         taken = await episode.run(steps)
         await world.close()
     kept = sum(row.state in ("succeeded", "processing", "returned") for row in world.sandbox.processor.book())
@@ -108,8 +110,10 @@ def _alarmed(world: World) -> Iterator[None]:
 class Episode:
     """Drives one world: a step at a time, then to its rest."""
 
-    def __init__(self, world: World, people: list[Person]) -> None:
+    def __init__(self, world: World, people: list[Person], skies: Sequence[Weather]) -> None:
+        world.weather = skies[0]
         self._world = world
+        self._skies = skies
         self._people = people
         self._oracle = Oracle(world, people)
         self._tasks: dict[asyncio.Task[None], None] = {}
@@ -124,11 +128,11 @@ class Episode:
                 self._world.step()
                 await self._step()
                 self._oracle.watch()
-            if not self._world.violations:
-                await self._rest()
-            if not self._world.violations:
-                self._oracle.judge()
-        except Stuck as error:
+            for go_on in (self._rest, self._ask_all):  # what was told unasked counts, and then what is answered
+                if not self._world.violations:
+                    await go_on()
+                    self._oracle.judge()
+        except StuckError as error:
             self._world.violate(str(error))
         return taken
 
@@ -193,7 +197,7 @@ class Episode:
 
     def _change_weather(self) -> None:
         chance, faults = self._world.chance, self._world.sandbox.faults
-        (self._world.weather,) = chance.choices(_SKIES, (3, 4, 3, 2, 1))
+        self._world.weather = chance.choice(self._skies)
         faults.delay_s = chance.choice((0, 0, 0, 30, 2_000, _DAY, 3 * _DAY))
         faults.duplicate, faults.reorder = chance.random() < 0.4, chance.random() < 0.4
         self._world.fault(f"{self._world.weather}, {faults}")
@@ -223,6 +227,10 @@ class Episode:
             for person in self._people:
                 for message in [person.lost.pop(0) for _ in range(len(person.lost))]:
                     await person.say(person.sent[message], message)
+
+    async def _ask_all(self) -> None:
+        """Everybody asks once more how it went."""
+        self._world.step()
         for person in self._people:
             await person.say("/status")
 
@@ -231,4 +239,3 @@ class Episode:
             _, waiting = await asyncio.wait(list(self._tasks), timeout=_HOUR)
             if waiting:
                 self._world.violate(f"{len(waiting)} of the people wait for ever")
-

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 Answer = TypeVar("Answer")
 
 
-class Stuck(RuntimeError):
+class StuckError(RuntimeError):
     """Everybody waits for something that will never happen."""
 
 
@@ -29,9 +29,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return self._seconds
 
     def select(self, timeout: float | None) -> list[object]:
-        """Let ``timeout`` seconds pass at once. Raises `Stuck` when there is no timer left to wait for."""
+        """Let ``timeout`` seconds pass at once. Raises `StuckError` when there is no timer left to wait for."""
         if timeout is None:
-            raise Stuck("nobody can run, and no timer is set")
+            raise StuckError("nobody can run, and no timer is set")
         self._seconds += timeout
         return []
 

@@ -16,7 +16,7 @@ import msgspec
 from bot.settings import CONFIG
 from bot.stores.base import Message
 from services.database import instant
-from services.model import PaymentState, Quote
+from services.model import Quote
 from services.payments.journal import trial_balance
 from services.sandbox.processor import Row
 
@@ -240,7 +240,13 @@ class Oracle:
 # --- sentences ------------------------------------------------------------------------------------------------------
 
 _REFERENCE = re.compile(r"RM-[0-9A-Z]{4}-[0-9A-Z]{4}")
-_STATES = {"processing": "processing", "paid_": "succeeded", "returned_": "returned", "failed_": "failed", "checking": ""}
+_STATES = {
+    "processing": "processing",
+    "paid_": "succeeded",
+    "returned_": "returned",
+    "failed_": "failed",
+    "checking": "",
+}
 
 
 def meant(message: Message) -> Iterable[tuple[str, str]]:
@@ -264,7 +270,9 @@ def _sentences() -> tuple[tuple[re.Pattern[str], str], ...]:
 
 
 def _pattern(sentence: str) -> re.Pattern[str]:
-    return re.compile("".join(".*" if part[:1] == "{" else re.escape(part) for part in re.split(r"(\{\w+\})", sentence)))
+    return re.compile(
+        "".join(".*" if part[:1] == "{" else re.escape(part) for part in re.split(r"(\{\w+\})", sentence))
+    )
 
 
 @cache
@@ -273,7 +281,17 @@ def _family(*starts: str) -> str:
     return "|".join(_pattern(text).pattern for key, text in wording.items() if key.startswith(starts))
 
 
-_OVER = ("processing", "paid_", "returned_", "failed_", "canceled", "refused_", "restarted", "confirm_", "ask_", "already_paid")
+_OVER = (
+    "processing",
+    "paid_",
+    "returned_",
+    "failed_",
+    "canceled",
+    "refused_",
+    "restarted",
+    "confirm_",
+    "ask_",
+    "already_paid",
+)
 _ABOUT_PAGE = re.compile(f"^(?:{_family('page_open', 'preparing', 'declined_', 'checking', *_OVER)})$")
 _PAGE_OVER = re.compile(f"^(?:{_family(*_OVER)})$")
-assert PaymentState.SUCCEEDED == "succeeded"  # the words above are the ledger's own

@@ -143,21 +143,23 @@ class Person:
         if self._later and luck < (0.4 if last and _SETTLED.search(last.text) else 0.01):
             self.bill = self._later.pop(0)
             return self._begin()
-        if agree and luck < 0.6:
+        if agree and luck < 0.7:
             return self.say(chance.choice((agree, agree, agree, "yes", "1", "ok")))
-        if last is not None and last.link and luck < 0.65:
+        if last is not None and last.link and luck < 0.8:
             return self._pay(self._links[-1])
         return self._wander(offered)
 
     def _begin(self) -> Coroutine[None, None, None]:
         if self._world.chance.random() < 0.7:
             return self.say(f"/start {self.bill.token}")
-        return self.say(self._world.chance.choice((f"pay {self.bill.number} by card, zip {self.bill.zip}", self.bill.number, "hi")))
+        return self.say(
+            self._world.chance.choice((f"pay {self.bill.number} by card, zip {self.bill.zip}", self.bill.number, "hi"))
+        )
 
     def _wander(self, offered: list[str]) -> Coroutine[None, None, None]:
         chance = self._world.chance
         ways: list[tuple[int, Callable[[], Coroutine[None, None, None]]]] = [
-            (12, lambda: self.say(chance.choice(offered or ["/pay"]))),
+            (16, lambda: self.say(chance.choice(offered or ["/pay"]))),
             (2, lambda: self.say(chance.choice(("1", "2", "yes", "yes please")))),
             (3, lambda: self.say(chance.choice(_WORDS))),
             (2, lambda: self.say(f"/start {self.bill.token}")),

@@ -13,9 +13,10 @@ from services.payments.checkout import Checkout, Job, PostJob, TellJob
 from services.payments.starts import Sending
 
 from . import world
-from .episode import play
+from .episode import STORM, play
+from .world import Weather
 
-SEEDS = range(1, 6)
+SEEDS = (1, 2, 3, 4, 6)
 UNTIL_CAUGHT = range(100, 130)  # seeds that a sabotage is given
 
 
@@ -40,12 +41,12 @@ def test_the_same_seed_tells_the_same_story() -> None:
 # --- sabotage: each of these is a bug that somebody could write ------------------------------------------------------
 
 
-def caught(expected: str) -> None:
-    """One of the seeds ends with a violation of this kind."""
-    seen = []
+def caught(*expected: str, sky: Weather = STORM) -> None:
+    """One of the seeds ends with a violation of one of these kinds."""
+    seen: list[str] = []
     for seed in UNTIL_CAUGHT:
-        found = play(seed).violations
-        if any(expected in each for each in found):
+        found = play(seed, 250, (sky,)).violations
+        if any(kind in each for kind in expected for each in found):
             return
         seen += found
     raise AssertionError(f"not noticed: {expected}; what was: {seen}")
@@ -68,20 +69,23 @@ def test_a_retry_under_another_key_is_caught(monkeypatch: pytest.MonkeyPatch) ->
 
     def rekeyed(*args: Any) -> Any:
         sending = send(*args)
-        return Sending(sending.request, f"{sending.key}-{sending.fence}", sending.fence) if isinstance(sending, Sending) else sending
+        if not isinstance(sending, Sending):
+            return sending
+        return Sending(sending.request, f"{sending.key}-{sending.fence}", sending.fence)
 
     monkeypatch.setattr(starts, "send", rekeyed)
-    caught("went out under another key")
+    caught("went out under another key", sky=Weather(slow=0.1, line=0.3))
 
 
 def test_a_turn_committed_over_another_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bot.stores.sqlite, "_SAVE", bot.stores.sqlite._SAVE.replace("version=?", "? > 0", 2).replace("? > 0", "version=?", 1))
+    checked = bot.stores.sqlite._SAVE
+    monkeypatch.setattr(bot.stores.sqlite, "_SAVE", checked.replace("AND version=?", "AND version>=0*?"))
     caught("a bug")
 
 
 def test_news_told_without_a_record_is_told_twice_and_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Conversation, "told", lambda _talk, _payment: False)
-    caught("was told 2 times")
+    caught("was told 2 times", sky=Weather(slow=0.1, crash=0.1, where="after a turn's commit"))
 
 
 def test_news_marked_as_told_before_it_is_told_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +97,7 @@ def test_news_marked_as_told_before_it_is_told_is_caught(monkeypatch: pytest.Mon
         await do(self, job)
 
     monkeypatch.setattr(Worker, "_do", too_early)
-    caught("last heard")
+    caught("last heard", sky=Weather(slow=0.1, crash=0.1, where="before a load"))
 
 
 def test_a_posting_marked_as_done_before_it_is_made_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,4 +107,4 @@ def test_a_posting_marked_as_done_before_it_is_made_is_caught(monkeypatch: pytes
         return done
 
     monkeypatch.setattr(Checkout, "post", too_early)
-    caught("the portal was told")
+    caught("the portal was told", "was due and", sky=Weather(slow=0.1, crash=0.1, where="before a call"))

@@ -110,7 +110,9 @@ def build(
             f"{settings.base_url}/back/{chat}" if chat.startswith("web:") else f"{settings.base_url}/back"
         ),
     )
-    identity = Identity(transact=transact, invoices=invoices, clock=clock, random=random)
+    identity = Identity(
+        transact=transact, invoices=invoices, clock=clock, random=random, prefix=settings.invoices.number_prefix
+    )
     wordings = {
         name: Wording.load(CONFIG / "wording" / f"{name}.toml", settings.zone) for name in settings.chat.locales
     }

@@ -43,6 +43,7 @@ from services.model import Payment
 log = logging.getLogger(__name__)
 
 _MARKS = re.compile(r"\[[a-z ]+ removed\]")  # what the guard leaves behind is not the customer's word
+MOST_LOOK_UPS = 20  # rounds in one turn; real ones need three
 LONGEST = 4000  # characters of one message that are read and kept
 
 
@@ -87,7 +88,7 @@ class Runtime:
         self._random = random
         self._patience = patience
         self._awaited: dict[tuple[str, str], _Awaited] = {}
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[bool]] = set()
 
     # --- a customer's message ------------------------------------------------------------------------------------
 
@@ -167,11 +168,14 @@ class Runtime:
     async def _settle(self, talk: Conversation, event: Event) -> Turn:
         """Step; look up what is missing; step the same event again on a talk that knows it."""
         known = talk
-        while (turn := step(known, event, self._house)).lookups:
+        for _ in range(MOST_LOOK_UPS):
+            turn = step(known, event, self._house)
+            if not turn.lookups:
+                return turn
             facts = await asyncio.gather(*(self._hands.look_up(lookup) for lookup in turn.lookups))
-            now = self._now()
+            now = max(event.at, self._now())  # a clock that was set back must not make a fresh fact look old
             known = known.knowing(tuple(Known(*pair, now) for pair in zip(turn.lookups, facts, strict=True)))
-        return turn
+        raise RuntimeError(f"a {type(event).__name__} asks for look-ups without end")
 
     async def _compose(
         self,
@@ -221,8 +225,8 @@ class Runtime:
         awaited = self._awaited[key] = _Awaited(messages)
         try:
             work = [self._start(e, inbound.chat, inbound.id, effect, inbound.client) for e, effect in commit.effects]
-            _, late = await asyncio.wait(work, timeout=self._patience)
-            if late:
+            done, late = await asyncio.wait(work, timeout=self._patience)
+            if late or not all(task.exception() is None and task.result() for task in done):
                 await self._follow_up(inbound.chat, inbound.id, Waited(self._now()), awaited=awaited)
             async with awaited.writing:
                 awaited.waiting = False
@@ -231,13 +235,13 @@ class Runtime:
             del self._awaited[key]
             awaited.over.set()
 
-    def _start(self, key: str, chat: str, cause: str, effect: Effect, client: str = "") -> asyncio.Task[None]:
+    def _start(self, key: str, chat: str, cause: str, effect: Effect, client: str = "") -> asyncio.Task[bool]:
         task = asyncio.create_task(self._carry_out(key, chat, cause, effect, client=client))
         self._running.add(task)
         task.add_done_callback(self._ended)
         return task
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, task: asyncio.Task[bool]) -> None:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             # a bug: the effect stays in the outbox, and its lease lets the worker try again
@@ -245,17 +249,19 @@ class Runtime:
 
     async def _carry_out(
         self, key: str, chat: str, cause: str, effect: Effect, *, client: str = "", attempts: int = 1
-    ) -> None:
-        """Perform one effect and step its answer. No answer: it stays in the outbox, for the worker."""
+    ) -> bool:
+        """Perform one effect and step its answer; False without one: it stays in the outbox, for the worker."""
         try:
             outcome = await self._hands.perform(key, chat, cause, client, effect)
             commit = await self._follow_up(chat, cause, Came(key, outcome, self._now()), done=key)
         except RemitError as error:
             log.warning("effect %s of %s: %s, attempt %d", type(effect).__name__, key, type(error).__name__, attempts)
             await self._postpone(key, attempts)
-            return
+            return False
+        answered = True
         for next_key, following in commit.effects if commit else ():
-            await self._carry_out(next_key, chat, cause, following, client=client)
+            answered = await self._carry_out(next_key, chat, cause, following, client=client) and answered
+        return answered
 
     async def _postpone(self, key: str, attempts: int) -> None:
         pause = timedelta(seconds=min(3600, 2 ** min(attempts, 12)))

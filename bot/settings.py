@@ -77,6 +77,7 @@ class MailSettings(_Section):
 class InvoiceSettings(_Section):
     sources: tuple[str, ...] = Field(min_length=1)
     number_patterns: tuple[str, ...]
+    number_prefix: str
     portal_url: str
     portal_key: SecretStr
 

@@ -62,7 +62,10 @@ class Identity:
         invoices: Invoices,
         clock: Callable[[], datetime],
         random: Callable[[int], bytes],
+        prefix: str = "",
     ) -> None:
+        """``prefix`` of the business's invoice numbers, such as ``INV-``: customers leave it out."""
+        self._prefix = prefix
         self._transact = transact
         self._invoices = invoices
         self._clock = clock
@@ -106,12 +109,19 @@ class Identity:
         before = await self._transact(lambda conn: _answered(conn, key))
         if before is not None:
             return before
+        number = await self._in_full(number)
         fitting = await self._fitting(number, zip)
         limits = {f"invoice:{plain(number)[:100]}": WRONG_PER_INVOICE, f"chat:{chat[:180]}": WRONG_PER_CLIENT}
         if client:
             limits[f"client:{client[:180]}"] = WRONG_PER_CLIENT
         answer = Proved(fitting) if fitting is not None else Wrong()
         return await self._transact(lambda conn: _count(conn, key, answer, limits, self._clock()))
+
+    async def _in_full(self, number: str) -> str:
+        """The number as it stands on the bill: 1042 is INV-1042, unless there is a 1042."""
+        if not self._prefix or not plain(number).isdigit() or await self._invoices.find(number):
+            return number
+        return self._prefix + plain(number)
 
     async def _fitting(self, number: str, told: str) -> str | None:
         """The one invoice of this number whose customer's billing zip fits."""

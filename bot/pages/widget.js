@@ -27,7 +27,7 @@
       title: 'Payments', open: 'Open chat', close: 'Close chat', news: ['1 new message', '# new messages'],
       log: 'Conversation', message: 'Your message', hint: 'Type a message', send: 'Send', answers: 'Answers',
       customer: 'You', bot: 'Assistant', agent: 'Team member', notice: 'Update', newer: 'New messages',
-      connecting: 'Connecting…', again: 'Reconnecting…', offline: 'You are offline',
+      again: 'Reconnecting…', offline: 'You are offline', away: 'The chat is not available here.',
       later: 'Waiting for the connection', lost: 'Not sent', ended: 'The earlier conversation has ended. This is a new one.',
       pay: 'Go to the secure payment page', invoice: 'Invoice', invoices: 'Invoices', due: 'To pay', total: 'Total',
       processing: 'Processing', date: 'Due date', amount: 'Amount', method: 'Paid with', on: 'Date',
@@ -39,7 +39,7 @@
       title: 'Pagos', open: 'Abrir el chat', close: 'Cerrar el chat', news: ['1 mensaje nuevo', '# mensajes nuevos'],
       log: 'Conversación', message: 'Su mensaje', hint: 'Escriba un mensaje', send: 'Enviar', answers: 'Respuestas',
       customer: 'Usted', bot: 'Asistente', agent: 'Persona del equipo', notice: 'Novedad', newer: 'Mensajes nuevos',
-      connecting: 'Conectando…', again: 'Reconectando…', offline: 'No tiene conexión',
+      again: 'Reconectando…', offline: 'No tiene conexión', away: 'El chat no está disponible aquí.',
       later: 'A la espera de la conexión', lost: 'No se envió',
       ended: 'La conversación anterior terminó. Esta es una nueva.',
       pay: 'Ir a la página de pago segura', invoice: 'Factura', invoices: 'Facturas', due: 'Por pagar', total: 'Total',
@@ -148,7 +148,8 @@
 
   /**
    * One conversation: begins it, keeps what is not sent yet, reads what is said. Knows nothing of the page.
-   * `told` hears: began(), messages(list), answered(item, list), refused(item, why), state(name), link().
+   * `told` hears: began(), messages(list), answered(item, list), refused(item, why),
+   * waiting(item), state(name, why), openLink(token).
    */
   class Line {
     constructor(server, told, greeting) {
@@ -312,7 +313,7 @@
       const other = this.stored;
       if (other) {
         this.follow(other); // another tab was quicker: one conversation for both
-        if (greeting.pay_link) this.told.link(greeting.pay_link);
+        if (greeting.pay_link && greeting.pay_link !== other.link) this.told.openLink(greeting.pay_link);
         return other;
       }
       const chat = { id, token, link: greeting.pay_link };
@@ -567,6 +568,7 @@
       const server = new URL(given, location.href).origin;
       this.session = new Shelf(`remit:${server}:`, () => sessionStorage);
       this.rows = new Map(); // seq -> {message, row}
+      this.last = 0; // the highest of these
       this.pending = []; // {item, row, after}: said here, its number not known yet
       this.titles = new Map(); // what a button sends -> what it says
       this.line = new Line(server, this, () => this.greeting());
@@ -620,7 +622,7 @@
       on(window, 'online', () => this.line.retry());
       on(window, 'offline', () => this.line.cut());
       on(window, 'pagehide', () => this.line.stop()); // lets the browser keep the page for the way back
-      on(window, 'pageshow', (event) => event.persisted && this.line.stored && this.line.start());
+      on(window, 'pageshow', (event) => event.persisted && this.wake());
       on(window, 'storage', (event) => this.elsewhere(event));
       on(document, 'visibilitychange', () => this.shown());
       on(document, 'click', (event) => {
@@ -632,7 +634,8 @@
     greeting() {
       const address = new URL(location.href);
       address.hash = '';
-      return { pay_link: this.link || undefined, locale: this.locale, page: address.href };
+      if (address.href.length > 2000) address.search = ''; // longer than the server reads
+      return { pay_link: this.link || undefined, locale: this.locale.slice(0, 16), page: address.href };
     }
 
     /** The pay link this page came with. In an address it counts once: a reload or the way back begins nothing anew. */
@@ -661,6 +664,7 @@
 
     began(before) {
       this.rows.clear();
+      this.last = 0;
       this.titles.clear();
       const note = before ? make('p', { class: 'note' }, this.words.ended) : null;
       this.list.replaceChildren(...[note, ...this.pending.map((p) => p.row)].filter(Boolean));
@@ -705,7 +709,7 @@
     state(name, why = '') {
       this.status = name;
       clearTimeout(this.soon);
-      const text = { open: '', refused: why || this.words.lost }[name] ?? this.words[name];
+      const text = { open: '', refused: why || this.words.away }[name] ?? this.words[name];
       // a line that is back within a moment is no news
       const tell = () => (this.state_.textContent = text);
       if (name === 'again' && !this.state_.textContent) this.soon = setTimeout(tell, 600);
@@ -725,9 +729,10 @@
         if (known.message.text !== message.text) known.row.replaceWith(row); // a number was taken out of it
         else return;
       } else {
-        const later = [...this.rows].filter(([seq]) => seq > message.seq).sort(([a], [b]) => a - b)[0];
-        const next = later ? later[1].row : (this.pending[0] || {}).row || null;
-        this.list.insertBefore(row, next);
+        const after = message.seq > this.last ? [] : [...this.rows.keys()].filter((seq) => seq > message.seq);
+        const next = after.length ? this.rows.get(Math.min(...after)) : this.pending[0];
+        this.list.insertBefore(row, next ? next.row : null);
+        this.last = Math.max(this.last, message.seq);
       }
       this.rows.set(message.seq, { message, row });
       if (fresh && message.from !== 'customer') this.knock();
@@ -754,7 +759,7 @@
       const row = this.row({ from: 'customer', text }, false);
       row.append(note);
       this.list.append(row);
-      this.pending.push({ item, row, note, after: Math.max(0, ...this.rows.keys()) });
+      this.pending.push({ item, row, note, after: this.last });
       this.refresh();
       this.down();
     }
@@ -901,9 +906,8 @@
 
     /** What is on an open panel in a visible tab has been read; the rest is counted on the launcher. */
     seen() {
-      const last = Math.max(0, ...this.rows.keys());
-      if (!this.panel.hidden && !document.hidden && this.atEnd() && last > this.read) {
-        this.line.shelf.set('read', { id: this.line.id, seq: last });
+      if (!this.panel.hidden && !document.hidden && this.atEnd() && this.last > this.read) {
+        this.line.shelf.set('read', { id: this.line.id, seq: this.last });
       }
       if (this.atEnd()) this.newer.hidden = true;
       this.count();
@@ -934,8 +938,12 @@
       }
       if (this.title_ !== undefined) document.title = this.title_;
       this.title_ = undefined;
-      if (this.line.stored) this.line.start();
+      this.wake();
       this.seen();
+    }
+
+    wake() {
+      if (this.line.stored || !this.panel.hidden) this.line.start();
     }
 
     /** Another tab wrote: it read something, or began a new conversation. */

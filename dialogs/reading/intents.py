@@ -18,24 +18,23 @@ from services.model import Invoice, Money, Stranger, plain
 _I = re.IGNORECASE
 
 # Whole messages. Punctuation and politeness are gone before they are compared.
-_WHOLE: tuple[tuple[re.Pattern[str], Act], ...] = tuple(
-    (re.compile(pattern, _I), act)
-    for pattern, act in (
-        (r"(?:cancel|stop|quit|exit|abort|never ?mind|forget (?:it|about it)|drop it)(?: (?:it|this|that|the payment|my payment|everything))?", Simple.DROP),
-        (r"(?:i )?(?:do not|don'?t) want to (?:pay|continue|go on)(?: (?:any ?more|now|this))?|not now|(?:maybe )?later", Simple.DROP),
-        (r"(?:start|begin) (?:over|again|from scratch)|restart|reset|from the (?:beginning|start)", Simple.RESTART),
-        (r"(?:say that again|repeat|repeat that|again|what\?*|pardon|come again|huh|sorry\??|what did you say)(?: please)?", Simple.REPEAT),
-        (r"where (?:are|were) we|what now|what(?:'s| is) next|and now|now what", Simple.REPEAT),
-        (r"(?:hi|hello|hey|hiya|howdy|good (?:morning|afternoon|evening|day))(?: (?:there|again|all|team))?", Simple.GREET),
-        (r"(?:ok(?:ay)? )?(?:thanks?(?: you)?|thank you|thx|ty|cheers|much appreciated)(?: (?:so much|very much|a lot|again))?", Simple.THANK),
-        (r"(?:good ?bye|bye(?: ?bye)?|see (?:you|ya)(?: later)?|have a (?:nice|good|great) (?:day|one|evening))", Simple.GOODBYE),
-        (r"(?:my |the |payment )*status|any news", Want("status")),
-        (r"(?:my |the )*(?:balance|amount due|due date)", Want("balance")),
-        (r"help|help me|menu|options|commands|what can (?:you|i) do(?: here)?|how does (?:this|it) work", Want("help")),
-        (r"(?:new |another |resend |send )*(?:the |my |a )?(?:new |payment )?link(?: again)?|(?:the )?link (?:expired|does ?n[o']?t work)", Want("link")),
-        (r"i(?:'ve| have)? (?:already )?(?:paid|payed)(?: (?:it|already|that|this))*|done|i(?:'m| am) done|finished|all done", Want("status")),
-    )
-)  # fmt: skip
+_WHOLE: dict[str, Act] = {
+    r"(?:cancel|stop|quit|exit|abort|never ?mind|forget (?:it|about it)|drop it)(?: (?:it|this|that|the payment|my payment|everything))?": Simple.DROP,
+        r"(?:i )?(?:do not|don'?t) want to (?:pay|continue|go on)(?: (?:any ?more|now|this))?|not now|(?:maybe )?later": Simple.DROP,
+        r"(?:start|begin) (?:over|again|from scratch)|restart|reset|from the (?:beginning|start)": Simple.RESTART,
+        r"(?:say that again|repeat|repeat that|again|what\?*|pardon|come again|huh|sorry\??|what did you say)(?: please)?": Simple.REPEAT,
+        r"where (?:are|were) we|what now|what(?:'s| is) next|and now|now what": Simple.REPEAT,
+        r"(?:hi|hello|hey|hiya|howdy|good (?:morning|afternoon|evening|day))(?: (?:there|again|all|team))?": Simple.GREET,
+        r"(?:ok(?:ay)? )?(?:thanks?(?: you)?|thank you|thx|ty|cheers|much appreciated)(?: (?:so much|very much|a lot|again))?": Simple.THANK,
+        r"(?:good ?bye|bye(?: ?bye)?|see (?:you|ya)(?: later)?|have a (?:nice|good|great) (?:day|one|evening))": Simple.GOODBYE,
+        r"(?:my |the |payment )*status|any news": Want("status"),
+        r"(?:my |the )*(?:balance|amount due|due date)": Want("balance"),
+        r"help|help me|menu|options|commands|what can (?:you|i) do(?: here)?|how does (?:this|it) work": Want("help"),
+        r"(?:new |another |resend |send )*(?:the |my |a )?(?:new |payment )?link(?: again)?|(?:the )?link (?:expired|does ?n[o']?t work)": Want("link"),
+        r"i(?:'ve| have)? (?:already )?(?:paid|payed)(?: (?:it|already|that|this))*|done|i(?:'m| am) done|finished|all done": Want("status"),
+}  # fmt: skip
+_ACTS = {f"act{n}": act for n, act in enumerate(_WHOLE.values())}
+_ANY_WHOLE = re.compile("|".join(f"(?P<act{n}>{pattern})" for n, pattern in enumerate(_WHOLE)), _I)
 
 # Anywhere in a message.
 _HUMAN = re.compile(
@@ -83,10 +82,9 @@ def read(text: str, talk: Conversation, house: House) -> tuple[Act, ...]:
         return (picked,)
     if asked.total is not None and _agrees_in_full(said, asked.total):
         return (Simple.YES,)
-    bare = _bare(said)
-    for pattern, act in _WHOLE:
-        if pattern.fullmatch(bare):
-            return (act,)
+    if (whole := _ANY_WHOLE.fullmatch(_bare(said))) is not None:
+        assert whole.lastgroup is not None
+        return (_ACTS[whole.lastgroup],)
     if (answer := values.yes_no(said)) is not None:
         return (Simple.YES if answer else Simple.NO,)
     return _sentence(said, talk, asked, house) or (Simple.UNCLEAR,)
@@ -94,6 +92,8 @@ def read(text: str, talk: Conversation, house: House) -> tuple[Act, ...]:
 
 def clean(text: str) -> str:
     """One line without control and invisible characters, direction marks among them; NFC."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     kept = "".join(" " if ch.isspace() else ch for ch in text if ch.isspace() or unicodedata.category(ch)[0] != "C")
     return " ".join(unicodedata.normalize("NFC", kept).split())
 

@@ -1,5 +1,6 @@
 """The widget in a real browser: whole payments, and what gets in their way. What a bill looks like is `test_bill`."""
 
+import asyncio
 import json
 
 import pytest
@@ -227,6 +228,30 @@ async def test_two_tabs_share_one_conversation_and_both_stay_right(house, visit)
         await fill_card(right.page, GOOD)
         await left.hear("Paid: $120.00")
     assert await house.due(number) == 0
+
+
+async def test_two_tabs_opened_at_once_begin_one_conversation(house, visit):
+    number = house.number()
+    address = f"{house.chat}/chat?i={await house.token(number)}"
+    both = asyncio.Event()
+    asked = []
+
+    async def hold_until_both_ask(route: Route) -> None:
+        asked.append(route)
+        if len(asked) == 2:
+            both.set()
+        await both.wait()
+        await route.continue_()
+
+    async with visit() as visitor:
+        await visitor.context.route("**/api/v1/conversations", hold_until_both_ask)
+        left, right = [Chat(page) for page in await asyncio.gather(visitor.page(address), visitor.page(address))]
+        await left.press("Card")
+        await right.hear("Please check")
+        await left.hear("Please check")
+        begun = "JSON.parse(localStorage.getItem(`remit:${location.origin}:chat`)).id"
+        assert await left.page.evaluate(begun) == await right.page.evaluate(begun)
+        assert await left.texts() == await right.texts()
 
 
 async def test_news_while_the_panel_is_closed_are_counted_on_the_launcher(house, visit):

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import httpx
 
@@ -143,7 +143,7 @@ class Customer:
         self.buttons: dict[str, str] = {}
         self.link = ""
 
-    def __enter__(self) -> "Customer":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_why: object) -> None:

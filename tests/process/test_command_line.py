@@ -142,7 +142,7 @@ def test_a_server_killed_and_started_by_hand_goes_on_with_its_folder(own):
 
 def test_a_second_server_says_that_the_port_or_the_folder_is_taken(own):
     with own.start("bot", "serve"):
-        soon(lambda: (own.folder / ".remit" / "server.json").exists(), "the server is up")
+        soon((own.folder / ".remit" / "server.json").exists, "the server is up")
         address = (own.folder / ".remit" / "server.json").read_bytes()
         answer = own.run("serve")
         assert answer.returncode == 2
@@ -166,7 +166,7 @@ def test_a_server_without_a_gateway_says_what_to_set(tmp_path):
 
 def test_sigterm_ends_a_server_in_order(own):
     with own.start("bot", "serve") as server:
-        soon(lambda: (own.folder / ".remit" / "server.json").exists(), "the server is up")
+        soon((own.folder / ".remit" / "server.json").exists, "the server is up")
         time.sleep(0.2)
         server.send_signal(signal.SIGTERM)
         assert server.wait(15) in (0, -signal.SIGTERM)

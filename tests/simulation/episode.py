@@ -21,7 +21,6 @@ _TOLD = 45  # lines of a story that are shown
 _DAY, _HOUR = 86_400, 3_600
 _RESTS = (1, 20, 65, 130, 600, 2_000, 4_000, 4_000, 4_000, *(_DAY,) * 7, _HOUR, _HOUR, 4_000)
 CALM = Weather(slow=0.1)
-STORM = Weather(slow=0.3, crash=0.02, line=0.1, webhook=0.2)
 SKIES = (
     *(CALM,) * 3,
     *(Weather(slow=0.3, crash=0.002, line=0.05, webhook=0.1),) * 4,

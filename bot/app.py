@@ -94,10 +94,7 @@ def build(
     ``secret`` signs the tokens of conversations.
     """
     invoices = Several({name: _source(name, settings, transact, http) for name in settings.invoices.sources})
-    key, signing = settings.gateway.key.get_secret_value(), settings.gateway.webhook_secret.get_secret_value()
-    if not (settings.gateway.url and key and signing):
-        raise Misconfigured("set [gateway] url, key and webhook_secret; `make demo` runs a sandbox that has them")
-    gateway = SandboxGateway(http, settings.gateway.url, key, signing, pause=asyncio.sleep)
+    gateway = _gateway(settings, http)
     house = settings.house()
     checkout = Checkout(
         transact=transact,
@@ -151,6 +148,13 @@ def build(
     )
 
 
+def _gateway(settings: Settings, http: httpx.AsyncClient) -> Gateway:
+    key, signing = settings.gateway.key.get_secret_value(), settings.gateway.webhook_secret.get_secret_value()
+    if not (settings.gateway.url and key and signing):
+        raise Misconfigured("set [gateway] url, key and webhook_secret; `make demo` runs a sandbox that has them")
+    return SandboxGateway(http, settings.gateway.url, key, signing, pause=asyncio.sleep)
+
+
 def _mail(settings: Settings, clock: Callable[[], datetime], random: Callable[[int], bytes]) -> Mail | None:
     chosen = settings.mail
     if not chosen.host:
@@ -193,8 +197,15 @@ def asgi(remit: Remit, internal_token: str, lifespan: Lifespan | None = None) ->
     describe(app)
     origins = list(remit.settings.widget.origins)
     if origins:
-        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=_ALLOWED)
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=_ALLOWED,
+            expose_headers=["Retry-After"],
+        )
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _bug)
     app.add_exception_handler(RequestValidationError, _invalid)
     return _Front(app, hot_routes(remit))
 
@@ -219,6 +230,9 @@ class _Front:
             response = await work(request)
         except HTTPException as error:
             response = await _http_error(request, error)
+        except Exception as error:  # a bug: told in the one shape of errors, and raised for whoever keeps the log
+            await (await _bug(request, error))(scope, receive, send)
+            raise
         await response(scope, receive, send)
 
 
@@ -226,6 +240,10 @@ async def _http_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     codes = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
     return refusal(error.status_code, codes.get(error.status_code, "error"), str(error.detail))
+
+
+async def _bug(_request: Request, _error: Exception) -> Response:
+    return refusal(500, "internal", "Something broke on our side. Please send it again in a moment.")
 
 
 async def _invalid(_request: Request, error: Exception) -> Response:
@@ -237,15 +255,15 @@ async def _invalid(_request: Request, error: Exception) -> Response:
 
 def production(settings: Settings) -> ASGIApp:
     """The assistant as `remit serve` runs it: on files, the network, the real clock and real chance."""
+    _gateway(settings, http := open_http())  # what cannot work is said before any file is made
     folder = settings.server.data
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = lock_folder(folder)
     engine = open_engine(settings.database_url or f"sqlite:///{folder / 'ledger.db'}")
     upgrade(engine)
     transact = threaded(engine)
     store = SqliteStore(str(folder / "conversations.db"))
     store.release_leases()
-    http = open_http()
     secret = settings.secret.get_secret_value().encode() or _own_secret(folder)
     remit = build(
         settings,

@@ -6,6 +6,7 @@ extends the answer to the same message.
 """
 
 import asyncio
+import hashlib
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -45,6 +46,11 @@ log = logging.getLogger(__name__)
 _MARKS = re.compile(r"\[[a-z ]+ removed\]")  # what the guard leaves behind is not the customer's word
 MOST_LOOK_UPS = 20  # rounds in one turn; real ones need three
 LONGEST = 4000  # characters of one message that are read and kept
+
+
+def name_of(token: str) -> str:
+    """What a pay link may be called in a conversation's state, where the token itself must not stand."""
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()[:16]
 
 
 class _Awaited:
@@ -133,9 +139,10 @@ class Runtime:
 
     async def _read(self, inbound: Inbound, talk: Conversation) -> tuple[Event, str]:
         """The event of a message, and its text as it may be kept: redacted before anything else sees it."""
-        token = inbound.pay_link
-        if token or inbound.text.startswith("/start "):
-            return await self._opened(token or inbound.text.removeprefix("/start ").strip()), "/start"
+        typed = inbound.text.removeprefix("/start ").strip() if inbound.text.startswith("/start ") else ""
+        token = typed or inbound.pay_link
+        if token and (typed or not inbound.text or talk.came_by != name_of(token)):
+            return await self._opened(token), "/start"
         whole = redact(inbound.text)  # before the cut, which could go through a number and so hide it
         guarded = replace(whole, text=whole.text[:LONGEST])
         if guarded.found:
@@ -151,11 +158,11 @@ class Runtime:
     async def _opened(self, token: str) -> Event:
         match await self._identity.open(token):
             case LinkOpened(invoice):
-                return Opened(invoice, "good", self._now())
+                return Opened(invoice, "good", self._now(), name_of(token))
             case LinkExpired(invoice):
-                return Opened(invoice, "expired", self._now())
+                return Opened(invoice, "expired", self._now(), name_of(token))
             case None:
-                return Opened("", "unknown", self._now())
+                return Opened("", "unknown", self._now(), name_of(token))
 
     # --- one turn ------------------------------------------------------------------------------------------------
 
@@ -216,9 +223,7 @@ class Runtime:
     async def _perform(self, inbound: Inbound, found: Loaded, commit: Commit) -> list[Message]:
         """The effects of a turn, and the answer to its message as far as it comes within the channel's patience."""
         messages = [message for message in commit.messages if message.sender != "customer"]
-        if found.given < found.seq:  # something was told while nobody was listening
-            missed = await self._store.since(inbound.chat, found.given)
-            messages = [m for m in missed if m.seq <= found.seq and m.sender != "customer"] + messages
+        messages = [*await self._missed(found), *messages]
         if not commit.effects:
             return messages
         key = (inbound.chat, inbound.id)
@@ -234,6 +239,13 @@ class Runtime:
         finally:
             del self._awaited[key]
             awaited.over.set()
+
+    async def _missed(self, found: Loaded) -> list[Message]:
+        """What was told while nobody was listening: it comes first."""
+        if found.talk is None or found.given >= found.seq:
+            return []
+        since = await self._store.since(found.talk.chat, found.given)
+        return [message for message in since if message.seq <= found.seq and message.sender != "customer"]
 
     def _start(self, key: str, chat: str, cause: str, effect: Effect, client: str = "") -> asyncio.Task[bool]:
         task = asyncio.create_task(self._carry_out(key, chat, cause, effect, client=client))
@@ -289,7 +301,7 @@ class Runtime:
                 commit = await self._compose(found, turn, event.at, cause, done=done, given=awaited.waiting)
                 if await self._commit(commit):
                     if awaited.waiting:
-                        awaited.messages.extend(commit.messages)
+                        awaited.messages.extend([*await self._missed(found), *commit.messages])
                     return commit
 
     # --- what happens without the customer -----------------------------------------------------------------------

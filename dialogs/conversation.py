@@ -40,6 +40,7 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
     locale: str = "en"
     home: str = ""  # address of the page that this chat sits on, if it sits on one
     scope: Scope = Stranger()
+    came_by: str = ""  # names the last pay link, so that the same one is not opened with every message
     tasks: tuple[AnyTask, ...] = ()  # the running one is last; the others wait below it
     asked: Asked | None = None
     known: tuple[Known, ...] = ()

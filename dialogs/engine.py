@@ -290,7 +290,7 @@ _DOES: dict[Simple, Callable[[_Draft, View], _Draft]] = {
 
 def _opened(draft: _Draft, event: Opened, view: View) -> _Draft:
     """Someone came by a pay link."""
-    draft = replace(draft, talk=replace(draft.talk, heard_at=view.at, misses=0))
+    draft = replace(draft, talk=replace(draft.talk, heard_at=view.at, misses=0, came_by=event.link))
     if event.standing != "good":
         return draft.only(*draft.talk.tasks or (PayInvoice(revise=Slot.INVOICE),)).say(f"link_{event.standing}")
     task, open_for = _paying(draft.talk), None

@@ -216,11 +216,12 @@ class Pressed(msgspec.Struct, frozen=True):
 
 
 class Opened(msgspec.Struct, frozen=True):
-    """The customer came by a pay link. ``standing`` is what the link is worth now."""
+    """The customer came by a pay link. ``standing`` is what the link is worth now; ``link`` names it, and opens nothing."""
 
     invoice: str
     standing: Literal["good", "expired", "unknown"]
     at: datetime
+    link: str = ""
 
 
 class Came(msgspec.Struct, frozen=True):

@@ -78,7 +78,7 @@ class Store(Protocol):
         """All of the turn or nothing. False when the version moved on or the message was taken in meanwhile."""
 
     async def answer(self, chat: str, message: str) -> list[Message]:
-        """What a message was answered with so far, follow-up turns included."""
+        """What a message was answered with so far: follow-up turns, and the notices that came among them, included."""
 
     async def since(self, chat: str, seq: int) -> list[Message]:
         """All messages after this number, in order."""

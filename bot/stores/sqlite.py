@@ -55,7 +55,10 @@ _SEND = "INSERT INTO outbox (key, chat, cause, effect, due_at) VALUES (?, ?, ?, 
 _DONE = "DELETE FROM outbox WHERE key = ?"
 _ANSWER = """
 SELECT m.body FROM inbox i JOIN message m ON m.chat = i.chat AND m.seq >= i.from_seq
-WHERE i.chat = ? AND i.id = ? AND (m.cause = i.id OR m.seq < i.own_seq) ORDER BY m.seq
+WHERE i.chat = ? AND i.id = ? AND (
+    m.cause = i.id OR m.seq < i.own_seq
+    OR (m.cause = '' AND m.seq < (SELECT max(seq) FROM message own WHERE own.chat = i.chat AND own.cause = i.id))
+) ORDER BY m.seq
 """
 _CLAIM = """
 UPDATE outbox SET due_at = ?, attempts = attempts + 1

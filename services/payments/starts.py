@@ -199,9 +199,7 @@ def _record_consent(conn: Connection, reference: str, order: Order, now: datetim
 # --- sending ------------------------------------------------------------------------------------------------------
 
 
-def send(
-    conn: Connection, reference: str, return_url: Callable[[str], str], now: datetime
-) -> Sending | Payment | Hold:
+def send(conn: Connection, reference: str, return_url: Callable[[str], str], now: datetime) -> Sending | Payment | Hold:
     """What to send for this payment now, leased to the caller; or the payment itself when nothing is to be sent."""
     row = ledger.find_row(conn, payments.c.reference == reference)
     if row is None:

@@ -55,7 +55,9 @@ class Floor:
         self.queue.put((self.encode(state), said["sender"], saved))
         await saved
         await send(_HEAD)
-        await send({"type": "http.response.body", "body": self.encode([{"recipient_id": said["sender"], "text": "ok"}])})
+        await send(
+            {"type": "http.response.body", "body": self.encode([{"recipient_id": said["sender"], "text": "ok"}])}
+        )
 
     def _write(self, db: sqlite3.Connection) -> None:
         while True:

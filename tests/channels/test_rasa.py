@@ -136,3 +136,16 @@ async def test_a_handoff_link_that_was_never_opened_stops_working(front):
     await front.press("Yes, pay $120.00")
     front.world.clock.advance(minutes=16)
     assert (await front.world.browser.get(front.link)).status_code == 410
+
+
+async def test_a_pay_link_sent_along_with_every_message_is_opened_once(world):
+    token = await world.link("INV-1042")
+
+    async def say(text):
+        body = {"sender": "u9", "message": text, "metadata": {"pay_link": token}}
+        answer = await world.browser.post("http://remit/webhooks/rest/webhook", json=body)
+        return [reply["text"] for reply in answer.json() if "text" in reply]
+
+    assert "How would you like to pay?" in (await say("hello"))[-1]
+    assert "by card" in (await say("card"))[-1]
+    assert "Your secure page is ready" in (await say("yes"))[-1]

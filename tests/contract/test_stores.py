@@ -85,6 +85,13 @@ async def test_what_was_said_while_nobody_listened_belongs_to_the_next_answer(st
     assert [m.text for m in await store.answer("rasa:one", "m2")] == ["Paid.", "Anything else?"]
 
 
+async def test_news_that_came_between_an_answer_and_its_follow_up_belongs_to_the_answer(store):
+    await store.commit(turn())
+    await store.commit(turn(before=1, seq=2, text="On its way.", message="", first=False, given=2))
+    await store.commit(turn(before=2, seq=3, text="Too late to change.", first=False))
+    assert [m.text for m in await store.answer("rasa:one", "m1")] == ["Hello.", "On its way.", "Too late to change."]
+
+
 async def test_an_effect_waits_in_the_outbox_until_its_answer_is_committed(store):
     effect = CloseCheckout("RM-1")
     await store.commit(turn(effects=(("e/1/0", effect),)))

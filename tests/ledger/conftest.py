@@ -141,7 +141,12 @@ class World:
         """Build the services anew over the same database, as after a restart."""
         parts = {"transact": self.transact, "invoices": self.books, "clock": self.now, "random": self.chance.randbytes}
         self.identity = Identity(**parts)
-        settings = {"gateway": self.gateway, "rules": self.rules, "return_url": lambda _chat: "https://chat.example/back", **other}
+        settings = {
+            "gateway": self.gateway,
+            "rules": self.rules,
+            "return_url": lambda _chat: "https://chat.example/back",
+            **other,
+        }
         self.checkout = Checkout(**parts, **settings)
 
     def now(self) -> datetime:

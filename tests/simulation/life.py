@@ -25,6 +25,10 @@ class Crash(BaseException):
     """The process is gone. Not an `Exception`: nothing of the assistant may survive by catching it."""
 
 
+class Gone(Exception):  # noqa: N818  # no fault of the caller: whom it asked died meanwhile
+    """The assistant was not there, or died before it answered."""
+
+
 class Fate(Protocol):
     """What decides, for the whole world, when a process dies and how long things take."""
 

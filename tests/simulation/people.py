@@ -13,7 +13,8 @@ from bot.channels.base import Inbound
 from bot.stores.base import Message
 from services.errors import Unavailable
 
-from .world import Gone, World
+from .life import Gone
+from .world import World
 
 _CARDS = (
     *("4242424242424242",) * 8,

@@ -19,7 +19,6 @@ import httpx
 import msgspec
 from sqlalchemy import Engine
 from starlette.applications import Starlette
-from starlette.types import Message as AsgiMessage
 
 from bot.app import Remit, build
 from bot.settings import Settings, load
@@ -30,18 +29,14 @@ from services.http import open_http
 from services.sandbox.portal import Demo
 from services.sandbox.world import build_sandbox
 
-from .life import Crash, Life, MortalStore, MortalTransact
+from .life import Crash, Gone, Life, MortalStore, MortalTransact
+from .line import Line, WebhookLine, ask, at_once
 
 Answer = TypeVar("Answer")
 
 START = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
 KEY, SECRET, HANDOFF = "simulation-key", "simulation-secret", "http://remit"
 ENDLESS = 2_000  # requests to the back ends within one step: somebody goes round in circles
-GIVES_UP_S = 10.0  # after which a caller without an answer stops waiting, as `services.http` has it
-
-
-class Gone(Exception):  # noqa: N818  # no fault of the caller: whom it asked died meanwhile
-    """The assistant was not there, or died before it answered."""
 
 
 @dataclass
@@ -92,7 +87,7 @@ class World:
         self._asked = 0  # requests to the back ends within this step
         self._leapt = timedelta()
         self._folder = folder
-        self._webhooks = httpx.AsyncClient(transport=_WebhookLine(self), trust_env=False)
+        self._webhooks = httpx.AsyncClient(transport=WebhookLine(self), trust_env=False)
         self.sandbox = build_sandbox(
             clock=self.clock,
             random=chances.sandbox.randbytes,
@@ -175,7 +170,7 @@ class World:
             _settings(),
             transact=MortalTransact(inline(self.engine), life),
             store=MortalStore(self.store, life),
-            http=open_http(_Line(self, life)),
+            http=open_http(Line(self, life)),
             clock=self.clock,
             random=self._assistants.randbytes,
             secret=SECRET.encode(),
@@ -195,7 +190,7 @@ class World:
 
     async def ask(self, request: httpx.Request) -> httpx.Response:
         """A request to the assistant's own routes. Raises `Gone`."""
-        return await self.inside(lambda _remit: _ask(self._app, request))
+        return await self.inside(lambda _remit: ask(self._app, request))
 
     async def round(self) -> bool:
         """One round of the assistant's worker; whether another is worth it."""
@@ -221,7 +216,7 @@ class World:
             self.violate(f"the back ends are asked without end, just now {request.method} {request.url.path}")
             self.life.end()
         known = len(self.sandbox.processor._pages)
-        answered = _at_once(_ask(self.sandbox.app, request))
+        answered = at_once(ask(self.sandbox.app, request))
         if request.method == "POST":
             self.tell(f"back end: {request.url.path} -> {answered.status_code}")
         if len(self.sandbox.processor._pages) != known:
@@ -240,119 +235,6 @@ class World:
         self.store.close()
         self.engine.dispose()
         await self._webhooks.aclose()
-
-
-class _Line(httpx.AsyncBaseTransport):
-    """The way from one life of the assistant to the back ends."""
-
-    def __init__(self, world: World, life: Life) -> None:
-        self._world = world
-        self._life = life
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        world, life = self._world, self._life
-        await life.give_way("before a call")
-        if world.chance.random() < world.weather.line:
-            answered = await self._disturbed(request)
-        else:
-            answered = world.serve(request)
-        await life.give_way("after a call")
-        return answered
-
-    async def _disturbed(self, request: httpx.Request) -> httpx.Response:
-        world = self._world
-        trouble = world.chance.choice(("refused", "busy", "lost before", "lost after", "502 after", "late", "slow"))
-        world.fault(f"{trouble}: {request.method} {request.url.path}")
-        match trouble:
-            case "refused":
-                raise httpx.ConnectError("nobody there", request=request)
-            case "busy":
-                return httpx.Response(503, request=request)
-            case "502 after":
-                world.serve(request)
-                return httpx.Response(502, request=request)
-            case "slow":
-                await asyncio.sleep(world.chance.uniform(0.5, 9.0))
-                return world.serve(request)
-            case "lost after":
-                world.serve(request)
-            case "late":
-                world.loop.call_later(world.chance.choice((1.0, 12.0, 40.0, 200.0, 2000.0)), world.serve, request)
-            case _:
-                pass
-        await asyncio.sleep(GIVES_UP_S)
-        raise httpx.ReadTimeout("no answer", request=request)
-
-
-class _WebhookLine(httpx.AsyncBaseTransport):
-    """The way of a webhook to whichever life of the assistant is there."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        world = self._world
-        lost = world.chance.choice(("before", "after")) if world.chance.random() < world.weather.webhook else ""
-        kind = msgspec.json.decode(request.content)
-        if lost:
-            world.fault(f"webhook {kind['type']} of {kind['reference']} lost {lost} it arrived")
-        if lost == "before":
-            raise httpx.ConnectError("lost", request=request)
-        try:
-            answered = await world.ask(request)
-        except Gone:
-            raise httpx.ConnectError("not taken", request=request) from None
-        if lost:
-            raise httpx.ReadTimeout("no answer", request=request)
-        world.tell(f"webhook {kind['type']} of {kind['reference']} -> {answered.status_code}")
-        return answered
-
-
-# --- a request without a network ------------------------------------------------------------------------------------
-
-
-async def _ask(app: Starlette, request: httpx.Request) -> httpx.Response:
-    """One request through an ASGI app."""
-    status, headers, body = 500, [], b""
-    url = request.url
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": request.method,
-        "scheme": url.scheme,
-        "path": url.path,
-        "raw_path": url.raw_path,
-        "query_string": url.query,
-        "root_path": "",
-        "headers": [(name.lower(), value) for name, value in request.headers.raw],
-        "server": (url.host, url.port or 80),
-        "client": ("127.0.0.1", 4242),
-    }
-
-    async def receive() -> AsgiMessage:
-        return {"type": "http.request", "body": request.content, "more_body": False}
-
-    async def send(message: AsgiMessage) -> None:
-        nonlocal status, headers, body
-        if message["type"] == "http.response.start":
-            status, headers = message["status"], message["headers"]
-        else:
-            body += message.get("body", b"")
-
-    await app(scope, receive, send)
-    return httpx.Response(status, headers=headers, content=body, request=request)
-
-
-def _at_once(work: Coroutine[Any, Any, Answer]) -> Answer:
-    """Run what never waits, outside the loop."""
-    try:
-        work.send(None)
-    except StopIteration as end:
-        answer: Answer = end.value
-        return answer
-    work.close()
-    raise AssertionError("the sandbox waited for something: it must not, within one request")
 
 
 # --- what every episode shares --------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from playwright.async_api import Page
+from tools import tool
 
 TOOLS = Path(__file__).parents[2] / "artefacts" / "tools"
 AXE = TOOLS / "node_modules" / "axe-core" / "axe.min.js"
@@ -16,7 +17,8 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 def source() -> str:
     if not AXE.is_file():
         TOOLS.mkdir(parents=True, exist_ok=True)
-        order = ["npm", "install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(TOOLS)]
+        npm = tool("npm", "nodejs", "npm")
+        order = [npm, "install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(TOOLS)]
         subprocess.run([*order, f"axe-core@{VERSION}"], check=True, capture_output=True, timeout=120)
     return AXE.read_text(encoding="utf-8")
 

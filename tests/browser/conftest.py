@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -19,13 +18,13 @@ import httpx
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+from tools import tool
 
 from bot.command_line import Server
 from bot.internal import LinkOrder
 
 ROOT = Path(__file__).parents[2]
 ARTEFACTS = ROOT / "artefacts"
-CHROMIUM = os.environ.get("REMIT_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome") or ""
 ARGUMENTS = [
     "--headless=new",
     "--no-sandbox",
@@ -167,12 +166,9 @@ async def _answering(http: httpx.AsyncClient, url: str, log: Path) -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    if not CHROMIUM:
-        if os.environ.get("CI") == "true":
-            pytest.fail("no Chromium: install it, or set REMIT_CHROMIUM to its path")
-        pytest.skip("no Chromium here; set REMIT_CHROMIUM to its path")
+    chromium = os.environ.get("REMIT_CHROMIUM") or tool("chromium", "chromium", "fonts-dejavu-core")
     async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        started = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield started
         await started.close()
 

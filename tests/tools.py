@@ -1,0 +1,23 @@
+"""Programs that some tests need: found, or installed by the system's package manager when that is allowed."""
+
+import os
+import shutil
+import subprocess
+from functools import lru_cache
+
+import pytest
+
+
+@lru_cache
+def tool(program: str, *packages: str) -> str:
+    """The path of a program. As root on Debian or Ubuntu it is installed if absent; else the test skips, or fails in CI."""
+    if not shutil.which(program) and os.geteuid() == 0 and shutil.which("apt-get"):
+        quiet = {"check": False, "capture_output": True, "env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}}
+        subprocess.run(["apt-get", "update", "-q"], timeout=300, **quiet)
+        subprocess.run(["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages], timeout=900, **quiet)
+    found = shutil.which(program)
+    if found:
+        return found
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{program} is not here and could not be installed (packages: {' '.join(packages)})")
+    pytest.skip(f"{program} is not here; install {' '.join(packages)}")

@@ -7,6 +7,7 @@ nothing of a server, so the figures are the scripts' own. Not a test: figures be
 import asyncio
 import gzip
 import json
+import shutil
 import statistics
 import subprocess
 import threading
@@ -17,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from playwright.async_api import Browser, async_playwright
 
 from tests.browser.axe import TOOLS
-from tests.browser.conftest import ARGUMENTS, CHROMIUM, DESKTOP, ROOT
+from tests.browser.conftest import ARGUMENTS, DESKTOP, ROOT
 
 PEER = "rasa-webchat@1.0.1"
 ROUNDS = 9
@@ -104,7 +105,7 @@ async def main() -> None:
     pages = {"/ours": _OURS, "/theirs": _THEIRS}
     files |= {path: ("text/html", gzip.compress(text.encode())) for path, text in pages.items()}
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
         with _serving(files) as root:
             ours = await _measure(browser, f"{root}/ours", ".launcher")
             theirs = await _measure(browser, f"{root}/theirs", ".rw-launcher")

@@ -48,8 +48,8 @@ def refusal(status: int, code: str, message: str, headers: Mapping[str, str] | N
 
 async def read_body(request: Request, largest: int) -> bytes:
     """The raw body. Raises HTTPException 413 as soon as it is known to be larger; 411 is never needed."""
-    told = request.headers.get("content-length", "")
-    if told.isdecimal() and int(told[:18]) > largest:
+    told = next((value for name, value in request.scope["headers"] if name == b"content-length"), b"")
+    if told.isdigit() and int(told[:18]) > largest:
         raise HTTPException(413, f"at most {largest} bytes")
     body = bytearray()
     async for chunk in request.stream():

@@ -31,7 +31,8 @@ class Transact(Protocol):
 
 def micros(at: datetime) -> int:
     """An aware instant as microseconds since 1970 UTC, exactly."""
-    return (at - _EPOCH) // timedelta(microseconds=1)
+    since = at - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def instant(stored: int) -> datetime:

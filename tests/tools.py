@@ -12,9 +12,10 @@ import pytest
 def tool(program: str, *packages: str) -> str:
     """The path of a program. As root on Debian or Ubuntu it is installed if absent; else the test skips, or fails in CI."""
     if not shutil.which(program) and os.geteuid() == 0 and shutil.which("apt-get"):
-        quiet = {"check": False, "capture_output": True, "env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}}
-        subprocess.run(["apt-get", "update", "-q"], timeout=300, **quiet)
-        subprocess.run(["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages], timeout=900, **quiet)
+        for order in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
+            silent = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+            # a failure shows below: the program is still not here
+            subprocess.run(["apt-get", "-q", *order], check=False, capture_output=True, timeout=900, env=silent)
     found = shutil.which(program)
     if found:
         return found

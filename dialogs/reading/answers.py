@@ -16,6 +16,7 @@ Share: TypeAlias = Literal["all", "half", "minimum"]
 _TOKEN = re.compile(r"[^\W_]+|[👍👌✅✔🙏👎❌]")
 _APOSTROPHES = str.maketrans("", "", "'’`´")  # noqa: RUF001  # typed and pasted ones
 _MOST_WORDS = 12  # a longer message says more than yes or no
+_FIRST_WORDS = frozenset(phrase.split()[0] for phrase in (*words.YES, *words.NO, *words.POLITE))
 _LONGEST_PHRASE = 4  # words, in the tables of whole answers
 _LONGEST_ANSWER = 200  # characters; no short answer is longer
 _LONGEST_SENTENCE = 1000  # characters; what is longer is a letter, and may name anything
@@ -38,7 +39,7 @@ def yes_no(text: str) -> bool | None:
     if len(text) > _LONGEST_ANSWER or "?" in text:
         return None
     tokens = _tokens(text)
-    if not tokens or len(tokens) > _MOST_WORDS:
+    if not tokens or len(tokens) > _MOST_WORDS or tokens[0] not in _FIRST_WORDS:
         return None
     said: set[bool] = set()
     at = 0
@@ -87,6 +88,7 @@ _FROM_TO = re.compile(r"\b(?:from|change|switch|move)\s.{1,40}\bto\s(?:(?:my|a|t
 _SHARES: tuple[tuple[Share, re.Pattern[str]], ...] = tuple(
     (share, re.compile(rf"(?<![^\W_])(?:{'|'.join(phrases)})(?![^\W_])")) for share, phrases in words.SHARES.items()
 )
+_ANY_SHARE = re.compile("|".join(phrase.pattern for _, phrase in _SHARES))
 _NEAR = 48  # characters: how far back a "not" may stand
 
 
@@ -116,7 +118,7 @@ def share(text: str) -> Share | None:
     plain = _plain(text).strip(" .,!")
     if plain in words.WHOLE_ALL:
         return "all"
-    if " or " in plain:
+    if " or " in plain or not _ANY_SHARE.search(plain):
         return None
     named = [share for share, phrase in _SHARES if _is_said(plain, phrase)]
     if len(named) == 2 and "all" in named:  # half of the full amount is half

@@ -47,6 +47,7 @@ _ZIP_NAMED = re.compile(
     rf"{_UNTIED}(?P<us>{_US})\s(?i:(?:is|as)\s)?(?i:(?:my|the|our)\s)?(?i:billing\s)?{_ZIP}(?P<abroad>)"
 )
 _ZIP_BARE = re.compile(rf"{_UNTIED}(?P<us>{_US})(?P<abroad>)")
+_DIGIT = re.compile("[0-9]")
 _ZIP_ALONE = re.compile(
     rf"\s{{0,9}}(?i:(?:it['’]?s|it\sis|my|the|is)\s){{0,3}}(?P<abroad>{_ABROAD})"  # noqa: RUF001  # as pasted
     r"(?P<us>)(?i:\s(?:please|thanks|thank\syou))?[\s.!]{0,9}"
@@ -59,6 +60,8 @@ def zips(text: str, *, bare: bool = False) -> tuple[Found[str], ...]:
     Without ``bare`` only those that are called so; with it also any five digits, and a whole answer that looks like
     the code of another country.
     """
+    if not _DIGIT.search(text):
+        return ()  # there is no code without one
     found = list(islice(_ZIP_LABELLED.finditer(text), _MOST)) or list(islice(_ZIP_NAMED.finditer(text), _MOST))
     if bare and not found:
         alone = _ZIP_ALONE.fullmatch(text)
@@ -97,6 +100,8 @@ def invoice_numbers(
     A pattern gives the group ``number`` (or its whole match), and may give ``prefix``: ``inv 1042`` is ``INV-1042``.
     With ``bare`` a message in which just one thing looks like a number, and no pattern fits, gives that.
     """
+    if not _DIGIT.search(text):
+        return ()
     found: list[Found[str]] = []
     for pattern in patterns:
         for match in islice(pattern.finditer(text), _MOST):

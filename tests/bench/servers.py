@@ -1,4 +1,4 @@
-"""The two measuring rods, as ASGI apps: an echo, and a bare turn (read, load, decode, encode, save, answer).
+"""The two measuring rods, as ASGI apps: an echo, and a bare turn, which reads, loads, decodes, encodes, commits and answers.
 
 ``python -m tests.bench.servers echo|floor PORT FOLDER`` runs one under the very server that the assistant runs under.
 """
@@ -14,6 +14,7 @@ import msgspec
 import uvicorn
 
 STATE_BYTES = 1600
+_LINE = b'{"seq":7,"from":"bot","text":"Please check: $120.00 to Green Lane Lawn Care for invoice INV-1042, by card."}'
 _HEAD = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]}
 
 
@@ -34,7 +35,9 @@ class State(msgspec.Struct):
 
 
 class Floor:
-    """One SELECT, one UPDATE, one fsync for whoever waits: the least a durable turn can do."""
+    """The least a turn can do that keeps its promises: one SELECT; state, inbox id and two lines of the log in one
+    commit; one fsync for whoever waits. No conversation, no framework.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.read = _connect(folder)
@@ -52,7 +55,7 @@ class Floor:
         state = self.decode(row)
         state.version += 1
         saved = asyncio.get_running_loop().create_future()
-        self.queue.put((self.encode(state), said["sender"], saved))
+        self.queue.put((self.encode(state), said["sender"], state.version, saved))
         await saved
         await send(_HEAD)
         await send(
@@ -68,10 +71,12 @@ class Floor:
             except Empty:
                 pass
             db.execute("BEGIN IMMEDIATE")
-            for state, chat, _ in batch:
+            for state, chat, version, _ in batch:
                 db.execute("UPDATE talk SET state = ? WHERE chat = ?", (state, chat))
+                db.execute("INSERT INTO inbox VALUES (?, ?)", (chat, version))
+                db.executemany("INSERT INTO log VALUES (?, ?, ?)", ((chat, version * 2 + n, _LINE) for n in (0, 1)))
             db.execute("COMMIT")
-            batch[0][2].get_loop().call_soon_threadsafe(_wake, [saved for _, _, saved in batch])
+            batch[0][3].get_loop().call_soon_threadsafe(_wake, [saved for *_, saved in batch])
 
 
 def _wake(waiting):
@@ -94,6 +99,8 @@ def prepare(folder: Path, chats: list[str]) -> None:
         parts.append(part)
     db = _connect(folder)
     db.execute("CREATE TABLE talk (chat TEXT PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID")
+    db.execute("CREATE TABLE inbox (chat TEXT, id INTEGER, PRIMARY KEY (chat, id)) WITHOUT ROWID")
+    db.execute("CREATE TABLE log (chat TEXT, seq INTEGER, body BLOB, PRIMARY KEY (chat, seq)) WITHOUT ROWID")
     db.executemany("INSERT INTO talk VALUES (?, ?)", [(chat, state) for chat in chats])
     db.close()
 

@@ -83,7 +83,7 @@ def api_router(remit: "Remit") -> APIRouter:
         if seconds := remit.begin_limit.wait(client):
             return _too_often(seconds)
         if begin.page and not _allowed(begin.page, remit):
-            return refusal(403, "forbidden", "this page's origin is not in [widget] origins")
+            return _not_from_there()
 
         async def work(_request: Request) -> Response:
             conversation = remit.random(16).hex()
@@ -126,6 +126,8 @@ def _say(remit: "Remit") -> Endpoint:
             inbound = widget.read(await read_body(request, widget.LARGEST), conversation, client)
         except Malformed as error:
             return refusal(400, "malformed", str(error))
+        if inbound.home and not _allowed(inbound.home, remit):
+            return _not_from_there()
         return answer({"messages": await remit.runtime.handle(inbound)})
 
     return say
@@ -182,6 +184,10 @@ def _opens(request: Request, conversation: str, remit: "Remit") -> bool:
 
 def _unauthorized() -> Response:
     return refusal(401, "unauthorized", "this token opens no such conversation; begin a new one")
+
+
+def _not_from_there() -> Response:
+    return refusal(403, "forbidden", "this page's origin is not in [widget] origins")
 
 
 def _too_often(seconds: int) -> Response:
@@ -262,6 +268,7 @@ _SAY_OPERATION: dict[str, Any] = {
                         "id": {"type": "string", "minLength": 1, "maxLength": 120},
                         "text": {"type": "string"},
                         "choice": {"type": "string", "description": "payload of a button"},
+                        "page": {"type": "string", "maxLength": 2000, "description": "where the chat sits now"},
                     },
                 }
             }
@@ -272,7 +279,7 @@ _SAY_OPERATION: dict[str, Any] = {
             "description": "Everything to be shown in answer",
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Messages"}}},
         },
-        **{str(code): error for code, error in _errors(400, 401, 413, 429, 503).items()},
+        **{str(code): error for code, error in _errors(400, 401, 403, 413, 429, 503).items()},
     },
 }
 _LISTEN_OPERATION: dict[str, Any] = {

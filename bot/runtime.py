@@ -111,8 +111,9 @@ class Runtime:
             if found.talk is None and (found := await self._begin(inbound)).talk is None:
                 continue  # somebody else began it in this instant
             assert found.talk is not None
-            event, heard = await self._read(inbound, found.talk)
-            turn = await self._settle(found.talk, event)
+            talk = replace(found.talk, home=inbound.home) if inbound.home else found.talk
+            event, heard = await self._read(inbound, talk)
+            turn = await self._settle(talk, event)
             commit = await self._compose(found, turn, event.at, inbound.id, heard)
             if await self._commit(commit):
                 return await self._perform(inbound, found, commit)

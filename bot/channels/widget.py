@@ -22,6 +22,7 @@ class _Said(msgspec.Struct):
     id: _Id
     text: str = ""
     choice: str = ""
+    page: Annotated[str, msgspec.Meta(max_length=2000)] = ""  # where the chat sits now
 
 
 _decode = msgspec.json.Decoder(_Said).decode
@@ -44,9 +45,9 @@ def opens(conversation: str, token: str, secret: bytes) -> bool:
 
 
 def read(body: bytes, conversation: str, client: str) -> Inbound:
-    """One message: ``{id, text}`` or ``{id, choice}``. Raises `Malformed` with what is wrong."""
+    """One message: ``{id, text}`` or ``{id, choice}``, and the ``page`` it was sent from. Raises `Malformed` with what is wrong."""
     try:
         said = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed(f"not a message: {error}") from error
-    return Inbound(chat_of(conversation), said.id, said.choice or said.text, client=client)
+    return Inbound(chat_of(conversation), said.id, said.choice or said.text, home=said.page, client=client)

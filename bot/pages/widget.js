@@ -222,7 +222,7 @@
         try {
           const chat = await this.ready();
           const { id, text, choice } = item;
-          const response = await this.call('POST', `/${chat.id}/messages`, chat.token, { id, text, choice });
+          const response = await this.call('POST', `/${chat.id}/messages`, chat.token, { id, text, choice, page: this.greeting().page });
           const { messages } = await response.json();
           this.drop(item);
           this.told.answered(item, chat.id === this.id ? messages : []);

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import socket
 from contextlib import asynccontextmanager
 
@@ -102,6 +103,16 @@ async def test_a_page_from_elsewhere_may_not_be_the_way_back(world):
     assert (await http.get("/back/web:unknown")).status_code == 200
 
 
+async def test_the_way_back_leads_to_the_page_that_was_paid_from(world):
+    http = httpx.AsyncClient(transport=httpx.ASGITransport(world._assistant), base_url=HANDOFF)
+    begun, key = await begin(http, world, page=f"{HANDOFF}/chat")
+    said = {"id": "m1", "choice": "/method card", "page": f"{HANDOFF}/contact"}
+    assert (await http.post(f"{API}/{begun['id']}/messages", json=said, headers=key)).status_code == 200
+    assert (await http.get(f"/back/web:{begun['id']}")).headers["location"] == f"{HANDOFF}/contact"
+    stolen = said | {"id": "m2", "page": "https://evil.example/"}
+    assert (await http.post(f"{API}/{begun['id']}/messages", json=stolen, headers=key)).status_code == 403
+
+
 async def test_bad_bodies_get_the_one_shape_of_errors(world):
     http = httpx.AsyncClient(transport=httpx.ASGITransport(world._assistant), base_url=HANDOFF)
     begun, key = await begin(http, world)
@@ -167,31 +178,31 @@ async def test_history_is_read_again_from_the_first_message(world):
 
 
 async def test_hundreds_of_reconnects_lose_nothing_and_repeat_nothing(world):
-    """Twenty readers of one chat hang up at odd moments while 300 messages come; each ends with all of them, once."""
+    """Forty readers of ten chats hang up at odd moments while 3,000 messages come; each ends with all of its, once."""
+    chats, each = 10, 300
     async with served(world) as http:
-        begun, key = await begin(http, world)
-        chat = f"web:{begun['id']}"
-        total = begun["messages"][-1]["seq"] + 300
+        begun = [await begin(http, world) for _ in range(chats)]
 
         async def reader(n):
-            chance = __import__("random").Random(n)
-            seen, reconnects = [], 0
+            (conversation, key), chance = begun[n % chats], random.Random(n)
+            total = conversation["messages"][-1]["seq"] + each
+            seen, connections = [], 0
             while len(seen) < total:
-                found = await heard(
-                    http, begun, key, seen[-1] if seen else 0, until=min(chance.randint(1, 25), total - len(seen))
-                )
+                wanted = min(chance.randint(5, 60), total - len(seen))
+                found = await heard(http, conversation, key, seen[-1] if seen else 0, until=wanted)
                 seen += [number for number, _ in found]
-                reconnects += 1
+                connections += 1
             assert seen == list(range(1, total + 1))
-            return reconnects
+            return connections
 
         async def writer():
-            for n in range(150):
-                await world.say(chat, "repeat", id=f"w{n}")
+            for n in range(each // 2):
+                for conversation, _ in begun:
+                    await world.say(f"web:{conversation['id']}", "repeat", id=f"w{n}")
                 await asyncio.sleep(0)
 
-        *reconnects, _ = await asyncio.wait_for(asyncio.gather(*(reader(n) for n in range(20)), writer()), 50)
-        assert sum(reconnects) > 300
+        *connections, _ = await asyncio.wait_for(asyncio.gather(*(reader(n) for n in range(40)), writer()), 80)
+        assert sum(connections) > 400
 
 
 async def test_nobody_listens_any_more_once_the_line_is_closed(world):

@@ -10,6 +10,7 @@ SEED ?= 1
 
 # $(BIN)/.installed is touched after an installation, so a warm start installs nothing.
 $(BIN)/.installed: pyproject.toml
+	@echo "Installing into $(VENV), once; this takes a minute or less." >&2
 	@$(PYTHON) -m venv $(VENV) >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . >&2
 	@touch $@

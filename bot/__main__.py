@@ -31,6 +31,7 @@ NO_SERVER = "no server is running on {}: start `remit serve` or `make demo` firs
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; answers with the exit code."""
     options = _parser().parse_args(arguments)
+    os.umask(0o077)  # whatever is written here holds names and addresses, wherever the folder is
     try:
         if options.command == "demo":
             return demo.run(options.port, as_json=options.json)
@@ -172,6 +173,8 @@ async def _bring_in(settings: Settings, options: argparse.Namespace) -> dict[str
     files = [(name, found) for name, found in contents if isinstance(found, bytes)]
     if server is not None:
         return await server.import_files(ImportOrder(files, options.dry_run, currency, supplier))
+    # whoever meant a demo that is still starting must learn that it will not see these
+    print(f"No server is running here: this is the book in {settings.server.data}.", file=sys.stderr)
     settings.server.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = lock_folder(settings.server.data)
     engine = open_engine(settings.database_url or f"sqlite:///{settings.server.data / 'ledger.db'}")

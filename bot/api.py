@@ -1,16 +1,17 @@
 """The conversation routes of the API: begin, say, and listen. For the widget, and for whoever builds another front end.
 
-Messages in are a hot route, so it is a plain endpoint, described in the OpenAPI by hand; listening is server-sent
+Messages in are a hot route, so it is a plain endpoint, described in `bot/openapi.py`; listening is server-sent
 events, read with fetch so that no token stands in a URL.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import msgspec
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
@@ -18,15 +19,17 @@ from starlette.routing import Route
 
 from bot.channels import widget
 from bot.channels.base import Inbound
-from bot.web import Endpoint, answer, plain_page, read_body, refusal, safely
+from bot.openapi import LISTEN, SAY, Begun, errors
+from bot.web import Endpoint, answer, back_to_the_chat, read_body, refusal, safely
+from services.allowance import household
 from services.errors import Malformed
 
 if TYPE_CHECKING:
     from bot.app import Remit
 
 HEARTBEAT_SECONDS = 15
-SAY = "/api/v1/conversations/{id}/messages"
-LISTEN = "/api/v1/conversations/{id}/events"
+MOST_LISTENERS = 40  # of one conversation at once: tabs, and lines that nobody noticed are dead
+PIECE = 200  # messages read from the store at once: a long history must not keep the others waiting
 
 
 class Begin(BaseModel):
@@ -39,48 +42,34 @@ class Begin(BaseModel):
     page: str = Field("", max_length=2000, description="address of the page, to come back to from the hosted page")
 
 
-class Choice(BaseModel):
-    title: str
-    payload: str
+class _SmallRequest(Request):
+    """Reads no more than a message may have: FastAPI alone would take in whatever comes."""
+
+    async def body(self) -> bytes:
+        if not hasattr(self, "_body"):
+            self._body = await read_body(self, widget.LARGEST)
+        return self._body
 
 
-class Link(BaseModel):
-    kind: str
-    url: str
+class _SmallBodies(APIRoute):
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
 
+        async def small(request: Request) -> Response:
+            return await handle(_SmallRequest(request.scope, request.receive))
 
-class Message(BaseModel):
-    """One message of a conversation; ``seq`` counts from 1 without gaps."""
-
-    model_config = ConfigDict(populate_by_name=True)
-
-    seq: int
-    sender: str = Field(alias="from", description="bot, agent, customer or notice")
-    text: str
-    choices: list[Choice] = []
-    card: dict[str, Any] | None = None
-    link: Link | None = None
-
-
-class Begun(BaseModel):
-    id: str
-    token: str
-    messages: list[Message]
-
-
-class Messages(BaseModel):
-    messages: list[Message]
+        return small
 
 
 def api_router(remit: "Remit") -> APIRouter:
     """The route that is not hot, through FastAPI."""
-    router = APIRouter(prefix="/api/v1", tags=["conversations"])
+    router = APIRouter(prefix="/api/v1", tags=["conversations"], route_class=_SmallBodies)
 
-    @router.post("/conversations", status_code=201, response_model=Begun, responses=_errors(403, 422, 429, 503))
+    @router.post("/conversations", status_code=201, response_model=Begun, responses=errors(403, 422, 429, 503))
     async def begin(begin: Begin, request: Request) -> Response:
         """Begin a conversation; its token goes into the Authorization header of everything after."""
         client = request.client.host if request.client else ""
-        if seconds := remit.begin_limit.wait(client):
+        if seconds := remit.begin_limit.wait(household(client)):
             return _too_often(seconds)
         if begin.page and not _allowed(begin.page, remit):
             return _not_from_there()
@@ -144,6 +133,8 @@ def _listen(remit: "Remit") -> Endpoint:
         chat = widget.chat_of(conversation)
         if (await remit.store.load(chat, "")).talk is None:
             return _unauthorized()
+        if remit.bell.listeners(chat) >= MOST_LISTENERS:
+            return _too_often(HEARTBEAT_SECONDS)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(_events(remit, chat, int(last)), media_type="text/event-stream", headers=headers)
 
@@ -156,9 +147,10 @@ async def _events(remit: "Remit", chat: str, last: int) -> AsyncIterator[bytes]:
         yield b": here\n\n"
         while True:
             woken.clear()
-            for message in await remit.store.since(chat, last):
-                last = message.seq
-                yield b"id: %d\nevent: message\ndata: %s\n\n" % (last, msgspec.json.encode(message))
+            while fresh := await remit.store.since(chat, last, PIECE):
+                for message in fresh:
+                    last = message.seq
+                    yield b"id: %d\nevent: message\ndata: %s\n\n" % (last, msgspec.json.encode(message))
             try:
                 await asyncio.wait_for(woken.wait(), HEARTBEAT_SECONDS)
             except TimeoutError:  # the line is kept alive, and the store looked at again
@@ -172,7 +164,7 @@ def _back(remit: "Remit") -> Endpoint:
         found = await remit.store.load(request.path_params["chat"], "")
         if found.talk is not None and found.talk.home:
             return RedirectResponse(found.talk.home, 303, headers={"Cache-Control": "no-store"})
-        return plain_page(200, "You can go back to your chat", "It tells you the result. You may close this page.")
+        return back_to_the_chat()
 
     return back
 
@@ -195,102 +187,9 @@ def _too_often(seconds: int) -> Response:
 
 
 def _allowed(page: str, remit: "Remit") -> bool:
-    parts = urlsplit(page)
+    try:
+        parts = urlsplit(page)
+    except ValueError:  # brackets or letters that no host can have
+        return False
     origin = f"{parts.scheme}://{parts.netloc}"
     return parts.scheme in ("http", "https") and origin in (remit.settings.base_url, *remit.settings.widget.origins)
-
-
-# --- the OpenAPI of the plain routes --------------------------------------------------------------------------------
-
-_ERROR = {
-    "type": "object",
-    "required": ["error"],
-    "properties": {
-        "error": {
-            "type": "object",
-            "required": ["code", "message"],
-            "properties": {"code": {"type": "string"}, "message": {"type": "string"}},
-        }
-    },
-}
-_WORDS = {
-    400: "Malformed",
-    401: "The token opens no such conversation",
-    403: "The page's origin is not allowed",
-    413: "Too large",
-    422: "Invalid",
-    429: "Too often; see Retry-After",
-    503: "Nothing was taken in; send the same again after Retry-After",
-}
-
-
-def _errors(*codes: int) -> dict[int | str, dict[str, Any]]:
-    return {code: {"description": _WORDS[code], "content": {"application/json": {"schema": _ERROR}}} for code in codes}
-
-
-def describe(app: FastAPI) -> None:
-    """Add the plain routes to the app's OpenAPI."""
-    made = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        schema = made()
-        schema.setdefault("components", {}).setdefault("securitySchemes", {})["conversation"] = {
-            "type": "http",
-            "scheme": "bearer",
-        }
-        schema["components"].setdefault("schemas", {})["Messages"] = Messages.model_json_schema(
-            ref_template="#/components/schemas/{model}"
-        )
-        for name, part in schema["components"]["schemas"]["Messages"].pop("$defs", {}).items():
-            schema["components"]["schemas"].setdefault(name, part)
-        where = [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}]
-        secured = {"security": [{"conversation": []}], "tags": ["conversations"], "parameters": where}
-        schema["paths"][SAY] = {"post": secured | _SAY_OPERATION}
-        schema["paths"][LISTEN] = {"get": secured | _LISTEN_OPERATION | {"parameters": [*where, _LAST_EVENT_ID]}}
-        return schema
-
-    app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents to extend its schema
-
-
-_LAST_EVENT_ID = {"name": "Last-Event-ID", "in": "header", "schema": {"type": "integer"}}
-_SAY_OPERATION: dict[str, Any] = {
-    "summary": "Say",
-    "description": "One message; the same id again gets the same answer and does nothing twice.",
-    "operationId": "say",
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "required": ["id"],
-                    "properties": {
-                        "id": {"type": "string", "minLength": 1, "maxLength": 120},
-                        "text": {"type": "string"},
-                        "choice": {"type": "string", "description": "payload of a button"},
-                        "page": {"type": "string", "maxLength": 2000, "description": "where the chat sits now"},
-                    },
-                }
-            }
-        },
-    },
-    "responses": {
-        "200": {
-            "description": "Everything to be shown in answer",
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Messages"}}},
-        },
-        **{str(code): error for code, error in _errors(400, 401, 403, 413, 429, 503).items()},
-    },
-}
-_LISTEN_OPERATION: dict[str, Any] = {
-    "summary": "Listen",
-    "description": "Server-sent events: every message after Last-Event-ID, then whatever comes.",
-    "operationId": "listen",
-    "responses": {
-        "200": {
-            "description": "A stream of messages",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
-        },
-        **{str(code): error for code, error in _errors(400, 401, 503).items()},
-    },
-}

@@ -1,6 +1,7 @@
 """The composition root: every object is built once, here, by hand, from the settings.
 
-To add a channel, a gateway, a source of invoices or a language: its file, and its line below.
+To add a gateway or a source of invoices: its file, and its line below. A channel has its route in `web.py`, a language its
+name in the settings.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import IO
 
@@ -25,10 +26,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bot.api import api_router, conversation_routes, describe
+from bot.api import api_router, conversation_routes
 from bot.effects import Hands
 from bot.internal import internal_routes, write_address
 from bot.limits import Limit
+from bot.openapi import describe
 from bot.pages import bill, static
 from bot.push import Bell
 from bot.render import Renderer
@@ -76,6 +78,10 @@ class Remit:
     secret: bytes
     begin_limit: Limit
     say_limit: Limit
+
+    def today(self) -> date:
+        """Today in the business's time zone."""
+        return self.clock().astimezone(self.settings.zone).date()
 
 
 def build(
@@ -143,8 +149,8 @@ def build(
         mail=_mail(settings, clock, random),
         bell=bell,
         secret=secret,
-        begin_limit=Limit(30, 0.5, monotonic),  # conversations of one address
-        say_limit=Limit(20, 2.0, monotonic),  # messages of one conversation
+        begin_limit=Limit(300, 10.0, monotonic),  # conversations of one address
+        say_limit=Limit(60, 5.0, monotonic),  # messages of one conversation
     )
 
 
@@ -264,7 +270,7 @@ def production(settings: Settings) -> ASGIApp:
     transact = threaded(engine)
     store = SqliteStore(str(folder / "conversations.db"))
     store.release_leases()
-    secret = settings.secret.get_secret_value().encode() or _own_secret(folder)
+    secret = settings.secret.get_secret_value().encode() or own_secret(folder)
     remit = build(
         settings,
         secret=secret,
@@ -295,13 +301,19 @@ def production(settings: Settings) -> ASGIApp:
     return asgi(remit, token, lifespan)
 
 
-def _own_secret(folder: Path) -> bytes:
-    """The secret of this installation, made at its first start and readable by its owner alone."""
+def own_secret(folder: Path) -> bytes:
+    """The secret of this installation, made at its first start and readable by its owner alone.
+
+    Raises `Misconfigured` when the file has lost what was in it: with an empty secret anybody could sign.
+    """
     file = folder / "secret"
     if not file.exists():
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as written:
             written.write(secrets.token_urlsafe(32))
-    return file.read_bytes()
+    found = file.read_bytes()
+    if len(found) < 32:
+        raise Misconfigured(f"{file} is cut short: delete it, and a new one is made (chats on web pages begin anew)")
+    return found
 
 
 def lock_folder(folder: Path) -> IO[str]:

@@ -166,9 +166,9 @@ class _Demo:
             return
         print(f"Remit is running for {self._demo['business']['name']}.\n")
         print("Open one of these in a browser:\n")
-        print(f"  {sandbox}/inbox/    the mailbox with the e-mailed invoices: open one, follow its link, pay")
-        print(f"  {sandbox}/shop/     the business's own web site, with the chat in its corner")
-        print(f"  {chat}/chat         the chat as a page of its own")
+        print(f"  {sandbox}/inbox/   the mailbox with the e-mailed invoices: open one, follow its link, pay")
+        print(f"  {sandbox}/shop/    the business's own web site, with the chat in its corner")
+        print(f"  {chat}/chat     the chat as a page of its own")
         print("\nOr talk to it in another terminal:\n")
         print(f"  .venv/bin/remit chat --pay-link {links[0]['token']}    # {links[0]['invoice']}")
         print(f"\nRasa front ends: {chat}/webhooks/rest/webhook   API: {chat}/openapi.json")

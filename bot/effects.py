@@ -50,7 +50,7 @@ class Hands:
                 case BillingOf():
                     return await self._access.billing(lookup.scope, lookup.invoice) or Absent()
                 case PaymentNow():
-                    return await self._checkout.refresh(lookup.reference) or Absent()
+                    return await self._checkout.refresh(lookup.chat, lookup.reference) or Absent()
                 case _:
                     assert_never(lookup)
         except (Unavailable, Uncertain, Malformed):
@@ -69,7 +69,7 @@ class Hands:
                 started = await self._checkout.start(key, chat, message, scope, quote)
                 return Refused(started.objection) if isinstance(started, NotStarted) else started
             case CloseCheckout(reference):
-                return await self._checkout.close(reference)
+                return await self._checkout.close(chat, reference)
             case CallAgent(reason, summary, invoice, payment):
                 return Called(await self._identity.call_agent(key, chat, reason, invoice, payment, summary))
             case _:

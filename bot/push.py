@@ -27,6 +27,10 @@ class Bell:
             if not listening:
                 del self._listening[chat]
 
+    def listeners(self, chat: str) -> int:
+        """How many listen to this chat just now."""
+        return len(self._listening.get(chat, ()))
+
     def ring(self, chat: str) -> None:
         for woken in self._listening.get(chat, ()):
             woken.set()

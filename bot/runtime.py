@@ -104,6 +104,7 @@ class Runtime:
         The same message id again gets the same answer and does nothing twice. Raises `Unavailable` when the
         conversation can be neither read nor written; then nothing was taken in, and the message may be sent again.
         """
+        shown: str | None = None  # the quote on the screen when this message came
         while True:
             found = await self._store.load(inbound.chat, inbound.id)
             if found.answered:
@@ -112,6 +113,9 @@ class Runtime:
                 continue  # somebody else began it in this instant
             assert found.talk is not None
             talk = replace(found.talk, home=inbound.home) if inbound.home else found.talk
+            shown = talk.quote_shown if shown is None else shown
+            if talk.quote_shown != shown:
+                talk = talk.unseen()  # another message was quicker, and its customer has not read what it brought
             event, heard = await self._read(inbound, talk)
             turn = await self._settle(talk, event)
             commit = await self._compose(found, turn, event.at, inbound.id, heard)
@@ -141,6 +145,8 @@ class Runtime:
     async def _read(self, inbound: Inbound, talk: Conversation) -> tuple[Event, str]:
         """The event of a message, and its text as it may be kept: redacted before anything else sees it."""
         typed = inbound.text.removeprefix("/start ").strip() if inbound.text.startswith("/start ") else ""
+        if redact(typed).found:
+            typed = ""  # a card number: not even its hash is kept
         token = typed or inbound.pay_link
         if token and (typed or not inbound.text or talk.came_by != name_of(token)):
             return await self._opened(token), "/start"
@@ -200,7 +206,7 @@ class Runtime:
         seq, messages = found.seq, []
         if heard is not None:
             seq += 1
-            messages.append(Message(seq, "customer", heard))
+            messages.append(Message(seq, "customer", heard, ()))
         for reply in turn.replies:
             seq += 1
             messages.append(await self._renderer.render(seq, reply, turn.talk.locale, notice=not cause))

@@ -5,7 +5,7 @@ Decides who gets a letter and whether it was already sent today; `bot.letters` w
 
 import logging
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
@@ -110,9 +110,9 @@ class LinkSender:
             return Fate.NOT_PAYABLE
         subject = f"letter:{invoice.id}"
         if dry_run:
-            look = partial(allowance.is_free, subject=subject, day=self._today(), most=1)
+            look = partial(allowance.is_free, subject=subject, day=self._remit.today(), most=1)
             return await self._would(invoice) if again or await self._remit.transact(look) else Fate.SENT_TODAY
-        take = partial(allowance.take, subject=subject, day=self._today(), most=1, at=self._remit.clock())
+        take = partial(allowance.take, subject=subject, day=self._remit.today(), most=1, at=self._remit.clock())
         place = await self._remit.transact(take)
         if place is None and not again:
             return Fate.SENT_TODAY
@@ -145,7 +145,7 @@ class LinkSender:
             name=billing.name,
             url=f"{self._remit.settings.base_url}/i/{token}",
             until=self._remit.clock() + timedelta(days=days),
-            today=self._today(),
+            today=self._remit.today(),
             fresh=fresh,
         )
         try:
@@ -158,9 +158,6 @@ class LinkSender:
             log.warning("a letter may have been sent: %s", error)
             return Fate.UNCLEAR
         return Fate.SENT
-
-    def _today(self) -> date:
-        return self._remit.clock().astimezone(self._remit.settings.zone).date()
 
 
 async def send_links(

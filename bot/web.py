@@ -1,7 +1,7 @@
 """The routes of the assistant: messages in, webhooks in, the hand-off link, and what a machine asks about our health.
 
-The hot routes are plain Starlette routes, described in the OpenAPI by hand where a partner reads them. Nothing is
-decided here: a route reads, calls, and words the answer.
+The hot routes are plain Starlette routes; `bot/openapi.py` describes them for partners. Nothing is decided here: a
+route reads, calls, and words the answer.
 """
 
 import hmac
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RASA = "/webhooks/rest/webhook"
+# A proxy or a browser speaks for somebody else, who may be anywhere (DNS rebinding makes any page a local one).
+_RELAYED = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"origin"})
 WEBHOOK_LARGEST = 256 * 1024  # bytes
 _encode = msgspec.json.Encoder().encode
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -116,10 +118,10 @@ def _rasa(remit: "Remit") -> Endpoint:
 
 
 def _may_speak(request: Request, token: bytes, client: str) -> bool:
-    """With a token set, whoever has it; without one, only this machine."""
+    """With a token set, whoever has it; without one, only this machine: no proxy on it, and no page of its browser."""
     if token:
         return hmac.compare_digest(request.query_params.get("token", "").encode(), token)
-    return _is_this_machine(client)
+    return _is_this_machine(client) and not any(name in _RELAYED for name, _ in request.scope["headers"])
 
 
 @lru_cache(maxsize=256)
@@ -181,6 +183,11 @@ _PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Ro
 
 
 async def _back(_request: Request) -> Response:
+    return back_to_the_chat()
+
+
+def back_to_the_chat() -> Response:
+    """After the hosted page, where no page is known that the chat sits on."""
     return plain_page(200, "You can go back to your chat", "It tells you the result. You may close this page.")
 
 

@@ -23,6 +23,9 @@ from services.model import Method, Money, exponent
 
 _formatter = string.Formatter()
 
+# CLDR's currency spacing (UTS #35, part 3), which Babel leaves out: NOK 802.00 has a space, $802.00 has none
+_CODE_BEFORE_DIGIT = re.compile(r"(?<=[A-Z])(?=\d)")
+
 
 class Wording:
     """The sentences of one language. Immutable."""
@@ -84,7 +87,7 @@ def _money(minor: int, currency: str, locale: Locale) -> str:
     # Decimal from an exact integer: no float ever touches the sum
     exact = Decimal(minor).scaleb(-exponent(currency))
     shown: str = _pattern(locale, exponent(currency)).apply(exact, locale, currency=currency, currency_digits=False)
-    return shown
+    return _CODE_BEFORE_DIGIT.sub("\N{NO-BREAK SPACE}", shown)
 
 
 @lru_cache(maxsize=64)

@@ -76,6 +76,15 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
         """Without what was read before this event. What was read for it stays, or it would be read for ever."""
         return replace(self, known=tuple(known for known in self.known if known.at >= at))
 
+    @property
+    def quote_shown(self) -> str:
+        """The digest of the quote on the screen, or "" when there is none."""
+        return self.asked.quote if self.asked else ""
+
+    def unseen(self) -> "Conversation":
+        """As for a message sent before the quote on the screen was there: it answers the question, and agrees to nothing."""
+        return replace(self, asked=replace(self.asked, quote="", total=None)) if self.asked else self
+
     def failed_to_prove(self, tries: int, at: datetime) -> "Conversation":
         """With so many wrong tries more. A right one in between does not take them back: it may be the guesser's own."""
         return replace(self, wrong_proofs=self._wrong(at) + tries, wrong_proof_at=at) if tries else self

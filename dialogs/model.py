@@ -1,6 +1,6 @@
 """The vocabulary of a conversation: events, acts, look-ups, effects, moves and replies.
 
-Values only. What they do to each other is in `engine.py`; what a task wants is in `flows/`.
+Values only. What they do to each other is in `repair.py` and `engine.py`; what a task wants is in `flows/`.
 """
 
 from collections.abc import Mapping

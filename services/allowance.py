@@ -5,12 +5,26 @@ have the last one. Only hashes of what is counted are stored.
 """
 
 import hashlib
+import ipaddress
 from datetime import date, datetime
 
 from sqlalchemy import Connection, delete, select
 
 from services.database import insert_once, micros
 from services.schema import tried
+
+
+def household(address: str) -> str:
+    """Whom a network address stands for: itself, or the /64 of an IPv6 address, of which one line has all (RFC 6177)."""
+    try:
+        told = ipaddress.ip_address(address)
+    except ValueError:
+        return address  # a front end's own name for a customer
+    if told.version == 4:
+        return address
+    if told.ipv4_mapped is not None:
+        return str(told.ipv4_mapped)
+    return f"{ipaddress.IPv6Address(int(told) >> 64 << 64)}/64"
 
 
 def take(conn: Connection, subject: str, day: date, most: int, at: datetime) -> str | None:

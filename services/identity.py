@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from services.allowance import household
 from services.database import Transact, insert_once, micros
 from services.invoices.base import Invoices, plain, same_zip
 from services.schema import attempt, handoff_case, pay_link, tried
@@ -113,7 +114,7 @@ class Identity:
         fitting = await self._fitting(number, zip)
         limits = {f"invoice:{plain(number)[:100]}": WRONG_PER_INVOICE, f"chat:{chat[:180]}": WRONG_PER_CLIENT}
         if client:
-            limits[f"client:{client[:180]}"] = WRONG_PER_CLIENT
+            limits[f"client:{household(client)[:180]}"] = WRONG_PER_CLIENT
         answer = Proved(fitting) if fitting is not None else Wrong()
         return await self._transact(lambda conn: _count(conn, key, answer, limits, self._clock()))
 

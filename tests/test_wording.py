@@ -12,15 +12,17 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from babel import Locale
 
 import dialogs
 from bot.settings import CONFIG
-from bot.wording import Wording
+from bot.wording import Wording, money
 from dialogs.flows.handoff import CallPerson
 from dialogs.flows.pay import refusal
 from dialogs.flows.status import describe, news, of_invoice, of_payment
 from dialogs.model import House, Reply, Say, Slot, View
 from services.model import Invoice, Method, Money, Objection, Payment, PaymentState, Reason, Rules, Stranger
+from services.sandbox.look import readable
 
 FILES = sorted((CONFIG / "wording").glob("*.toml"))
 AT = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
@@ -162,6 +164,19 @@ def test_whoever_is_passed_on_hears_whom_to_call(wording, reason):
     view = View(HOUSE, "rasa:one", Stranger(), AT)
     (text, *_) = _spoken(Wording.load(wording, UTC), CallPerson(reason, called=True).next(view).reply)
     assert HOUSE.phone in text
+
+
+def test_a_currency_without_a_sign_does_not_stick_to_its_sum():
+    english = Locale("en")
+    sums = [Money(80200, "NOK"), Money(-80200, "NOK"), Money(80200, "USD"), Money(80200, "CAD"), Money(802, "JPY")]
+    assert [money(each, english) for each in sums] == [
+        "NOK\xa0802.00",
+        "-NOK\xa0802.00",
+        "$802.00",
+        "CA$802.00",
+        "¥802",
+    ]
+    assert readable(80200, "NOK") == "NOK\xa0802.00"  # the hosted page shows the sum that was agreed to in the chat
 
 
 def test_a_computed_key_that_is_never_said_is_not_listed_here():

@@ -1,4 +1,4 @@
-"""What comes in by a channel. An adapter is one file: `read(body) -> Inbound | None`, no network and no state."""
+"""What comes in by a channel. An adapter is one file: `read(body, ...) -> Inbound`, no network and no state."""
 
 import msgspec
 

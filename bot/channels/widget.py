@@ -50,4 +50,6 @@ def read(body: bytes, conversation: str, client: str) -> Inbound:
         said = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed(f"not a message: {error}") from error
+    except RecursionError as error:
+        raise Malformed("not a message: nested too deeply") from error
     return Inbound(chat_of(conversation), said.id, said.choice or said.text, home=said.page, client=client)

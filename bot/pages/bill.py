@@ -6,8 +6,6 @@ needs a script, and a stranger to the invoice sees nothing of it.
 
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable
-from datetime import date
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +22,7 @@ from starlette.routing import Route
 from bot.pages.reading import read
 from bot.send_links import Fate, LinkSender
 from bot.settings import CONFIG
+from bot.web import Endpoint
 from bot.wording import Wording
 from dialogs.model import Say, Value
 from services import allowance
@@ -53,7 +52,6 @@ _PRIVATE = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'",
 }
-_Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def routes(remit: "Remit", mail: Mail | None) -> list[Route]:
@@ -83,7 +81,7 @@ class _BillPages:
         self._access = Access(remit.invoices, remit.checkout.reserved)
         self._sender = LinkSender(remit, mail) if mail is not None else None
 
-    def politely(self, work: _Endpoint) -> _Endpoint:
+    def politely(self, work: Endpoint) -> Endpoint:
         """The route, with a page that says so when books or ledger are away. Bugs still raise."""
 
         async def endpoint(request: Request) -> Response:
@@ -129,7 +127,7 @@ class _BillPages:
         found = await self._access.invoice(Bearer(invoice, "link"), invoice)
         if found is None:
             return self._note(request, 410, "gone", chat="")
-        bill = read(found, self._rules, self._today(), self._words)
+        bill = read(found, self._rules, self._remit.today(), self._words)
         url = f"{self._remit.settings.base_url}/i/{token}"
         title = self._say("title", number=bill.number, business=self._business)
         return self._page(request, 200, title=title, bill=bill, token=token, url=url, qr=_qr(url))
@@ -137,9 +135,9 @@ class _BillPages:
     async def _room(self, request: Request, invoice: str) -> str | None:
         """A place among today's fresh links of this invoice, or None when it or the caller had enough."""
         client = request.client.host if request.client else ""
-        day, now = self._today(), self._remit.clock()
+        day, now = self._remit.today(), self._remit.clock()
         take = partial(allowance.take, day=day, at=now)
-        caller = partial(take, subject=f"fresh-client:{client}", most=FRESH_PER_CLIENT)
+        caller = partial(take, subject=f"fresh-client:{allowance.household(client)}", most=FRESH_PER_CLIENT)
         if await self._remit.transact(caller) is None:
             return None
         return await self._remit.transact(partial(take, subject=f"fresh:{invoice}", most=FRESH_PER_INVOICE))
@@ -189,9 +187,6 @@ class _BillPages:
     @property
     def _business(self) -> str:
         return one_line(self._remit.settings.business.name)
-
-    def _today(self) -> date:
-        return self._remit.clock().astimezone(self._remit.settings.zone).date()
 
 
 @lru_cache(maxsize=512)

@@ -6,14 +6,15 @@ pay link (``/chat?i=TOKEN``), which only the script reads.
 
 import gzip
 import hashlib
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
+
+from bot.web import Endpoint
 
 if TYPE_CHECKING:
     from bot.app import Remit
@@ -33,20 +34,24 @@ _PAGE_HEADERS = {
     "X-Robots-Tag": "noindex",
     "Cache-Control": "no-cache",
 }
-_Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def routes(remit: "Remit") -> list[Route]:
-    """``/widget.js`` for pages anywhere, ``/chat``, and ``/assets/chat.css`` for it."""
+    """``/widget.js`` for pages anywhere, ``/chat`` (``/`` leads there), and ``/assets/chat.css`` for it."""
     script = _file("widget.js", "text/javascript; charset=utf-8", {"Cross-Origin-Resource-Policy": "cross-origin"})
     return [
         Route("/widget.js", script, methods=["GET"]),
+        Route("/", _to_chat, methods=["GET"]),
         Route("/chat", _chat(remit.settings.business.name, remit.settings.business.phone), methods=["GET"]),
         Route("/assets/chat.css", _file("chat.css", "text/css; charset=utf-8", {}), methods=["GET"]),
     ]
 
 
-def _chat(business: str, phone: str) -> _Endpoint:
+async def _to_chat(_request: Request) -> Response:
+    return RedirectResponse("chat")  # relative: the assistant may live below another site's path
+
+
+def _chat(business: str, phone: str) -> Endpoint:
     template = _TEMPLATES.get_template("chat.html")
     texts = {lang: template.render(business=business, phone=phone, lang=lang) for lang in _LANGUAGES}
 
@@ -63,7 +68,7 @@ def _preferred(accepted: str) -> str:
     return accepted.split(",", maxsplit=1)[0].split(";", maxsplit=1)[0].strip()[:2].lower()
 
 
-def _file(name: str, media_type: str, headers: dict[str, str]) -> _Endpoint:
+def _file(name: str, media_type: str, headers: dict[str, str]) -> Endpoint:
     """One file of this folder, read at start: fresh for five minutes, then asked after by its ETag (RFC 9110)."""
     content = (_PAGES / name).read_bytes()
     small = gzip.compress(content, 9, mtime=0)

@@ -88,6 +88,12 @@
     return new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(at));
   }
 
+  /** A text in pieces, so that no line ends inside a number such as INV-1042. */
+  function unbroken(text) {
+    const parts = text.split(/\b([A-Z]{1,6}(?:-[A-Z\d]{1,8}){1,3})\b/);
+    return parts.map((part, n) => (n % 2 ? make('span', { class: 'unbroken' }, part) : part));
+  }
+
   // --- what outlives a page ------------------------------------------------------------------------------------------
 
   /** Values by name in the browser's storage, or for this page only where storage is forbidden. */
@@ -425,6 +431,7 @@
     .who { font-size: .8125rem; font-weight: 600; color: var(--soft); margin-block-end: -.25rem; }
     .text { max-width: min(88%, 34rem); padding: .5rem .8125rem; border-radius: 1rem; background: var(--ground);
       border: 1px solid transparent; border-end-start-radius: .25rem; white-space: pre-wrap; overflow-wrap: anywhere; }
+    .unbroken { display: inline-block; }
     .customer .text { background: var(--accent); color: var(--on-accent); border-radius: 1rem;
       border-end-end-radius: .25rem; }
     .notice .text { background: var(--mark); }
@@ -774,7 +781,7 @@
       if (!plain) row.append(make('p', { class: 'who' }, words[message.from] || words.bot));
       if (text) {
         const who = plain ? make('span', { class: 'unseen' }, `${words[message.from]}: `) : null;
-        row.append(make('div', { class: 'text' }, who, make('div', { dir: 'auto' }, text)));
+        row.append(make('div', { class: 'text' }, who, make('div', { dir: 'auto' }, ...unbroken(text))));
       }
       if (message.card) row.append(this.card(message.card));
       if (message.link && isWeb(message.link.url)) row.append(this.handOff(message.link));

@@ -28,7 +28,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     seq: int
     sender: Literal["bot", "agent", "customer", "notice"] = msgspec.field(name="from")
     text: str
-    choices: tuple[Button, ...] = ()
+    choices: tuple[Button, ...]  # stands in the JSON even when empty: front ends need no case for its absence
     card: dict[str, str | int | None] | None = None
     link: Link | None = None
 
@@ -80,8 +80,8 @@ class Store(Protocol):
     async def answer(self, chat: str, message: str) -> list[Message]:
         """What a message was answered with so far: follow-up turns, and the notices that came among them, included."""
 
-    async def since(self, chat: str, seq: int) -> list[Message]:
-        """All messages after this number, in order."""
+    async def since(self, chat: str, seq: int, most: int | None = None) -> list[Message]:
+        """The messages after this number, in order: all of them, or the first ``most``."""
 
     async def claim(self, now: datetime, lease_seconds: int, most: int) -> list[Waiting]:
         """Effects that are due and on nobody's lease, now on the caller's."""

@@ -123,8 +123,9 @@ class SqliteStore:
         found = (_message(body) for (body,) in self._look(_ANSWER, chat, message))
         return [message for message in found if message.sender != "customer"]
 
-    async def since(self, chat: str, seq: int) -> list[Message]:
-        rows = self._look("SELECT body FROM message WHERE chat = ? AND seq > ? ORDER BY seq", chat, seq)
+    async def since(self, chat: str, seq: int, most: int | None = None) -> list[Message]:
+        limit = -1 if most is None else most  # SQLite's word for all
+        rows = self._look("SELECT body FROM message WHERE chat = ? AND seq > ? ORDER BY seq LIMIT ?", chat, seq, limit)
         return [_message(body) for (body,) in rows]
 
     def _look(self, sql: str, *values: object) -> sqlite3.Cursor:

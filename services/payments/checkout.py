@@ -186,14 +186,16 @@ class Checkout:
 
     # --- while it is under way ------------------------------------------------------------------------------------
 
-    async def close(self, reference: str) -> Payment:
-        """Ask the gateway to close the page, and say how the payment stands by its answer.
+    async def close(self, chat: str, reference: str) -> Payment:
+        """Ask the gateway to close the page of a payment that this chat began, and say how it stands by its answer.
 
         FAILED with `PAGE_CLOSED`, or SUCCEEDED or PROCESSING if the customer was quicker; still OPEN when the gateway
         gave no word. A start whose answer was lost is sent again under its own key first, to learn the page. Raises
-        `Unavailable`, `Uncertain`, and `LookupError` for a reference that is not ours.
+        `Unavailable`, `Uncertain`, and `LookupError` for a payment that is not this chat's.
         """
-        payment = await self.transact(lambda conn: ledger.known(conn, reference))
+        payment = await self.transact(lambda conn: ledger.of_chat(conn, chat, reference))
+        if payment is None:
+            raise LookupError(f"no payment {reference} of this chat")
         if payment.state is states.CONFIRMED:
             payment = await self._open(reference)
         if payment.state not in (states.OPEN, states.UNKNOWN):
@@ -213,12 +215,13 @@ class Checkout:
         """One payment by its reference, or None."""
         return await self.transact(lambda conn: ledger.payment(conn, reference))
 
-    async def refresh(self, reference: str) -> Payment | None:
-        """One payment as it stands by the gateway's latest word; by the ledger's when the gateway gives none.
+    async def refresh(self, chat: str, reference: str) -> Payment | None:
+        """A payment of this chat as it stands by the gateway's latest word; by the ledger's when the gateway gives none.
 
         For a customer who comes back from the page before its webhook does. Only what can still move is asked about.
+        None for a payment that is not this chat's.
         """
-        payment = await self.view(reference)
+        payment = await self.transact(lambda conn: ledger.of_chat(conn, chat, reference))
         if payment is None or payment.state not in _MAY_HAVE_MOVED:
             return payment
         try:

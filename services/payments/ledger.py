@@ -39,6 +39,11 @@ def payment(conn: Connection, reference: str) -> Payment | None:
     return _one(conn, payments.c.reference == reference)
 
 
+def of_chat(conn: Connection, chat: str, reference: str) -> Payment | None:
+    """One payment by its reference, if this chat began it; None for anybody else's."""
+    return _one(conn, and_(payments.c.reference == reference, payments.c.chat == chat))
+
+
 def known(conn: Connection, reference: str) -> Payment:
     """One payment that must be there; raises `LookupError` when it is not."""
     found = payment(conn, reference)

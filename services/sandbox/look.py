@@ -1,5 +1,6 @@
 """How the sandbox's pages are made and guarded: templates, headers, sums for reading. No rules, no books."""
 
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -42,4 +43,5 @@ class Look:
 def readable(minor: int, currency: str) -> str:
     """A sum for people: ``12000`` of ``USD`` is ``$120.00``."""
     amount = Decimal(minor).scaleb(-exponent(currency))
-    return str(format_currency(amount, currency, locale="en_US"))
+    shown = str(format_currency(amount, currency, locale="en_US"))
+    return re.sub(r"(?<=[A-Z])(?=\d)", "\N{NO-BREAK SPACE}", shown)  # CLDR's currency spacing, which Babel leaves out

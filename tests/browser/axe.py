@@ -5,7 +5,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from playwright.async_api import Page
-from tools import tool
+
+from tests.tools import tool
 
 TOOLS = Path(__file__).parents[2] / "artefacts" / "tools"
 AXE = TOOLS / "node_modules" / "axe-core" / "axe.min.js"

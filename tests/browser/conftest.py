@@ -18,10 +18,10 @@ import httpx
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
-from tools import tool
 
 from bot.command_line import Server
 from bot.internal import LinkOrder
+from tests.tools import tool
 
 ROOT = Path(__file__).parents[2]
 ARTEFACTS = ROOT / "artefacts"

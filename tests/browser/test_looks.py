@@ -226,6 +226,25 @@ async def test_markup_that_a_customer_types_comes_back_as_they_typed_it(house, v
         assert await chat.page.title() == "Green Lane Lawn Care"
 
 
+async def test_an_invoice_number_is_never_torn_apart_at_the_end_of_a_line(house, visit):
+    numbers = ("INV-1042", "RM-KK8H-9HQT")
+    told = [{"seq": n, "from": "bot", "text": f"{'m' * n} {numbers[n % 2]}."} for n in range(1, 41)]
+    lines = """(log) => [...log.querySelectorAll('.text div')].map((text) => {
+      const words = document.createTreeWalker(text, NodeFilter.SHOW_TEXT);
+      while (words.nextNode()) if (words.currentNode.data.includes('-')) break;
+      const range = document.createRange();
+      const [found] = words.currentNode.data.match(/\\S+-\\w+/);
+      range.setStart(words.currentNode, words.currentNode.data.indexOf(found));
+      range.setEnd(words.currentNode, words.currentNode.data.indexOf(found) + found.length);
+      return new Set([...range.getClientRects()].map((box) => box.top)).size;
+    })"""
+    async with visit(viewport=PHONE) as visitor:
+        chat = Chat(await play(visitor, f"{house.chat}/chat", told))
+        await chat.hear("m" * 40)
+        assert await chat.log.evaluate(lines) == [1] * 40
+        assert (await chat.texts())[0] == "bot: m RM-KK8H-9HQT."
+
+
 # --- the line ----------------------------------------------------------------------------------------------------------
 
 
@@ -269,3 +288,8 @@ async def test_a_browser_that_has_the_widget_is_not_sent_it_again(house):
     assert first.headers["content-type"].startswith("text/javascript")
     assert first.content == WIDGET.read_bytes()
     assert (again.status_code, again.content) == (304, b"")
+
+
+async def test_the_bare_address_leads_to_the_chat(house):
+    async with httpx.AsyncClient(trust_env=False, follow_redirects=True) as http:
+        assert (await http.get(house.chat)).url == f"{house.chat}/chat"

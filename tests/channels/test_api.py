@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import re
 import socket
 from contextlib import asynccontextmanager
 
@@ -11,6 +12,10 @@ import msgspec
 import pytest
 import uvicorn
 from world import HANDOFF, World
+
+from bot.api import conversation_routes
+from bot.openapi import Begun, Error, Messages, RasaReply
+from bot.web import public_routes
 
 API = "/api/v1/conversations"
 
@@ -140,17 +145,33 @@ async def test_bad_bodies_get_the_one_shape_of_errors(world):
 async def test_who_knocks_too_often_is_told_when_to_come_back(world):
     http = httpx.AsyncClient(transport=httpx.ASGITransport(world._assistant), base_url=HANDOFF)
     begun, key = await begin(http, world)
-    answers = [await say(http, begun, key, "hi", f"m{n}") for n in range(40)]
+    answers = [await say(http, begun, key, "hi", f"m{n}") for n in range(120)]
     refused = [answer for answer in answers if answer.status_code == 429]
     assert refused
     assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused)
 
 
-async def test_the_openapi_describes_the_plain_routes_too(world):
+async def test_the_openapi_describes_every_route_of_a_partner(world):
     http = httpx.AsyncClient(transport=httpx.ASGITransport(world._assistant), base_url=HANDOFF)
     schema = (await http.get("/openapi.json")).json()
-    assert set(schema["paths"]) >= {API, API + "/{id}/messages", API + "/{id}/events"}
-    assert "Messages" in schema["components"]["schemas"]
+    routed = {route.path for route in (*public_routes(world.remit), *conversation_routes(world.remit))} | {API}
+    ways_back = {path for path in routed if path.startswith("/back")}  # a browser is led there, nobody calls them
+    assert set(schema["paths"]) == routed - ways_back | {"/i/{token}"}
+    refs = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(schema)))
+    assert refs <= set(schema["components"]["schemas"])
+    assert {"Begun", "Messages", "Error", "RasaReply"} <= refs
+
+
+async def test_an_answer_is_as_the_openapi_says(world):
+    http = httpx.AsyncClient(transport=httpx.ASGITransport(world._assistant), base_url=HANDOFF)
+    begun, key = await begin(http, world)
+    answer = await say(http, begun, key, "/method card")
+    Begun.model_validate(begun)
+    Messages.model_validate(answer.json())
+    rasa = await http.post("/webhooks/rest/webhook", json={"sender": "u1", "message": "hi"})
+    assert [RasaReply.model_validate(reply).recipient_id for reply in rasa.json()] == ["u1"]
+    nobody = await http.post(f"{API}/{begun['id']}/messages", json={"id": "m2"})
+    assert Error.model_validate(nobody.json()).error.code == "unauthorized"
 
 
 async def test_a_result_appears_in_the_open_chat_by_itself(world):
@@ -175,6 +196,7 @@ async def test_history_is_read_again_from_the_first_message(world):
         found = await heard(http, begun, key, 0, until=5)
         assert [number for number, _ in found] == [1, 2, 3, 4, 5]
         assert [message["from"] for _, message in found] == ["customer", "bot", "bot", "customer", "bot"]
+        assert [len(message["choices"]) > 0 for _, message in found] == [False, False, True, False, True]
 
 
 async def test_hundreds_of_reconnects_lose_nothing_and_repeat_nothing(world):

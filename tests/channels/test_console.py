@@ -44,7 +44,7 @@ def typing(*lines):
 
 def test_buttons_are_numbered_and_a_notice_stands_out():
     bot = Message(1, "bot", "How?", (Button("Card", "/method card"), Button("Bank", "/method bank")))
-    notice = Message(2, "notice", "Paid.", link=Link("checkout", "http://remit/go/T"))
+    notice = Message(2, "notice", "Paid.", (), link=Link("checkout", "http://remit/go/T"))
     assert show_all([bot, notice]) == "  How?\n! Paid.\n  -> http://remit/go/T\n    1. Card\n    2. Bank"
 
 

@@ -23,7 +23,7 @@ def test_a_recorded_request_reads_as_one_message(file):
 
 
 def test_a_reply_leaves_out_what_it_does_not_have():
-    assert rasa.replies("u1", [Message(1, "bot", "Hello.")]) == [{"recipient_id": "u1", "text": "Hello."}]
+    assert rasa.replies("u1", [Message(1, "bot", "Hello.", ())]) == [{"recipient_id": "u1", "text": "Hello."}]
 
 
 def test_a_handoff_is_text_with_buttons_and_a_custom_link():

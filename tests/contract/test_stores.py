@@ -25,9 +25,9 @@ async def store(request, tmp_path):
 
 def turn(talk=TALK, *, message="m1", before=0, seq=0, text="Hello.", effects=(), done="", given=None, first=True):
     messages = (
-        (Message(seq + 1, "customer", "hi"), Message(seq + 2, "bot", text))
+        (Message(seq + 1, "customer", "hi", ()), Message(seq + 2, "bot", text, ()))
         if first
-        else (Message(seq + 1, "bot", text),)
+        else (Message(seq + 1, "bot", text, ()),)
     )
     end = seq + len(messages)
     return Commit(

@@ -334,26 +334,26 @@ async def test_an_invoice_that_moves_at_every_look_is_shown_anew_and_not_charged
 
 async def test_a_page_is_closed_only_by_the_gateways_word(world):
     opened = await world.start()
-    closed = await world.checkout.close(opened.reference)
+    closed = await world.checkout.close("chat", opened.reference)
     assert (closed.state, closed.reason) == (S.FAILED, Reason.PAGE_CLOSED)
-    assert await world.checkout.close(opened.reference) == closed
+    assert await world.checkout.close("chat", opened.reference) == closed
     assert (await world.start("k2")).state is S.OPEN
 
 
 async def test_a_customer_who_paid_before_the_page_was_closed_has_paid(world):
     opened = await world.start()
     world.gateway.happens(opened.reference, FactKind.SUCCEEDED)
-    assert (await world.checkout.close(opened.reference)).state is S.SUCCEEDED
+    assert (await world.checkout.close("chat", opened.reference)).state is S.SUCCEEDED
 
 
 async def test_a_close_whose_answer_is_lost_leaves_the_page_open_until_the_gateway_is_asked(world):
     opened = await world.start()
     world.gateway.after = [Uncertain("lost")]
     with pytest.raises(Uncertain):
-        await world.checkout.close(opened.reference)
+        await world.checkout.close("chat", opened.reference)
     assert (await world.checkout.view(opened.reference)).state is S.OPEN
     assert (await world.start("k2")).objection is Objection.ALREADY_LIVE
-    assert (await world.checkout.close(opened.reference)).reason is Reason.PAGE_CLOSED
+    assert (await world.checkout.close("chat", opened.reference)).reason is Reason.PAGE_CLOSED
 
 
 async def test_closing_a_start_whose_answer_was_lost_finds_its_page_first(world):
@@ -361,13 +361,21 @@ async def test_closing_a_start_whose_answer_was_lost_finds_its_page_first(world)
     with pytest.raises(Uncertain):
         await world.start()
     waiting = await world.checkout.latest("chat")
-    assert (await world.checkout.close(waiting.reference)).reason is Reason.PAGE_CLOSED
+    assert (await world.checkout.close("chat", waiting.reference)).reason is Reason.PAGE_CLOSED
     assert len(world.gateway.pages) == 1
 
 
 async def test_closing_what_is_not_ours_is_a_bug(world):
     with pytest.raises(LookupError):
-        await world.checkout.close("RM-0000-0000")
+        await world.checkout.close("chat", "RM-0000-0000")
+
+
+async def test_another_chats_payment_can_be_neither_asked_about_nor_closed(world):
+    opened = await world.start(chat="one")
+    assert await world.checkout.refresh("two", opened.reference) is None
+    with pytest.raises(LookupError):
+        await world.checkout.close("two", opened.reference)
+    assert (await world.checkout.view(opened.reference)).state is S.OPEN
 
 
 # --- hand-off links
@@ -413,7 +421,7 @@ async def test_the_token_of_a_link_is_stored_only_as_its_hash(world):
 
 async def test_the_latest_payment_of_a_chat_is_the_one_it_began_last(world):
     first = await world.start("k1")
-    await world.checkout.close(first.reference)
+    await world.checkout.close("chat", first.reference)
     second = await world.start("k2")
     await world.start("k3", chat="another")
     await world.reports(first.reference, FactKind.SUCCEEDED)  # late news of the first does not make it the last
@@ -425,18 +433,18 @@ async def test_the_latest_payment_of_a_chat_is_the_one_it_began_last(world):
 async def test_a_customer_who_is_back_before_the_webhook_hears_the_result(world):
     opened = await world.start()
     world.gateway.happens(opened.reference, FactKind.SUCCEEDED, brand="visa", last4="4242")
-    seen = await world.checkout.refresh(opened.reference)
+    seen = await world.checkout.refresh("chat", opened.reference)
     assert (seen.state, seen.brand, seen.last4) == (S.SUCCEEDED, "visa", "4242")
     asked = len(world.gateway.asked)
-    await world.checkout.refresh(opened.reference)
+    await world.checkout.refresh("chat", opened.reference)
     assert len(world.gateway.asked) == asked
 
 
 async def test_a_state_is_told_from_the_ledger_when_the_gateway_is_down(world):
     opened = await world.start()
     world.gateway.before = [Unavailable("down")]
-    assert (await world.checkout.refresh(opened.reference)).state is S.OPEN
-    assert await world.checkout.refresh("RM-0000-0000") is None
+    assert (await world.checkout.refresh("chat", opened.reference)).state is S.OPEN
+    assert await world.checkout.refresh("chat", "RM-0000-0000") is None
 
 
 async def test_a_line_of_another_version_is_not_what_was_agreed(world):

@@ -141,7 +141,7 @@ async def test_a_fee_is_entered_apart_from_what_is_paid_on_the_invoice(world):
 
 async def test_paid_after_closed_is_unknown_and_holds_the_invoice(world):
     opened = await world.start()
-    await world.checkout.close(opened.reference)
+    await world.checkout.close("chat", opened.reference)
     seen = await world.reports(opened.reference, FactKind.SUCCEEDED)
     assert seen.state is S.UNKNOWN
     assert [state for state, _ in await world.work()] == [S.FAILED, S.UNKNOWN]
@@ -158,12 +158,12 @@ async def test_another_sum_than_agreed_is_unknown_and_not_posted(world):
 
 async def test_money_for_a_dead_payment_is_recorded_although_another_holds_its_invoice(world):
     first = await world.start("k1")
-    await world.checkout.close(first.reference)
+    await world.checkout.close("chat", first.reference)
     second = await world.start("k2", minor=5000)
     doubtful = await world.reports(first.reference, FactKind.SUCCEEDED)
     assert doubtful.state is S.UNKNOWN
     assert await world.checkout.reserved(INVOICE) == 12000  # not live, but spoken for
-    await world.checkout.close(second.reference)
+    await world.checkout.close("chat", second.reference)
     assert not isinstance(await world.start("k3"), Payment)
     await world.checkout.take(world.gateway.facts[first.reference])  # the next look finds the invoice free
     live = "SELECT payment FROM payment_invoice WHERE live"

@@ -180,7 +180,7 @@ async def test_a_look_up_that_failed_holds_up_nobody(world):
 
 async def test_doubt_that_the_gateway_cannot_clear_stays_doubt(world):
     opened = await world.start()
-    await world.checkout.close(opened.reference)
+    await world.checkout.close("chat", opened.reference)
     await world.reports(opened.reference, FactKind.SUCCEEDED)
     world.passes(seconds=20)
     assert await reconcile(world.checkout, world.at) == 1

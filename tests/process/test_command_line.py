@@ -55,6 +55,14 @@ def test_a_conflict_writes_nothing_and_names_its_place(demo, tmp_path):
     assert demo.marked.run("link", "GL-502").returncode == 2
 
 
+def test_a_folder_that_was_open_to_all_does_not_open_the_databases(tmp_path):
+    (tmp_path / ".remit").mkdir(mode=0o755)  # as a demo leaves it behind
+    assert Marked(tmp_path).run("import", sheet(tmp_path, "GL-505")).returncode == 0
+    made = list((tmp_path / ".remit").iterdir())
+    assert "ledger.db" in {file.name for file in made}
+    assert {oct(file.stat().st_mode & 0o077) for file in made} == {"0o0"}  # names, zips and addresses are in them
+
+
 def test_files_that_cannot_be_read_are_named_and_no_database_is_made(demo, tmp_path):
     for beside in (demo.marked, Marked(tmp_path)):
         answer = beside.run("import", "missing.csv", str(tmp_path), sheet(tmp_path, "GL-504"))
@@ -91,6 +99,12 @@ def test_without_a_server_the_commands_say_what_to_start(tmp_path):
     answer = Marked(tmp_path).run("chat")
     assert answer.returncode == 2
     assert answer.stderr.startswith("remit: no server is running on .remit: start `remit serve` or `make demo` first")
+
+
+def test_an_import_before_the_demo_is_up_does_not_pass_for_one_into_it(tmp_path):
+    answer = Marked(tmp_path).run("import", sheet(tmp_path, "GL-509"))
+    assert (answer.returncode, answer.stdout) == (0, "1 imported, 0 updated, 0 unchanged\n")
+    assert answer.stderr == "No server is running here: this is the book in .remit.\n"
 
 
 # --- a server of one's own ------------------------------------------------------------------------------------------

@@ -168,8 +168,8 @@ class MortalStore:
     async def answer(self, chat: str, message: str) -> list[Message]:
         return await self._around("an answer", self._store.answer(chat, message))
 
-    async def since(self, chat: str, seq: int) -> list[Message]:
-        return await self._around("a read", self._store.since(chat, seq))
+    async def since(self, chat: str, seq: int, most: int | None = None) -> list[Message]:
+        return await self._around("a read", self._store.since(chat, seq, most))
 
     async def claim(self, now: datetime, lease_seconds: int, most: int) -> list[Waiting]:
         return await self._around("a claim", self._store.claim(now, lease_seconds, most))

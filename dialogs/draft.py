@@ -1,0 +1,61 @@
+"""A turn in the making, and the few questions about a conversation that both repair and the ladder ask.
+
+Nothing is decided here: what a customer's words do is in `repair.py`, what is said in the end in `engine.py`.
+"""
+
+import msgspec
+from msgspec.structs import replace
+
+from dialogs.conversation import AnyTask, Conversation
+from dialogs.flows.pay import PayInvoice
+from dialogs.model import Choice, Reply, Say
+from services.model import Bearer
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """A turn in the making."""
+
+    talk: Conversation
+    said: tuple[Reply, ...] = ()
+    agreed: str = ""
+    rest: bool = False  # nothing more is to be said or asked in this turn
+
+    def say(self, key: str, *choices: Choice, **values: str | int) -> "Draft":
+        return self.reply(Reply(Say(key, values), choices))
+
+    def reply(self, *replies: Reply) -> "Draft":
+        return replace(self, said=(*self.said, *replies))
+
+    def task(self, task: AnyTask | None) -> "Draft":
+        return replace(self, talk=self.talk.with_task(task))
+
+    def enter(self, task: AnyTask) -> "Draft":
+        return replace(self, talk=replace(self.talk, tasks=(*self.talk.tasks, task)))
+
+    def only(self, *tasks: AnyTask) -> "Draft":
+        return replace(self, talk=replace(self.talk, tasks=tasks))
+
+
+def paying(talk: Conversation) -> PayInvoice | None:
+    """The payment in the making, running or waiting below a digression."""
+    return next((task for task in reversed(talk.tasks) if isinstance(task, PayInvoice)), None)
+
+
+def down_to_pay(talk: Conversation, task: PayInvoice) -> tuple[AnyTask, ...]:
+    """The tasks with this one in its place, and nothing above it: who speaks about the payment is back at it."""
+    at = [i for i, other in enumerate(talk.tasks) if isinstance(other, PayInvoice)]
+    return (*talk.tasks[: at[-1]], task) if at else (*talk.tasks, task)
+
+
+def case_of(talk: Conversation) -> tuple[str, str, str]:
+    """Summary, invoice and payment for the person who takes over."""
+    invoice = talk.scope.invoice if isinstance(talk.scope, Bearer) else ""
+    return _doing(paying(talk), invoice), invoice, talk.payments[-1].reference if talk.payments else ""
+
+
+def _doing(task: PayInvoice | None, invoice: str) -> str:
+    if task is None:
+        return "nothing yet"
+    started = f"payment {task.payment.reference} {task.payment.state}" if task.payment else "not started"
+    method = (f"by {task.method}",) if task.method else ()
+    return ", ".join((f"invoice {task.number or invoice or 'not named'}", *method, started))

@@ -172,7 +172,8 @@ async def _bring_in(settings: Settings, options: argparse.Namespace) -> dict[str
         return Outcome(refused=unreadable).as_json()  # no database is opened, so none can be half-written
     files = [(name, found) for name, found in contents if isinstance(found, bytes)]
     if server is not None:
-        return await server.import_files(ImportOrder(files, options.dry_run, currency, supplier))
+        # what is not named here is the server's to fill in: its settings, not ours, are those of the book
+        return await server.import_files(ImportOrder(files, options.dry_run, options.currency, options.supplier))
     # whoever meant a demo that is still starting must learn that it will not see these
     print(f"No server is running here: this is the book in {settings.server.data}.", file=sys.stderr)
     settings.server.data.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -11,7 +11,7 @@ import msgspec
 from bot.wording import Wording
 from dialogs.model import Say, Value
 from services.mail import one_line
-from services.model import Invoice, Money, Objection, Rules, standing
+from services.model import Invoice, Method, Money, Objection, Rules, standing
 
 _LONGEST_NAME = 120
 _STATES = {
@@ -40,6 +40,7 @@ class Bill(msgspec.Struct, frozen=True):
     hero: Row
     rows: tuple[Row, ...]
     payable: bool
+    methods: tuple[Method, ...]  # to choose from; none where there is no choice
 
 
 def state_of(invoice: Invoice, rules: Rules, today: date) -> str:
@@ -60,6 +61,7 @@ def can_be_paid(invoice: Invoice, rules: Rules) -> bool:
 def read(invoice: Invoice, rules: Rules, today: date, words: Wording) -> Bill:
     """The invoice, ``processing`` filled in, as its bill reads on this day."""
     state = state_of(invoice, rules, today)
+    methods = rules.methods_for(invoice.due.currency) if can_be_paid(invoice, rules) else ()
     return Bill(
         number=one_line(invoice.number, _LONGEST_NAME),
         customer=one_line(invoice.customer_name, _LONGEST_NAME),
@@ -69,6 +71,7 @@ def read(invoice: Invoice, rules: Rules, today: date, words: Wording) -> Bill:
         hero=_hero(invoice, rules, state, words),
         rows=tuple(_row(words, key, value) for key, value in _rows(invoice, state)),
         payable=can_be_paid(invoice, rules),
+        methods=methods if len(methods) > 1 else (),
     )
 
 

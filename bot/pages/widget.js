@@ -50,6 +50,8 @@
     },
   };
 
+  const SOON = 15000; // milliseconds: an answer that comes later is shown, and the customer decides
+
   const BRANDS = {
     visa: 'Visa', mastercard: 'Mastercard', amex: 'American Express', discover: 'Discover', diners: 'Diners Club',
     jcb: 'JCB', unionpay: 'UnionPay',
@@ -528,6 +530,8 @@
       for (const item of this.line.leftovers()) this.echo(item);
       if (this.line.stored) this.line.start(); // so that news are seen while it is closed
       if (link) this.openLink(link);
+      // chosen on the bill already, so it need not be chosen again here
+      if (link && this.means) this.line.ready().then(() => this.press(this.words[this.means], `/method ${this.means}`));
       const was = this.session.get('open');
       if (this.whole || was || (was === null && 'open' in this.dataset)) this.open(false);
     }
@@ -650,7 +654,9 @@
       const address = new URL(location.href);
       const token = this.whole && (address.searchParams.get('i') || new URLSearchParams(address.hash.slice(1)).get('i'));
       if (token) {
+        this.means = (/^(card|bank)$/.exec(address.searchParams.get('m')) || [])[0];
         address.searchParams.delete('i');
+        address.searchParams.delete('m');
         address.hash = '';
         history.replaceState(history.state, '', address);
         return token;
@@ -696,6 +702,13 @@
         if (!this.rows.has(seq)) this.show({ seq, from: 'customer', text: item.choice || item.text });
       } else if (said) said.done = true; // no answer, perhaps a person reads it: the stream brings it
       this.messages(list);
+      if (/^\/agree /.test(item.choice) && Date.now() - item.born < SOON) this.follow(list);
+    }
+
+    /** Agreed by button, here and just now: the secure page is what comes next, and nobody has to tap for it. */
+    follow(list) {
+      const found = list.find((message) => message.link && isWeb(message.link.url));
+      if (found && window.top === window) location.assign(found.link.url);
     }
 
     refused(item, why) {
@@ -858,8 +871,14 @@
       this.echo(this.line.say({ text }));
     }
 
+    press(title, payload) {
+      const item = this.line.say({ choice: payload, title });
+      item.born = Date.now(); // in memory alone: what an earlier page left over was not pressed just now
+      this.echo(item);
+    }
+
     choose(title, payload) {
-      this.echo(this.line.say({ choice: payload, title }));
+      this.press(title, payload);
       this.log.focus({ preventScroll: true }); // the button is gone; the next ones follow in the tab order
     }
 

@@ -42,9 +42,13 @@ class Chat:
         )
 
     async def agree(self, method: str = "Card") -> str:
-        """From the opened pay link to the hand-off link; answers with its address."""
+        """From the opened pay link to the hand-off link, agreeing in words; answers with its address.
+
+        The button of consent leads straight on to the hosted page; words leave the chat open.
+        """
         await self.press(method)
-        await self.press("Yes, pay $120.00")
+        await self.hear("Please check")
+        await self.say("yes")
         await self.link.wait_for()
         return str(await self.link.get_attribute("href"))
 

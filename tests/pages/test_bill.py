@@ -144,9 +144,17 @@ def test_every_sentence_of_the_page_is_used_and_every_used_one_is_there(world):
     named = set(re.findall(r'"([a-z_]+)"', sources)) | set(re.findall(r"say\('([a-z_]+)'", sources))
     states = ("open", "today", "overdue", "part", "processing", "paid", "void", "credit")
     built = {f"{kind}_{state}" for kind in ("state", "says") for state in states} | {"hero_void", "hero_paid"}
+    built |= {f"pay_{method}" for method in Method}
     notes = {f"{note}_title" for note in ("expired", "sent", "often", "unknown", "gone", "away")}
     assert known == {key for key in known if key in named | built | notes}
     assert (built | notes) <= known
+
+
+async def test_the_bill_offers_each_way_to_pay_where_there_is_a_choice(world, site):
+    dollars, euros = await world.link("INV-1042"), await world.link("INV-1045")
+    shown = (await site.get(f"/i/{dollars}")).text
+    assert all(f'href="../chat?i={dollars}&amp;m={method}"' in shown for method in Method)
+    assert "&amp;m=" not in (await site.get(f"/i/{euros}")).text
 
 
 # --- who may see it -------------------------------------------------------------------------------------------------

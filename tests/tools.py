@@ -1,7 +1,9 @@
 """Programs that some tests need: found, or installed by the system's package manager when that is allowed."""
 
 import os
+import random
 import shutil
+import socket
 import subprocess
 from functools import lru_cache
 
@@ -22,3 +24,20 @@ def tool(program: str, *packages: str) -> str:
     if os.environ.get("CI") == "true":
         pytest.fail(f"{program} is not here and could not be installed (packages: {' '.join(packages)})")
     pytest.skip(f"{program} is not here; install {' '.join(packages)}")
+
+
+_given: set[int] = set()
+
+
+def free_port() -> int:
+    """A port that nothing listens on, given once, below those that the system hands out by itself (32768 and up).
+
+    A port of the system's choice may be handed out again between our look and our use of it.
+    """
+    while True:
+        port = random.SystemRandom().randrange(26_000, 32_000)
+        with socket.socket() as probe:
+            free = probe.connect_ex(("127.0.0.1", port)) != 0
+        if free and port not in _given:
+            _given.add(port)
+            return port

@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -21,7 +20,7 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, 
 
 from bot.command_line import Server
 from bot.internal import LinkOrder
-from tests.tools import tool
+from tests.tools import free_port, tool
 
 ROOT = Path(__file__).parents[2]
 ARTEFACTS = ROOT / "artefacts"
@@ -89,12 +88,6 @@ def _demo(numbers: list[str]) -> str:
     return business + dana + "".join(rows)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _environment(chat_port: int, sandbox: str, folder: Path) -> dict[str, str]:
     return os.environ | {
         "REMIT_SANDBOX_API_KEY": "browser-key",
@@ -137,7 +130,7 @@ def _running(module: str, *arguments: str, env: dict[str, str], log: Path):
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def house(tmp_path_factory) -> AsyncIterator[House]:
     folder = tmp_path_factory.mktemp("house")
-    chat_port, sandbox_port = _free_port(), _free_port()
+    chat_port, sandbox_port = free_port(), free_port()
     chat, sandbox = f"http://127.0.0.1:{chat_port}", f"http://127.0.0.1:{sandbox_port}"
     env = _environment(chat_port, sandbox, folder)
     demo = folder / "demo.toml"

@@ -4,7 +4,6 @@ import asyncio
 import json
 import random
 import re
-import socket
 from contextlib import asynccontextmanager
 
 import httpx
@@ -16,6 +15,7 @@ from world import HANDOFF, World
 from bot.api import conversation_routes
 from bot.openapi import Begun, Error, Messages, RasaReply
 from bot.web import public_routes
+from tests.tools import free_port
 
 API = "/api/v1/conversations"
 
@@ -23,9 +23,7 @@ API = "/api/v1/conversations"
 @asynccontextmanager
 async def served(world: World):
     """The assistant on a real port, in this very loop."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     config = uvicorn.Config(
         world._assistant, port=port, log_level="warning", lifespan="off", timeout_graceful_shutdown=1
     )

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from services.errors import Misconfigured
 from services.sandbox.world import load_demo
+from tests.tools import free_port
 
 ROOT = Path(__file__).parents[2]
 NOBODY = """
@@ -39,12 +39,6 @@ def started(*options: str, secrets=SECRETS) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])

@@ -1,7 +1,8 @@
 """What the sandbox's JSON routes share: reading a body, checking a key, answering and refusing. No rules of any app."""
 
 import hmac
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from pydantic import BaseModel, ValidationError
@@ -28,6 +29,14 @@ def lost() -> Response:
     return refusal(504, "no_answer", "The answer was lost.")
 
 
+def carry_out(drop: Literal["before", "after"] | None, work: Callable[[], Response]) -> Response:
+    """The answer of ``work``, unless it is dropped: before anything is done, or with all of it done."""
+    if drop == "before":
+        return lost()
+    done = work()
+    return lost() if drop else done
+
+
 async def read_body(request: Request) -> bytes | None:
     """The whole body, or None when it is larger than `BODY_LIMIT`."""
     body = bytearray()
@@ -48,6 +57,14 @@ async def read(request: Request, wire: type[Wire]) -> Wire | Response:
     except ValidationError as error:
         fields = sorted({".".join(str(part) for part in problem["loc"]) or "body" for problem in error.errors()})
         return refusal(400, "bad_request", f"Not as documented: {', '.join(fields)[:200]}")
+
+
+def idempotency_key(request: Request) -> str | Response:
+    """The ``Idempotency-Key`` of a write, or the refusal of one without."""
+    key = request.headers.get("idempotency-key", "")
+    if 1 <= len(key) <= 255:
+        return key
+    return refusal(400, "key_missing", "An Idempotency-Key of 1 to 255 characters is needed.")
 
 
 def holds_key(request: Request, api_key: str) -> bool:

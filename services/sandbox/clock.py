@@ -1,8 +1,9 @@
-"""The sandbox's time and the faults that can be switched on. No books, no routes."""
+"""The sandbox's time, what is to happen in it, and the faults that can be switched on. No books, no routes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from heapq import heappop, heappush
 from typing import Literal
 
 Clock = Callable[[], datetime]
@@ -29,14 +30,36 @@ class SandboxClock:
 
 
 @dataclass(slots=True)
+class Agenda:
+    """What happens by itself, and when. Of two things at the same instant the one planned first comes first."""
+
+    now: Clock
+    _plans: list[tuple[datetime, int, Callable[[datetime], None]]] = field(init=False, default_factory=list)  # a heap
+    _planned: int = field(init=False, default=0)
+
+    def plan(self, at: datetime, happen: Callable[[datetime], None]) -> None:
+        """Let it happen at this instant, which it is told."""
+        self._planned += 1
+        heappush(self._plans, (at, self._planned, happen))
+
+    def settle(self) -> None:
+        """Let happen what is due by now, in its order."""
+        while self._plans and self._plans[0][0] <= self.now():
+            at, _, happen = heappop(self._plans)
+            happen(at)
+
+
+@dataclass(slots=True)
 class Faults:
     """What goes wrong until it is switched off again.
 
     ``drop`` acts on the processor's writes: ``before`` they are not carried out, ``after`` they are, and either way
-    the answer is lost (a 504). The others act on webhooks: later by ``delay_s``, twice, or newest first.
+    the answer is lost (a 504). ``portal`` does the same to the portal's postings. The others act on webhooks: later by
+    ``delay_s``, twice, or newest first.
     """
 
     delay_s: int = 0
     drop: Literal["before", "after"] | None = None
+    portal: Literal["before", "after"] | None = None
     duplicate: bool = False
     reorder: bool = False

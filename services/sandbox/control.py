@@ -1,7 +1,7 @@
 """The knobs and windows of the sandbox, for tests and demonstrations: its clock, its faults, its books.
 
-No key guards these routes: the sandbox listens on loopback and holds no real money. Nothing here changes what was
-paid; an invoice can be changed, as the business itself might do in the middle of a payment.
+No key guards these routes: the sandbox listens on loopback and holds no real money. What others do can be done here: the
+business changes an invoice, a bank decides a dispute, another till of the same account takes a payment.
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,8 +15,9 @@ from starlette.routing import Route
 
 from services.sandbox.answers import answer, read, refusal
 from services.sandbox.clock import Faults, SandboxClock
+from services.sandbox.payments import Currency, Decision, Minor
 from services.sandbox.portal import PortalBooks, PortalInvoice
-from services.sandbox.processor import Processor
+from services.sandbox.processor import Objection, Processor
 
 TEN_YEARS_S = 10 * 366 * 24 * 3600
 
@@ -36,8 +37,22 @@ class FaultOrder(_Order):
 
     delay_s: Annotated[int, Field(ge=0, le=TEN_YEARS_S)] = 0
     drop: Literal["before", "after"] | None = None
+    portal: Literal["before", "after"] | None = None
     duplicate: bool = False
     reorder: bool = False
+
+
+class Verdict(_Order):
+    """How a dispute ends."""
+
+    outcome: Decision
+
+
+class Till(_Order):
+    """A sum that another till takes."""
+
+    amount_minor: Minor
+    currency: Currency
 
 
 class Change(BaseModel):
@@ -75,6 +90,8 @@ class Control:
             Route("/clock", self.advance, methods=["POST"]),
             Route("/faults", self.set_faults, methods=["POST"]),
             Route("/book", self.book, methods=["GET"]),
+            Route("/disputes/{reference}", self.end_dispute, methods=["POST"]),
+            Route("/foreign", self.foreign, methods=["POST"]),
             Route("/invoices/{number}", self.invoice, methods=["GET"]),
             Route("/invoices/{number}", self.change, methods=["POST"]),
         ]
@@ -93,13 +110,31 @@ class Control:
         order = await read(request, FaultOrder)
         if isinstance(order, Response):
             return order
-        self._faults.delay_s, self._faults.drop = order.delay_s, order.drop
+        self._faults.delay_s, self._faults.drop, self._faults.portal = order.delay_s, order.drop, order.portal
         self._faults.duplicate, self._faults.reorder = order.duplicate, order.reorder
         return answer(order.model_dump())
 
     async def book(self, _request: Request) -> Response:
-        """The processor's own book: ``[{reference, invoices, amount_minor, currency, state}]``."""
+        """The processor's own book: ``[{reference, invoices, amount_minor, currency, state, refunded_minor}]``."""
         return answer(self._processor.book())
+
+    async def end_dispute(self, request: Request) -> Response:
+        """Decide a dispute now. 200 with ``{reference, events}``; 404 ``no_such_payment``, 409 ``not_disputed``."""
+        order = await read(request, Verdict)
+        if isinstance(order, Response):
+            return order
+        reference = request.path_params["reference"]
+        events = self._processor.end_dispute(reference, order.outcome)
+        if isinstance(events, Objection):
+            return refusal(404 if events.code == "no_such_payment" else 409, events.code, events.why)
+        return answer({"reference": reference, "events": events})
+
+    async def foreign(self, request: Request) -> Response:
+        """A payment that the assistant never asked for, at another till. 200 with its ``{reference}``."""
+        order = await read(request, Till)
+        if isinstance(order, Response):
+            return order
+        return answer({"reference": self._processor.foreign(order.amount_minor, order.currency)})
 
     async def invoice(self, request: Request) -> Response:
         """One invoice of the portal as it stands."""

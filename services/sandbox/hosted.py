@@ -18,8 +18,9 @@ from services.sandbox.answers import read_body
 from services.sandbox.clock import Clock, Faults
 from services.sandbox.look import HEADERS, Look, readable
 from services.sandbox.numbers import digits, expiry_problem, passes_aba
+from services.sandbox.payments import HostedPage
 from services.sandbox.portal import DemoBusiness
-from services.sandbox.processor import HostedPage, Processor
+from services.sandbox.processor import Processor
 
 _ADVICE = {
     "insufficient_funds": "The card has insufficient funds. Try another card.",

@@ -1,7 +1,7 @@
 """What each test number does: the published test cards and bank accounts of Stripe, and the checks any page makes.
 
-Sources: docs.stripe.com/testing (cards, invalid details, 3-D Secure) and docs.stripe.com/payments/ach-direct-debit
-(account numbers), read in 2026; ISO/IEC 7812-1 annex B for the Luhn digit; the ABA's routing number check digit.
+Sources: docs.stripe.com/testing (cards, invalid details, 3-D Secure, disputes, asynchronous refunds; how long these
+take is ours) and docs.stripe.com/payments/ach-direct-debit (account numbers), read in 2026; ISO/IEC 7812-1 annex B for the Luhn digit; the ABA's routing number check digit.
 Codes are the processor's own words; what they mean for a customer is the client's business. No state, no pages.
 """
 
@@ -11,14 +11,32 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 DAY = timedelta(days=1)
+DISPUTED_AFTER = DAY
+DECIDED_AFTER = 20 * DAY  # counted from the dispute
+
+
+@dataclass(frozen=True, slots=True)
+class RefundCourse:
+    """What becomes of a refund, counted from its request: it succeeds, and may fail later all the same."""
+
+    succeeds: timedelta = timedelta(0)
+    fails: timedelta | None = None
+
+
+AT_ONCE = RefundCourse()
 
 
 @dataclass(frozen=True, slots=True)
 class CardOutcome:
-    """What the card's bank says. ``code`` is empty for a yes; ``challenge`` asks for 3-D Secure first."""
+    """What the card's bank says. ``code`` is empty for a yes; ``challenge`` asks for 3-D Secure first.
+
+    ``refund`` is what becomes of refunds to it, ``dispute`` how its holder's dispute ends; empty: there is none.
+    """
 
     code: str = ""
     challenge: bool = False
+    refund: RefundCourse = AT_ONCE
+    dispute: Literal["", "won", "lost"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +54,7 @@ class BankOutcome:
 
     code: str = ""
     steps: tuple[Step, ...] = ()
+    refund: RefundCourse = RefundCourse(3 * DAY)
 
 
 _YES = CardOutcome()
@@ -68,6 +87,11 @@ _CARDS = {
     "4000008260003178": CardOutcome("insufficient_funds", challenge=True),
     "4000008400001629": CardOutcome("generic_decline", challenge=True),
     "4000008400001280": CardOutcome("processing_error"),  # the check itself breaks
+    # paid, and not the end of it
+    "4000000000007726": CardOutcome(refund=RefundCourse(timedelta(hours=1))),
+    "4000000000005126": CardOutcome(refund=RefundCourse(fails=DAY)),
+    "4000000000000259": CardOutcome(dispute="lost"),  # as fraudulent
+    "4000000000002685": CardOutcome(dispute="won"),  # as product not received
 }
 
 _PAID = frozenset(

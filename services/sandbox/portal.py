@@ -17,7 +17,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.invoices.base import plain
-from services.sandbox.answers import answer, holds_key, no_key, read, refusal
+from services.sandbox.answers import answer, carry_out, holds_key, idempotency_key, no_key, read, refusal
+from services.sandbox.clock import Faults
 
 
 class DemoBusiness(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,13 +62,13 @@ class Demo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PostingOrder(BaseModel):
-    """A payment (positive) or its reversal (negative) to be written to one invoice."""
+    """A payment (positive), or what a return, refund or dispute took of it (negative), to be written to one invoice."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     invoice: Annotated[str, Field(min_length=1, max_length=120)]
     reference: Annotated[str, Field(min_length=1, max_length=64)]
-    kind: Literal["payment", "return"]
+    kind: Literal["payment", "return", "refund", "dispute"]
     amount_minor: Annotated[int, Field(strict=True)]
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     at: AwareDatetime
@@ -180,9 +181,10 @@ class PortalBooks:
 class PortalApi:
     """Routes over the portal's books."""
 
-    def __init__(self, books: PortalBooks, *, api_key: str) -> None:
+    def __init__(self, books: PortalBooks, *, api_key: str, faults: Faults) -> None:
         self._books = books
         self._api_key = api_key
+        self._faults = faults
 
     def routes(self) -> list[Route]:
         """The routes to mount."""
@@ -223,8 +225,10 @@ class PortalApi:
         """201 when written, 200 when it was written before; 404, 400 or 409 when it cannot be."""
         if not holds_key(request, self._api_key):
             return no_key()
-        key = request.headers.get("idempotency-key", "")
-        if not 1 <= len(key) <= 255:
-            return refusal(400, "key_missing", "An Idempotency-Key of 1 to 255 characters is needed.")
+        key = idempotency_key(request)
+        if isinstance(key, Response):
+            return key
         order = await read(request, PostingOrder)
-        return order if isinstance(order, Response) else self._books.record(key, order)
+        if isinstance(order, Response):
+            return order
+        return carry_out(self._faults.portal, lambda: self._books.record(key, order))

@@ -1,93 +1,46 @@
-"""The processor's books: hosted pages, what was tried on them, and the events that tell of it.
+"""The processor's books: what is tried on hosted pages, refunded and disputed, and the events that tell of it.
 
-Plain objects in memory and no await, so that two tabs cannot interleave. No routes and no wire beyond `Event`. What
-is typed on a page passes through `pay_card` and `pay_bank` and is forgotten there: a brand, the last four digits and
-a salted fingerprint stay (PCI DSS 3.3 and 3.4), and for a debit the authorisation that was shown (NACHA WEB).
+Plain objects in memory and no await, so that two tabs cannot interleave. No routes and no wire. What is typed on a
+page passes through `pay_card` and `pay_bank` and is forgotten there: a brand, the last four digits and a salted
+fingerprint stay (PCI DSS 3.3 and 3.4), and for a debit the authorisation that was shown (NACHA WEB).
 """
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from heapq import heappop, heappush
-from typing import Annotated, Literal
+from functools import partial
+from itertools import islice
+from typing import Literal
 
-import msgspec
-from pydantic import BaseModel, ConfigDict, Field
-
-from services.sandbox.clock import Clock, Random
-from services.sandbox.numbers import BankOutcome, CardOutcome, bank_outcome, brand, card_outcome, expiry_problem
+from services.sandbox.clock import Agenda, Clock, Random
+from services.sandbox.numbers import (
+    DECIDED_AFTER,
+    DISPUTED_AFTER,
+    BankOutcome,
+    CardOutcome,
+    Step,
+    bank_outcome,
+    brand,
+    card_outcome,
+    expiry_problem,
+)
+from services.sandbox.payments import Decision, Event, HostedPage, PageOrder, Refund, RefundOrder, Row
 
 PAGE_LIFE = timedelta(minutes=30)
-KEY_LIFE = timedelta(hours=24)  # keys are pruned after a day; then the same key makes another page
-
-State = Literal["open", "challenge", "processing", "succeeded", "failed", "returned", "expired", "closed"]
-
-Later = Literal["expired", "succeeded", "failed", "returned"]  # what happens by itself
-
-_Text = Annotated[str, Field(max_length=200)]
+KEY_LIFE = timedelta(hours=24)  # keys are pruned after a day; then the same key makes another page, or refunds again
 
 
-class PageOrder(BaseModel):
-    """What a merchant asks for: a page to pay one sum by one means. Sums are integers of minor units."""
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why a merchant's order is not carried out."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-    reference: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
-    amount_minor: Annotated[int, Field(gt=0, lt=10**15)]
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
-    method: Literal["card", "bank"]
-    name: Annotated[str, Field(max_length=500)]
-    zip: Annotated[str, Field(max_length=32)]
-    invoices: Annotated[list[_Text], Field(max_length=100)]
-    return_url: Annotated[str, Field(max_length=2000, pattern=r"^(https?://.+)?$")]
+    code: str
+    why: str
 
 
-class Event(msgspec.Struct, frozen=True):
-    """One thing that happened, as it stands in webhooks and look-ups alike. ``at`` is the processor's time."""
-
-    id: str
-    type: str
-    at: datetime
-    reference: str
-    amount_minor: int
-    currency: str
-    method: str
-    brand: str = ""
-    last4: str = ""
-    code: str = ""
-
-
-@dataclass(slots=True)
-class HostedPage:
-    """One page and the payment made on it."""
-
-    id: str
-    order: PageOrder
-    expires_at: datetime
-    state: State = "open"
-    events: list[Event] = field(default_factory=list)
-    brand: str = ""
-    last4: str = ""
-    fingerprint: str = ""
-    attempt: str = ""  # of the 3-D Secure challenge under way
-    verdict: str = ""  # what the bank says once the challenge is passed; empty: yes
-    authorization: str = ""  # the text that was ticked, kept as evidence
-
-    @property
-    def payable(self) -> bool:
-        """Whether the customer can still type a number here."""
-        return self.state in {"open", "challenge"}
-
-
-class Row(msgspec.Struct, frozen=True):
-    """A line of the processor's own book, for tests to hold against a ledger."""
-
-    reference: str
-    invoices: list[str]
-    amount_minor: int
-    currency: str
-    state: str
+_REUSED = Objection("key_reused", "This key was used for another request.")
+_UNKNOWN = Objection("no_such_payment", "No payment has this reference.")
 
 
 class Processor:
@@ -100,21 +53,23 @@ class Processor:
         self._salt = random(16)
         self._pages: dict[str, HostedPage] = {}
         self._references: dict[str, list[HostedPage]] = {}
-        self._keys: dict[str, tuple[PageOrder, str, datetime]] = {}
-        self._agenda: list[tuple[datetime, int, str, Later, str]] = []  # a heap: when, tie-break, page, what, code
-        self._plans = 0
+        self._payments: list[HostedPage] = []  # those without a page of ours too
+        self._keys: dict[str, tuple[PageOrder, HostedPage, datetime]] = {}
+        self._refund_keys: dict[str, tuple[RefundOrder, list[Event] | Objection, datetime]] = {}
+        self._agenda = Agenda(now)
+        self._log: list[Event] = []
+        self._places: dict[str, int] = {}  # of events in the log, by id
 
     def open(self, key: str, order: PageOrder) -> HostedPage | None:
         """A page for this order, the same for the same key; None when the key stands for another order."""
         self.settle()
         now = self._now()
         if (known := self._keys.get(key)) and now - known[2] < KEY_LIFE:
-            return self._pages[known[1]] if known[0] == order else None
-        page = HostedPage(f"pg_{self._random(16).hex()}", order, now + PAGE_LIFE)
+            return known[1] if known[0] == order else None
+        page = self._enter(order, now + PAGE_LIFE)
         self._pages[page.id] = page
-        self._references.setdefault(order.reference, []).append(page)
-        self._keys[key] = (order, page.id, now)
-        self._plan(page.expires_at, page, "expired", "")
+        self._keys[key] = (order, page, now)
+        self._agenda.plan(page.expires_at, partial(self._expire, page))
         return page
 
     def close(self, page_id: str) -> HostedPage | None:
@@ -133,24 +88,65 @@ class Processor:
     def find(self, reference: str) -> list[Event] | None:
         """All events of the merchant's reference in the order they happened, or None when it was never heard of."""
         self.settle()
-        pages = self._references.get(reference)
-        if pages is None:
+        return self._history(reference) if reference in self._references else None
+
+    def events(self, since: datetime, after: str, limit: int) -> tuple[list[Event], str | None] | None:
+        """Up to ``limit`` events of all payments, in the order they happened, and a cursor when more are there.
+
+        Only those from ``since`` on, and after the cursor ``after``; "" begins. None when that is no cursor of ours.
+        """
+        self.settle()
+        start = self._places.get(after, -1) + 1
+        if after and not start:
             return None
-        return sorted((event for page in pages for event in page.events), key=lambda event: event.at)
+        later = (event for event in islice(self._log, start, None) if event.at >= since)
+        found = list(islice(later, limit + 1))
+        return found[:limit], found[limit - 1].id if len(found) > limit else None
 
     def book(self) -> list[Row]:
-        """Every page ever opened and what became of it."""
+        """Every payment ever begun and what became of it."""
         self.settle()
-        return [
-            Row(
-                page.order.reference,
-                list(page.order.invoices),
-                page.order.amount_minor,
-                page.order.currency,
-                "open" if page.state == "challenge" else page.state,
-            )
-            for page in self._pages.values()
-        ]
+        return [page.row() for page in self._payments]
+
+    def refund(self, key: str, order: RefundOrder) -> list[Event] | Objection:
+        """All events of the payment once the refund is made or under way, or why not; the same for the same key."""
+        self.settle()
+        now = self._now()
+        if (known := self._refund_keys.get(key)) and now - known[2] < KEY_LIFE:
+            return known[1] if known[0] == order else _REUSED
+        answer = self._refund(order, now)
+        self._refund_keys[key] = (order, answer, now)
+        return answer
+
+    def end_dispute(self, reference: str, outcome: Decision) -> list[Event] | Objection:
+        """Decide the dispute of this payment now; all its events, or why there is nothing to decide."""
+        self.settle()
+        pages = self._references.get(reference)
+        if pages is None:
+            return _UNKNOWN
+        if all(page.dispute != "disputed" for page in pages):
+            return Objection("not_disputed", "The payment is not disputed now.")
+        for page in pages:
+            self._decide(page, outcome, self._now())
+        return self._history(reference)
+
+    def foreign(self, amount_minor: int, currency: str) -> str:
+        """A card was charged at another till of the same account; answers with the reference that till gave it."""
+        self.settle()
+        order = PageOrder(
+            reference=f"TILL-{self._random(5).hex().upper()}",
+            amount_minor=amount_minor,
+            currency=currency,
+            method="card",
+            name="",
+            zip="",
+            invoices=[],
+            return_url="",
+        )
+        page = self._enter(order, self._now())
+        page.brand, page.last4 = "visa", "4242"
+        self._charge(page, CardOutcome())
+        return order.reference
 
     def pay_card(self, page: HostedPage, number: str, expiry: str, cvc: str) -> str:
         """Charge a card; answers with the code of the decline, or nothing. The page may ask for 3-D Secure then.
@@ -166,13 +162,13 @@ class Processor:
         if outcome.challenge:
             page.state, page.attempt, page.verdict = "challenge", self._random(8).hex(), outcome.code
             return ""
-        return self._charge(page, outcome.code)
+        return self._charge(page, outcome)
 
     def answer_challenge(self, page: HostedPage, attempt: str, passed: bool) -> str:
         """The end of a 3-D Secure check; a code when it was declined. An older attempt's answer does nothing."""
         if page.state != "challenge" or not hmac.compare_digest(page.attempt.encode(), attempt.encode()):
             return ""
-        return self._charge(page, page.verdict if passed else "authentication_failed")
+        return self._charge(page, CardOutcome(page.verdict if passed else "authentication_failed"))
 
     def pay_bank(self, page: HostedPage, account: str, authorization: str) -> str:
         """Debit an account; answers with the code of a refusal, or nothing: then it is processing.
@@ -184,45 +180,108 @@ class Processor:
         self._remember(page, "bank", account)
         outcome = bank_outcome(account)
         if outcome.code:
-            return self._charge(page, outcome.code)
+            return self._charge(page, CardOutcome(outcome.code))
         page.authorization = authorization
         self._debit(page, outcome)
         return ""
 
     def settle(self) -> None:
-        """Let happen what is due by now, in its order: pages expire, debits settle, fail and come back."""
-        while self._agenda and self._agenda[0][0] <= self._now():
-            at, _, page_id, what, code = heappop(self._agenda)
-            page = self._pages[page_id]
-            if what != "expired":
-                page.state = what
-                self._tell(page, f"payment.{what}", at, code)
-            elif page.payable:
-                page.state = what
-                self._tell(page, "page.expired", at)
+        """Let happen what is due by now, in its order: pages expire, debits settle or come back, banks decide."""
+        self._agenda.settle()
 
-    def _charge(self, page: HostedPage, code: str) -> str:
+    # --- what happens on a page ------------------------------------------------------------------------------------
+
+    def _enter(self, order: PageOrder, expires_at: datetime) -> HostedPage:
+        page = HostedPage(f"pg_{self._random(16).hex()}", order, expires_at)
+        self._payments.append(page)
+        self._references.setdefault(order.reference, []).append(page)
+        return page
+
+    def _expire(self, page: HostedPage, at: datetime) -> None:
+        if page.payable:
+            page.state = "expired"
+            self._tell(page, "page.expired", at)
+
+    def _charge(self, page: HostedPage, outcome: CardOutcome) -> str:
+        now, code = self._now(), outcome.code
         page.attempt = page.verdict = ""
         page.state = "open" if code else "succeeded"
-        self._tell(page, "payment.declined" if code else "payment.succeeded", self._now(), code)
+        page.refund_course = outcome.refund
+        self._tell(page, "payment.declined" if code else "payment.succeeded", now, code)
+        if outcome.dispute:
+            self._agenda.plan(now + DISPUTED_AFTER, partial(self._dispute, page, outcome.dispute))
         return code
 
     def _debit(self, page: HostedPage, outcome: BankOutcome) -> None:
         now = self._now()
         page.state = "processing"
+        page.refund_course = outcome.refund
         self._tell(page, "payment.processing", now)
         for step in outcome.steps:
-            self._plan(now + step.after, page, step.kind, step.code)
+            self._agenda.plan(now + step.after, partial(self._go_on, page, step))
+
+    def _go_on(self, page: HostedPage, step: Step, at: datetime) -> None:
+        page.state = step.kind
+        self._tell(page, f"payment.{step.kind}", at, step.code)
+        if step.kind == "returned":  # the bank took all of it: nothing is left for a refund that is on its way
+            for refund in page.refunds:
+                if refund.state == "pending":
+                    refund.state = "failed"
+                    self._tell_refund(page, refund, at)
+
+    # --- what happens afterwards -----------------------------------------------------------------------------------
+
+    def _refund(self, order: RefundOrder, now: datetime) -> list[Event] | Objection:
+        pages = self._references.get(order.reference, [])
+        problems = [page.objection(order.amount_minor, order.currency) for page in pages]
+        if not problems:
+            return _UNKNOWN
+        if "" not in problems:
+            return Objection("not_refundable", problems[-1])
+        page, refund = pages[problems.index("")], Refund(order.refund, order.amount_minor)
+        page.refunds.append(refund)
+        course = page.refund_course
+        self._agenda.plan(now + course.succeeds, partial(self._end_refund, page, refund, "succeeded"))
+        if course.fails is not None:
+            self._agenda.plan(now + course.fails, partial(self._end_refund, page, refund, "failed"))
+        self.settle()  # most refunds succeed at once
+        return self._history(order.reference)
+
+    def _end_refund(self, page: HostedPage, refund: Refund, end: Literal["succeeded", "failed"], at: datetime) -> None:
+        if refund.state != "failed":
+            refund.state = end
+            page.weigh()
+            self._tell_refund(page, refund, at)
+
+    def _dispute(self, page: HostedPage, outcome: Decision, at: datetime) -> None:
+        if page.left_minor:
+            page.dispute, page.disputed_minor = "disputed", page.left_minor
+            page.weigh()
+            self._tell(page, "payment.disputed", at, amount_minor=page.disputed_minor)
+            self._agenda.plan(at + DECIDED_AFTER, partial(self._decide, page, outcome))
+
+    def _decide(self, page: HostedPage, outcome: Decision, at: datetime) -> None:
+        if page.dispute == "disputed":
+            page.dispute = outcome
+            page.weigh()
+            self._tell(page, f"dispute.{outcome}", at, amount_minor=page.disputed_minor)
+
+    # --- what is kept and told -------------------------------------------------------------------------------------
+
+    def _history(self, reference: str) -> list[Event]:
+        pages = self._references[reference]
+        return sorted((event for page in pages for event in page.events), key=lambda event: event.at)
 
     def _remember(self, page: HostedPage, kind: str, number: str) -> None:
         page.brand, page.last4 = kind, number[-4:]
         page.fingerprint = hmac.digest(self._salt, number.encode(), "sha256").hex()[:16]
 
-    def _plan(self, at: datetime, page: HostedPage, what: Later, code: str) -> None:
-        self._plans += 1
-        heappush(self._agenda, (at, self._plans, page.id, what, code))
+    def _tell_refund(self, page: HostedPage, refund: Refund, at: datetime) -> None:
+        self._tell(page, f"refund.{refund.state}", at, amount_minor=refund.amount_minor, refund=refund.id)
 
-    def _tell(self, page: HostedPage, kind: str, at: datetime, code: str = "") -> None:
+    def _tell(
+        self, page: HostedPage, kind: str, at: datetime, code: str = "", *, amount_minor: int = 0, refund: str = ""
+    ) -> None:
         order = page.order
         known = ("", "") if kind.startswith("page.") else (page.brand, page.last4)
         event = Event(
@@ -230,11 +289,14 @@ class Processor:
             kind,
             at,
             order.reference,
-            order.amount_minor,
+            amount_minor or order.amount_minor,
             order.currency,
             order.method,
             *known,
             code,
+            refund,
         )
         page.events.append(event)
+        self._places[event.id] = len(self._log)
+        self._log.append(event)
         self._publish(event)

@@ -13,7 +13,7 @@ import httpx
 import msgspec
 
 from services.sandbox.clock import Faults, SandboxClock
-from services.sandbox.processor import Event
+from services.sandbox.payments import Event
 
 HEADER = "Remit-Sandbox-Signature"
 BACKOFF_S = (2, 5, 15, 60, 300, 900, 3600)  # the last one again and again, until the webhook is taken

@@ -89,7 +89,7 @@ def build_sandbox(
     looks = Mount("/look", StaticFiles(directory=PAGES / "look"))
     app.router.routes += [
         Mount("/processor", routes=[*payments.routes(), *hosted.routes(), looks]),
-        Mount("/portal", routes=PortalApi(portal, api_key=api_key).routes()),
+        Mount("/portal", routes=PortalApi(portal, api_key=api_key, faults=faults).routes()),
         Mount("/inbox", routes=[*MailboxPages(mailbox, Look("/inbox")).routes(), looks]),
         Mount("/shop", routes=[*ShopPages(demo.business, Look("/shop"), assistant).routes(), looks]),
         Mount("/control", routes=control.routes()),

@@ -21,6 +21,10 @@ PAID = [
     ("4000000000000044", "visa"),
     ("4000000000003055", "visa"),  # 3-D Secure possible, not required
     ("4000000000003097", "visa"),
+    ("4000000000007726", "visa"),  # what comes of these four later is tested with refunds
+    ("4000000000005126", "visa"),
+    ("4000000000000259", "visa"),
+    ("4000000000002685", "visa"),
     ("5555555555554444", "mastercard"),
     ("2223003122003222", "mastercard"),
     ("5200828282828210", "mastercard"),

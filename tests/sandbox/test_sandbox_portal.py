@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from services.errors import Malformed
+from services.errors import Malformed, Uncertain
 from services.invoices.base import Posting
 from services.invoices.portal import Portal
 from services.model import Billing, InvoiceState, Money
@@ -89,6 +89,26 @@ async def test_a_returned_payment_opens_the_invoice_again(portal):
     await portal.record(posting("k2", -12000, kind="return"))
     back = await portal.get("portal:inv-1042")
     assert (back.state, back.due.minor) == (InvoiceState.OPEN, 12000)
+
+
+@pytest.mark.parametrize("kind", ["return", "refund", "dispute"])
+async def test_what_went_back_is_owed_again(portal, stage, kind):
+    await portal.record(posting("k1", 12000))
+    await portal.record(posting("k2", -5000, kind=kind))
+    assert (await portal.get("portal:inv-1042")).due == Money(5000, "USD")
+    shown = (await stage.http.get("/control/invoices/INV-1042")).json()
+    assert [posted["kind"] for posted in shown["postings"]] == ["payment", kind]
+
+
+async def test_a_posting_whose_answer_was_lost_counts_once_when_it_is_sent_again(portal, stage):
+    for drop, due in (("before", 12000), ("after", 7000)):
+        await stage.http.post("/control/faults", json={"portal": drop})
+        with pytest.raises(Uncertain):
+            await portal.record(posting("k1", 5000))
+        assert (await portal.get("portal:inv-1042")).due.minor == due
+    await stage.http.post("/control/faults", json={})
+    await portal.record(posting("k1", 5000))
+    assert (await portal.get("portal:inv-1042")).due == Money(7000, "USD")
 
 
 async def test_every_posting_is_another_version_even_when_the_sum_is_the_same(portal):

@@ -118,6 +118,7 @@ async def test_the_book_shows_every_page_and_what_became_of_it(stage, gateway, o
         "amount_minor": 12000,
         "currency": "USD",
         "state": "processing",
+        "refunded_minor": 0,
     }
     await stage.sandbox.advance(6 * 24 * 3600)
     book = (await stage.http.get("/control/book")).json()

@@ -121,13 +121,15 @@ async def test_two_pumps_at_once_send_each_webhook_once(stage, open_page):
 
 
 async def test_faults_are_switched_over_http_and_what_is_not_named_is_off(stage):
-    everything = {"delay_s": 5, "drop": "after", "duplicate": True, "reorder": True}
+    everything = {"delay_s": 5, "drop": "after", "portal": "before", "duplicate": True, "reorder": True}
     assert (await stage.http.post("/control/faults", json=everything)).json() == everything
-    off = {"delay_s": 0, "drop": None, "duplicate": False, "reorder": False}
+    off = {"delay_s": 0, "drop": None, "portal": None, "duplicate": False, "reorder": False}
     assert (await stage.http.post("/control/faults", json={})).json() == off
 
 
-@pytest.mark.parametrize("order", [{"drop": "always"}, {"delay_s": -1}, {"delay_s": 1.5}, {"duplicate": 1}, {"x": 1}])
+@pytest.mark.parametrize(
+    "order", [{"drop": "always"}, {"portal": "always"}, {"delay_s": -1}, {"delay_s": 1.5}, {"duplicate": 1}, {"x": 1}]
+)
 async def test_a_fault_nobody_knows_is_refused_and_changes_nothing(stage, order):
     stage.sandbox.faults.duplicate = True
     assert (await stage.http.post("/control/faults", json=order)).status_code == 400

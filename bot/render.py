@@ -65,5 +65,5 @@ def _card(card: InvoiceCard | ReceiptCard | None) -> Card | None:
                 "brand": payment.brand,
                 "last4": payment.last4,
                 "invoices": ", ".join(payment.numbers),
-                "at": payment.at.isoformat(),
+                "at": (payment.happened_at or payment.at).isoformat(),
             }

@@ -11,7 +11,9 @@ from typing import assert_never
 from bot.runtime import Runtime
 from bot.stores.base import Store
 from services.errors import RemitError
-from services.payments.checkout import Checkout, Job, PostJob, TellJob
+from services.payments.checkout import Checkout, Job, PostJob, RefundJob, TellJob
+from services.payments.comparison import compare_daily
+from services.payments.giving_back import give_back
 from services.payments.reconcile import reconcile
 
 log = logging.getLogger(__name__)
@@ -20,6 +22,7 @@ BATCH = 50
 LEASE_SECONDS = 60
 PAUSE_SECONDS = 1.0
 RECONCILE_EVERY = timedelta(seconds=15)
+COMPARE_EVERY = timedelta(hours=1)  # how often to see whether today's comparison is still to be made
 
 
 class Worker:
@@ -32,6 +35,7 @@ class Worker:
         self._clock = clock
         self._woken = asyncio.Event()
         self._reconciled: datetime | None = None
+        self._compared: datetime | None = None
 
     def wake(self) -> None:
         """There is something to do: do not wait for the next round."""
@@ -42,6 +46,9 @@ class Worker:
             self._woken.clear()
             try:
                 busy = await self.work()
+            except RemitError as error:  # a store is away, locked or full: what was to be done is still written there
+                log.warning("a round of the worker was cut short: %s", error)
+                busy = False
             except Exception:  # one broken round must not end the worker; the next one finds the same rows
                 log.exception("a round of the worker broke")
                 busy = False
@@ -66,7 +73,19 @@ class Worker:
         if self._reconciled is None or now - self._reconciled >= RECONCILE_EVERY:
             self._reconciled = now
             await reconcile(self._checkout, now)
+        if self._compared is None or now - self._compared >= COMPARE_EVERY:
+            self._compared = now
+            await self._compare(now)
         return bool(jobs)
+
+    async def _compare(self, now: datetime) -> None:
+        try:
+            report = await compare_daily(self._checkout, now)
+        except RemitError as error:
+            log.warning("the daily comparison was cut short (%s); it is made anew", type(error).__name__)
+            return
+        if report is not None and (report.unknown or report.forgotten or report.overpaid):
+            log.warning("the daily comparison opened cases: see `remit cases`")
 
     async def _do(self, job: Job) -> None:
         try:
@@ -76,6 +95,8 @@ class Worker:
                 case TellJob():
                     await self._runtime.tell(job.payment, job.chat)
                     await self._checkout.done(job)
+                case RefundJob():
+                    await give_back(self._checkout, job)
                 case _:
                     assert_never(job)
         except RemitError as error:

@@ -13,7 +13,7 @@ from dialogs.conversation import Asked, Conversation, Turn
 from dialogs.draft import Draft, down_to_pay, paying
 from dialogs.flows.handoff import CallPerson, handed_over
 from dialogs.flows.pay import PayInvoice, refusal
-from dialogs.flows.status import PAY, PERSON, TellStatus, news
+from dialogs.flows.status import AGAIN, PAY, PERSON, TellStatus, news
 from dialogs.model import (
     Ask,
     Await,
@@ -48,7 +48,7 @@ from dialogs.model import (
 )
 from dialogs.reading.buttons import to_button
 from dialogs.repair import STATUS, heard
-from services.model import Bearer, Payment, PaymentState, Quote
+from services.model import Bearer, Objection, Payment, PaymentState, Quote
 
 
 def step(talk: Conversation, event: Event, house: House) -> Turn:
@@ -121,7 +121,11 @@ def _answered(draft: Draft, effect: Effect, event: Came, view: View) -> Draft:
             return replace(draft, talk=talk).only(*down_to_pay(talk, replace(task or PayInvoice(), payment=payment)))
         case StartPayment(_, quote), Refused(problem):
             left = task.refused() if task else None
-            draft = draft.reply(Reply(refusal(problem, quote.lines[0].number)))
+            paused = problem is Objection.PAUSED and task is not None and not task.leaving
+            choices = (AGAIN, PERSON) if paused else ()
+            draft = draft.reply(Reply(refusal(problem, quote.lines[0].number, view.house), choices))
+            # shown again it would only be refused again: what was told stays, for when the pause is over
+            draft = replace(draft, rest=paused)
             draft = replace(draft, talk=draft.talk.forgetting(view.at))
             return draft.only(left) if left else draft.only()
         case CloseCheckout(), Payment() as payment:

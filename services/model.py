@@ -331,6 +331,14 @@ class Payment(msgspec.Struct, frozen=True, omit_defaults=True, tag="payment"):
     brand: str = ""
     last4: str = ""
     reason: Reason | None = None  # of a FAILED or RETURNED payment, or of the last decline of an OPEN one
+    refunded_minor: int = 0  # given back so far
+    surplus_minor: int = 0  # paid beyond what was owed by then, and to be given back; only in the news of it
+    happened_at: datetime | None = None  # at the gateway, UTC: the date that a receipt carries
+
+    @property
+    def refunded(self) -> Money:
+        """What was given back so far."""
+        return Money(self.refunded_minor, self.amount.currency)
 
     @property
     def brand_name(self) -> str:

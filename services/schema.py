@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 schema = MetaData()
-APPEND_ONLY = ("payment_event", "fact", "journal", "consent", "book_posting")
+APPEND_ONLY = ("payment_event", "fact", "journal", "consent", "pause", "book_posting")
 
 # --- payments -----------------------------------------------------------------------------------------------------
 
@@ -55,6 +55,9 @@ payment = Table(
     Column("looked_at", BigInteger, nullable=False, server_default="0"),  # by the reconciler
     Column("created_at", BigInteger, nullable=False),
     Column("changed_at", BigInteger, nullable=False),
+    Column("refunded_minor", BigInteger, nullable=False, server_default="0"),  # by the gateway's word
+    Column("happened_at", BigInteger),  # at the gateway, what the state rests on
+    Column("unmoved", Integer, nullable=False, server_default="0"),  # look-ups in a row that brought nothing new
     CheckConstraint("amount_minor > 0", name="payment_amount_positive"),
 )
 
@@ -126,11 +129,48 @@ consent = Table(  # append-only
     Column("quote", LargeBinary, nullable=False),  # the Quote, msgspec JSON
 )
 
+refund = Table(
+    "refund",
+    schema,
+    Column("id", String(32), primary_key=True),  # sent to the gateway, and comes back in its facts
+    Column("payment", ForeignKey("payment.reference"), nullable=False, index=True),
+    Column("request_key", String(120), nullable=False, unique=True),  # of whoever asked: once per key
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("state", String(8), nullable=False),  # asked, done, failed
+    Column("gateway_key", String(64), nullable=False, unique=True),  # idempotency key, random, kept for every retry
+    Column("asked_by", String(120), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("asked_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    CheckConstraint("amount_minor > 0", name="refund_amount_positive"),
+)
+
+pause = Table(  # append-only; the last row says whether new payments are taken
+    "pause",
+    schema,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    Column("paused", Boolean, nullable=False),
+    Column("asked_by", String(120), nullable=False),
+    Column("why", Text, nullable=False),
+)
+
+comparison = Table(  # runs that hold the whole ledger against the gateway, one per gateway and UTC day
+    "comparison",
+    schema,
+    Column("gateway", String(32), primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("began_at", BigInteger, nullable=False),
+    Column("lease_until", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("report", Text, nullable=False, server_default=""),
+)
+
 outbox = Table(
     "outbox",
     schema,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("kind", String(16), nullable=False),  # post, tell
+    Column("kind", String(16), nullable=False),  # post, tell, refund
     Column("payment", ForeignKey("payment.reference"), nullable=False),
     Column("key", String(120), nullable=False, unique=True),  # one job per cause
     Column("body", LargeBinary, nullable=False),
@@ -196,6 +236,7 @@ handoff_case = Table(
     Column("summary", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("closed_at", BigInteger),
+    Column("evidence", Text, nullable=False, server_default=""),  # JSON: what was seen that nobody but a person decides
 )
 
 # --- Remit's own invoice book -------------------------------------------------------------------------------------

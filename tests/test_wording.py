@@ -51,12 +51,15 @@ COMPUTED = {
     "f'returned_{reason}'": {f"returned_{reason}" for reason in BACK},
     "f'refused_{problem}'": {f"refused_{problem}" for problem in Objection},
     "f'person_called_{reason}'": {f"person_called_{reason}" for reason in REASONS},
-    "payment.state": {"refunded", "part_refunded", "disputed"},
+    "payment.state": {"refunded", "part_refunded", "disputed", "won", "lost"},
     "problem": AMOUNTS,  # `objection`; what `standing` finds is said by `describe`
     "problem or 'invoice_status'": WHOLE | {"invoice_status"},
     "page_open:key": {"page_open", "not_paid_yet"},
 }
 METHODS = {f"method_{method}" for method in Method}  # said by `bot.wording` for a value
+
+
+_HANDED = {"_afterwards": ast.parse("of_payment(payment)", mode="eval").body}  # values that a function is given
 
 
 class _Said(ast.NodeVisitor):
@@ -100,7 +103,7 @@ class _Said(ast.NodeVisitor):
             spread = (self._names(value) for key, value in zip(values.keys, values.values, strict=True) if key is None)
             return own.union(*spread)
         if isinstance(values, ast.Name):
-            return self._names(self._assigned(values.id))
+            return self._names(self._assigned(values.id) or _HANDED[self._function.name])
         assert isinstance(values, ast.Call)
         return set({"of_invoice": of_invoice(INVOICE, AT.date()), "of_payment": of_payment(PAYMENT)}[values.func.id])
 
@@ -154,7 +157,7 @@ def test_every_language_has_a_sentence_for_every_state_and_reason_of_a_payment(w
 def test_every_objection_has_a_sentence_before_and_after_a_yes(wording):
     speaks = Wording.load(wording, UTC)
     for problem in Objection:
-        assert speaks.say(refusal(problem, "INV-1")).strip()
+        assert speaks.say(refusal(problem, "INV-1", HOUSE)).strip()
     for problem in WHOLE:
         assert all(_spoken(speaks, describe(INVOICE, Objection(problem), AT.date())))
 

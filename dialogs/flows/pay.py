@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from dialogs.flows.handoff import CallPerson
-from dialogs.flows.status import CANCEL, PAY, describe, news, of_invoice, page_open
+from dialogs.flows.status import AGAIN, CANCEL, PAY, describe, news, of_invoice, page_open
 from dialogs.model import (
     Absent,
     Agree,
@@ -24,6 +24,7 @@ from dialogs.model import (
     Confirm,
     Done,
     Enter,
+    House,
     InvoiceCard,
     Move,
     OneInvoice,
@@ -37,7 +38,6 @@ from dialogs.model import (
     Telling,
     Value,
     View,
-    Want,
 )
 from services.model import (
     Bearer,
@@ -233,7 +233,7 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
                 case Absent():
                     return Done(Reply(Say("invoice_gone")))
                 case _:
-                    return Done(Reply(Say("books_unreachable"), choices=(Choice(Say("button_again"), Want("pay")),)))
+                    return Done(Reply(Say("books_unreachable"), choices=(AGAIN,)))
         return self._prove(view)
 
     def _prove(self, view: View) -> Move:
@@ -354,6 +354,6 @@ def _is_own(number: str, view: View) -> bool:
     return any(isinstance(fact, Invoice) and fact.id == own and same_number(number, fact.number) for fact in facts)
 
 
-def refusal(problem: Objection, number: str) -> Say:
+def refusal(problem: Objection, number: str, house: House) -> Say:
     """Why a payment that was agreed to was not started."""
-    return Say(f"refused_{problem}", {"number": number})
+    return Say(f"refused_{problem}", {"number": number, "business": house.name, "phone": house.phone})

@@ -29,6 +29,7 @@ from services.model import Bearer, Invoice, Money, Objection, Payment, PaymentSt
 PAY = Choice(Say("button_pay"), Want("pay"))
 PAY_AGAIN = Choice(Say("button_pay_again"), Want("pay"))
 PERSON = Choice(Say("button_person"), Simple.HUMAN)
+AGAIN = Choice(Say("button_again"), Want("pay"))
 _RETURNS = (
     Reason.INSUFFICIENT_FUNDS,
     Reason.ACCOUNT_CLOSED,
@@ -112,13 +113,17 @@ def of_payment(payment: Payment) -> Mapping[str, Value]:
         "method": payment.method,
         "brand": payment.brand_name,
         "last4": payment.last4,
-        "on": payment.at,
+        "on": payment.happened_at or payment.at,
+        "refunded": payment.refunded,
+        "surplus": Money(payment.surplus_minor, payment.amount.currency),
     }
 
 
 def news(payment: Payment) -> Reply:
     """The sentence for a payment as it stands, with the one thing to do next."""
     values = of_payment(payment)
+    if payment.surplus_minor:
+        return Reply(Say("overpaid", values), card=ReceiptCard(payment), choices=(PERSON,))
     match payment.state:
         case PaymentState.CREATED | PaymentState.CONFIRMED | PaymentState.SUBMITTING:
             return Reply(Say("preparing", values))
@@ -130,17 +135,23 @@ def news(payment: Payment) -> Reply:
             return page_open(payment)
         case PaymentState.PROCESSING:
             return Reply(Say("processing", values), card=ReceiptCard(payment))
-        case PaymentState.SUCCEEDED | PaymentState.WON:
+        case PaymentState.SUCCEEDED:
             return Reply(Say(f"paid_{payment.method}", values), card=ReceiptCard(payment))
         case PaymentState.FAILED | PaymentState.CANCELED:
             return Reply(Say(f"failed_{payment.reason or 'declined'}", values), choices=(PAY_AGAIN, PERSON))
-        case PaymentState.RETURNED | PaymentState.LOST:
+        case PaymentState.RETURNED:
             reason = payment.reason if payment.reason in _RETURNS else Reason.RETURNED_OTHER
             return Reply(Say(f"returned_{reason}", values), card=ReceiptCard(payment), choices=(PAY_AGAIN, PERSON))
         case PaymentState.UNKNOWN:
             return Reply(Say("checking", values))
-        case PaymentState.REFUNDED | PaymentState.PART_REFUNDED | PaymentState.DISPUTED:
-            return Reply(Say(payment.state, values), card=ReceiptCard(payment), choices=(PERSON,))
+        case _:
+            return _afterwards(payment, values)
+
+
+def _afterwards(payment: Payment, values: Mapping[str, Value]) -> Reply:
+    """What came of a payment after its money had come."""
+    choices = (PAY_AGAIN, PERSON) if payment.state is PaymentState.LOST else (PERSON,)
+    return Reply(Say(payment.state, values), card=ReceiptCard(payment), choices=choices)
 
 
 def page_open(payment: Payment, key: str = "page_open") -> Reply:

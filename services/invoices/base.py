@@ -1,17 +1,20 @@
 """What Remit asks of the books: who owes what, and a place to write down what was paid."""
 
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
 from services.model import Billing, Invoice, Money, plain, same_zip
 
-__all__ = ["Invoices", "Posting", "plain", "same_zip"]
+__all__ = ["Invoices", "Kind", "Posting", "plain", "same_zip"]
+
+
+Kind: TypeAlias = Literal["payment", "return", "refund", "dispute"]
 
 
 class Posting(msgspec.Struct, frozen=True):
-    """What a payment did to one invoice. ``amount`` is positive for a payment, negative for its reversal.
+    """What a payment did to one invoice. ``amount`` is positive for what was paid, negative for what went back.
 
     ``key`` makes it happen once: recording the same key again changes nothing.
     """
@@ -19,7 +22,7 @@ class Posting(msgspec.Struct, frozen=True):
     key: str
     invoice: str
     reference: str  # of the payment
-    kind: Literal["payment", "return"]
+    kind: Kind
     amount: Money
     at: datetime  # UTC
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 import msgspec
+from sqlalchemy import Connection
 
 from services.database import Transact
 from services.errors import RemitError, Unavailable, Uncertain
@@ -18,7 +19,9 @@ from services.model import (
     Bearer,
     Customer,
     Invoice,
+    InvoiceState,
     Line,
+    Money,
     Objection,
     Payment,
     Quote,
@@ -28,14 +31,16 @@ from services.model import (
     objection,
     standing,
 )
-from services.payments import ledger, links, outbox, starts, states
+from services.payments import facts as word
+from services.payments import ledger, links, outbox, pauses, starts, states
 from services.payments.gateways.base import Fact, Gateway
+from services.payments.keys import Hold
 from services.payments.ledger import Position
 from services.payments.links import Refusal
-from services.payments.outbox import Job, PostJob, TellJob
-from services.payments.starts import Hold, Order, Sending
+from services.payments.outbox import Job, PostJob, RefundJob, TellJob
+from services.payments.starts import Order, Sending
 
-__all__ = ["Checkout", "Job", "PostJob", "Refusal", "Refused", "TellJob"]
+__all__ = ["Checkout", "Job", "PostJob", "RefundJob", "Refusal", "Refused", "TellJob"]
 
 _log = logging.getLogger(__name__)
 _MAY_HAVE_MOVED = frozenset({states.CONFIRMED, states.OPEN, states.PROCESSING, states.UNKNOWN})
@@ -67,9 +72,9 @@ class Checkout:
         self.transact = transact
         self.gateway = gateway
         self.clock = clock
-        self._invoices = invoices
+        self.random = random
+        self.invoices = invoices
         self._rules = rules
-        self._random = random
         self._return_url = return_url
 
     # --- starting -------------------------------------------------------------------------------------------------
@@ -112,7 +117,7 @@ class Checkout:
         now = self.clock()
         if own:
             return await self.transact(lambda conn: starts.begin_again(conn, own, judged.positions, now))
-        return await self.transact(lambda conn: starts.begin(conn, judged, now, self._random))
+        return await self.transact(lambda conn: starts.begin(conn, judged, now, self.random))
 
     async def _judge(self, scope: Scope, quote: Quote, own: str) -> Mapping[str, Position] | Refused:
         """The positions on which the quote is payable for this scope, or the first objection."""
@@ -122,7 +127,7 @@ class Checkout:
         for line in quote.lines:
             if isinstance(scope, Stranger) or (isinstance(scope, Bearer) and scope.invoice != line.invoice):
                 return Refused(Objection.NOT_YOURS)
-            found = await self._invoices.get(line.invoice)
+            found = await self.invoices.get(line.invoice)
             if found is None:
                 return Refused(Objection.INVOICE_GONE)
             if isinstance(scope, Customer) and scope.id != found.customer:
@@ -142,7 +147,7 @@ class Checkout:
         return standing(invoice, self._rules) or objection(invoice, line.amount, self._rules)
 
     async def _seen(self, invoice: str) -> Invoice | None:
-        found = await self._invoices.get(invoice)
+        found = await self.invoices.get(invoice)
         processing = await self.reserved(invoice)
         return None if found is None else msgspec.structs.replace(found, processing=processing)
 
@@ -209,7 +214,7 @@ class Checkout:
     async def take(self, facts: Sequence[Fact]) -> None:
         """Take in what the gateway reports, from a webhook or a look-up, in one transaction. Duplicates change nothing."""
         if facts:
-            await self.transact(lambda conn: ledger.take(conn, self.gateway.name, facts, self.clock()))
+            await self.transact(lambda conn: word.take(conn, self.gateway.name, facts, self.clock()))
 
     async def view(self, reference: str) -> Payment | None:
         """One payment by its reference, or None."""
@@ -242,7 +247,7 @@ class Checkout:
 
     async def share(self, reference: str) -> str:
         """A fresh token for ``/go/TOKEN``, good for 15 minutes until it is first opened. Only its hash is stored."""
-        return await self.transact(lambda conn: links.share(conn, reference, self.clock(), self._random))
+        return await self.transact(lambda conn: links.share(conn, reference, self.clock(), self.random))
 
     async def follow(self, token: str) -> str | Refusal:
         """The address of the hosted page that a token leads to, or why it leads nowhere. Opening burns nothing."""
@@ -263,9 +268,38 @@ class Checkout:
         return await self.transact(lambda conn: outbox.postpone(conn, job, self.clock() + timedelta(seconds=seconds)))
 
     async def post(self, job: PostJob) -> bool:
-        """Write a posting to the books, then mark its job as done. Raises `Unavailable` and `Uncertain`: then `later`."""
-        await self._invoices.record(job.posting)
-        return await self.done(job)
+        """Write a posting to the books, then mark its job as done. Raises `Unavailable` and `Uncertain`: then `later`.
+
+        What the books say is owed by then decides whether the payment was too much: that opens a case for a refund.
+        """
+        posting = job.posting
+        await self.invoices.record(posting)
+        surplus = await self.surplus(posting.invoice, posting.amount) if posting.kind == "payment" else None
+
+        def finish(conn: Connection) -> bool:
+            if surplus is not None:
+                word.owe_back(conn, posting.reference, posting.invoice, surplus, self.clock())
+            return outbox.finish(conn, job, self.clock())
+
+        return await self.transact(finish)
+
+    async def surplus(self, invoice: str, paid: Money) -> Money | None:
+        """How much of what was paid on an invoice it does not owe, with the payment in the books; None: nothing."""
+        found = None if self._rules.overpay else await self.invoices.get(invoice)
+        if found is None or found.state is InvoiceState.CREDIT:
+            return None
+        over = paid.minor if found.state is InvoiceState.VOID else min(paid.minor, -found.due.minor)
+        return Money(over, paid.currency) if over > 0 else None
+
+    # --- the business's switch --------------------------------------------------------------------------------------
+
+    async def pause(self, paused: bool, asked_by: str, why: str = "") -> bool:
+        """Stop new payments at once, or resume them; False when that was so already."""
+        return await self.transact(lambda conn: pauses.set_paused(conn, paused, asked_by, why, self.clock()))
+
+    async def paused(self) -> bool:
+        """Whether new payments are refused just now."""
+        return await self.transact(pauses.is_paused)
 
 
 def _check_form(quote: Quote) -> None:

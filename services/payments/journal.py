@@ -1,37 +1,86 @@
 """The double entry of payments: which accounts a payment moves, and what they add up to.
 
-Debits are positive and credits negative; the lines of one entry sum to zero. Rows are only ever added: a reversal is an
-entry of its own. Nothing here decides *whether* money moved, that is the ledger's part.
+Debits are positive and credits negative; the lines of one entry sum to zero. Rows are only ever added, each entry once:
+a reversal is an entry of its own. Nothing here decides *whether* money moved, that is the ledger's part.
+
+    clearing     what the gateway took for us, on its way to the bank account
+    refunds      what the gateway gave back for us: with `clearing`, what is left there
+    disputes     what a bank holds until a dispute is decided
+    receivable   what customers owe on their invoices
+    fees         the program fee that a customer agreed to
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 
+import msgspec
 from sqlalchemy import Connection, func, insert, select
 
 from services.database import micros
 from services.model import Money
 from services.schema import journal
 
-CLEARING = "clearing"  # with the gateway, on its way to the bank account
-RECEIVABLE = "receivable"  # what customers owe on their invoices
-FEES = "fees"  # the program fee that a customer agreed to
+CLEARING, REFUNDS, DISPUTES = "clearing", "refunds", "disputes"
+RECEIVABLE, FEES = "receivable", "fees"
 
 
-def enter_success(conn: Connection, reference: str, amount: Money, fee_minor: int, at: datetime) -> None:
+class Part(msgspec.Struct, frozen=True):
+    """A sum that goes back, and how much of it is the program fee."""
+
+    amount: Money
+    fee_minor: int
+
+
+def enter_success(conn: Connection, reference: str, amount: Money, fee_minor: int, at: datetime) -> bool:
     """Money arrived at the gateway: ``amount`` in all, ``fee_minor`` of it a fee, the rest paid on invoices."""
     lines = {CLEARING: amount.minor, RECEIVABLE: fee_minor - amount.minor, FEES: -fee_minor}
-    _enter(conn, f"{reference}:succeeded", reference, {a: Money(m, amount.currency) for a, m in lines.items()}, at)
+    return _enter(conn, _Entry(f"{reference}:succeeded", reference, amount.currency, lines), at)
 
 
-def enter_return(conn: Connection, reference: str, at: datetime) -> None:
-    """The money went back: the entry of its success with every sign turned. Without a success there is nothing to turn."""
-    turned = {
-        row.account: Money(-row.amount_minor, row.currency)
-        for row in conn.execute(select(journal).where(journal.c.entry == f"{reference}:succeeded"))
-    }
-    if turned:
-        _enter(conn, f"{reference}:returned", reference, turned, at)
+def enter_return(conn: Connection, reference: str, at: datetime) -> bool:
+    """The money went back: its success, reversed. Without a success there is nothing to turn."""
+    return reverse(conn, f"{reference}:succeeded", f"{reference}:returned", at)
+
+
+def enter_refund(conn: Connection, reference: str, refund: str, part: Part, at: datetime) -> bool:
+    """A part was given back: what is not fee is owed on invoices again."""
+    return _enter(conn, _went_back(f"{reference}:refund:{refund}", reference, part, REFUNDS), at)
+
+
+def enter_refund_failed(conn: Connection, reference: str, refund: str, at: datetime) -> bool:
+    """A refund did not reach the customer: it is the business's again. False when it never went out."""
+    return reverse(conn, f"{reference}:refund:{refund}", f"{reference}:refund:{refund}:failed", at)
+
+
+def enter_dispute(conn: Connection, reference: str, amount: Money, at: datetime) -> bool:
+    """A bank took ``amount`` and holds it until the dispute is decided."""
+    lines = {DISPUTES: amount.minor, CLEARING: -amount.minor}
+    return _enter(conn, _Entry(f"{reference}:disputed", reference, amount.currency, lines), at)
+
+
+def enter_won(conn: Connection, reference: str, at: datetime) -> bool:
+    """The dispute was decided for the business: the money is back."""
+    return reverse(conn, f"{reference}:disputed", f"{reference}:won", at)
+
+
+def enter_lost(conn: Connection, reference: str, part: Part, at: datetime) -> bool:
+    """The dispute was decided for the customer: what is not fee is owed again."""
+    return _enter(conn, _went_back(f"{reference}:lost", reference, part, DISPUTES), at)
+
+
+def reverse(conn: Connection, entry: str, name: str, at: datetime) -> bool:
+    """An entry with every sign turned, as a new one called ``name``; False when there is none, or it was turned before."""
+    rows = conn.execute(select(journal).where(journal.c.entry == entry)).all()
+    if not rows:
+        return False
+    turned = {row.account: -row.amount_minor for row in rows}
+    return _enter(conn, _Entry(name, rows[0].payment, rows[0].currency, turned), at)
+
+
+def held(conn: Connection, reference: str, account: str) -> int:
+    """What one payment left on one account, in minor units."""
+    this = journal.c.payment == reference, journal.c.account == account
+    return int(conn.execute(select(func.coalesce(func.sum(journal.c.amount_minor), 0)).where(*this)).scalar_one())
 
 
 def trial_balance(conn: Connection) -> dict[str, dict[str, int]]:
@@ -44,13 +93,25 @@ def trial_balance(conn: Connection) -> dict[str, dict[str, int]]:
     return balance
 
 
-def _enter(conn: Connection, entry: str, reference: str, lines: Mapping[str, Money], at: datetime) -> None:
-    if sum(line.minor for line in lines.values()) != 0:
-        raise ValueError(f"entry {entry} does not sum to zero")
-    common = {"entry": entry, "payment": reference, "at": micros(at)}
-    rows = [
-        {**common, "account": account, "amount_minor": line.minor, "currency": line.currency}
-        for account, line in lines.items()
-        if line.minor
-    ]
-    conn.execute(insert(journal), rows)
+class _Entry(msgspec.Struct, frozen=True):
+    name: str
+    payment: str
+    currency: str
+    lines: Mapping[str, int]  # account -> minor units
+
+
+def _went_back(name: str, reference: str, part: Part, account: str) -> _Entry:
+    amount = part.amount
+    lines = {RECEIVABLE: amount.minor - part.fee_minor, FEES: part.fee_minor, account: -amount.minor}
+    return _Entry(name, reference, amount.currency, lines)
+
+
+def _enter(conn: Connection, entry: _Entry, at: datetime) -> bool:
+    if sum(entry.lines.values()) != 0:
+        raise ValueError(f"entry {entry.name} does not sum to zero")
+    if conn.execute(select(journal.c.id).where(journal.c.entry == entry.name).limit(1)).first() is not None:
+        return False
+    common = {"entry": entry.name, "payment": entry.payment, "at": micros(at), "currency": entry.currency}
+    moved = {account: minor for account, minor in entry.lines.items() if minor}
+    conn.execute(insert(journal), [{**common, "account": each, "amount_minor": minor} for each, minor in moved.items()])
+    return True

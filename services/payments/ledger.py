@@ -1,27 +1,30 @@
-"""The ledger: payments, their history, the facts about them, and what follows from those.
+"""The ledger: payments, their history, who holds them, and what they hold of their invoices.
 
 Plain synchronous functions over one connection, each meant to run inside one transaction of its caller. They never
 await, never reach a network and never read a clock: instants are arguments. A payment's row, its event, its journal
-lines and its jobs are written together or not at all. How a payment begins is told in `services.payments.starts`.
+lines and its jobs are written together or not at all. How a payment begins is told in `services.payments.starts`, what
+the gateway's word makes of it in `services.payments.facts`.
 """
 
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from services.database import insert_once, instant, micros
+from services.database import instant, micros
 from services.model import Method, Money, Payment, PaymentState, Reason
-from services.payments import journal, outbox, states
-from services.payments.gateways.base import Fact, Page
-from services.schema import fact, payment_event, payment_invoice
+from services.payments import outbox, states
+from services.payments.gateways.base import Page
+from services.payments.refunds import RefundState
 from services.schema import payment as payments
+from services.schema import payment_event, payment_invoice
+from services.schema import refund as refund_rows
 
 LEASE = timedelta(seconds=15)  # above the time-outs of one call to the gateway (2 s to connect, 10 s to answer)
+PATIENCE = 20  # answers without news, one every 15 s, until a doubt is asked about hourly
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -91,9 +94,14 @@ def find_row(conn: Connection, which: ColumnElement[bool]) -> Row[Any] | None:
     return conn.execute(select(payments).where(which)).one_or_none()
 
 
+def row_of(conn: Connection, reference: str) -> Row[Any]:
+    """The row of a payment that must be there."""
+    return conn.execute(select(payments).where(payments.c.reference == reference)).one()
+
+
 def _one(conn: Connection, which: ColumnElement[bool]) -> Payment | None:
     row = find_row(conn, which)
-    return None if row is None else _read(row, lines_of(conn, row.reference))
+    return None if row is None else read(row, lines_of(conn, row.reference))
 
 
 def lines_of(conn: Connection, reference: str) -> Sequence[Row[Any]]:
@@ -103,7 +111,8 @@ def lines_of(conn: Connection, reference: str) -> Sequence[Row[Any]]:
     return conn.execute(of_payment.order_by(payment_invoice.c.invoice)).all()
 
 
-def _read(row: Row[Any], lines: Sequence[Row[Any]]) -> Payment:
+def read(row: Row[Any], lines: Sequence[Row[Any]]) -> Payment:
+    """A row and its lines as the value that others see."""
     return Payment(
         reference=row.reference,
         state=PaymentState(row.state),
@@ -115,6 +124,8 @@ def _read(row: Row[Any], lines: Sequence[Row[Any]]) -> Payment:
         brand=row.brand,
         last4=row.last4,
         reason=None if row.reason is None else Reason(row.reason),
+        refunded_minor=row.refunded_minor,
+        happened_at=None if row.happened_at is None else instant(row.happened_at),
     )
 
 
@@ -146,17 +157,19 @@ def look(conn: Connection, reference: str, now: datetime) -> int | None:
     return fence
 
 
-def to_look_up(conn: Connection, gateway: str, now: datetime, n: int = 50) -> list[str]:
+def to_look_up(conn: Connection, gateway: str, now: datetime, n: int = 200) -> list[str]:
     """References whose state is worth a question to the gateway now, longest unasked first.
 
-    Whatever may hang is asked about every 15 s; what merely takes time, every hour; a page past its end, at once.
+    Whatever may hang is asked about every 15 s, and hourly once the gateway has had no news for a while; what merely
+    takes time, every hour; a page past its end, at once.
     """
     soon, late = micros(now - timedelta(seconds=15)), micros(now - timedelta(hours=1))
     state, looked, changed = payments.c.state, payments.c.looked_at, payments.c.changed_at
-    hanging = state.in_((states.UNKNOWN, states.CONFIRMED, PaymentState.SUBMITTING))
-    waiting = state.in_((states.OPEN, states.PROCESSING))
+    hanging = state.in_((states.UNKNOWN, states.CONFIRMED, states.SUBMITTING))
+    asked = and_(refund_rows.c.payment == payments.c.reference, refund_rows.c.state == RefundState.ASKED)
+    waiting = or_(state.in_((states.OPEN, states.PROCESSING)), exists().where(asked))
     due = or_(
-        and_(hanging, looked <= soon, changed <= soon),
+        and_(hanging, looked <= soon, changed <= soon, or_(payments.c.unmoved < PATIENCE, looked <= late)),
         and_(waiting, looked <= late, changed <= late),
         and_(state == states.OPEN, looked <= soon, payments.c.page_expires_at <= micros(now)),
     )
@@ -165,53 +178,10 @@ def to_look_up(conn: Connection, gateway: str, now: datetime, n: int = 50) -> li
     return list(conn.execute(query).scalars())
 
 
-# --- facts --------------------------------------------------------------------------------------------------------
-
-
-def take(conn: Connection, gateway: str, facts: Sequence[Fact], now: datetime) -> None:
-    """Store facts from a gateway and let them move their payments. Duplicates change nothing.
-
-    A fact about a payment that we do not know is kept, and counts once the payment is known.
-    """
-    fresh = {told.id for told in facts if _store(conn, gateway, told, now)}
-    for reference in sorted({told.reference for told in facts}):
-        apply_facts(conn, gateway, reference, now, fresh)
-
-
-def _store(conn: Connection, gateway: str, told: Fact, now: datetime) -> bool:
-    return insert_once(
-        conn,
-        fact,
-        gateway=gateway,
-        id=told.id,
-        reference=told.reference[:64],  # none of ours is as long: a foreign one is evidence all the same
-        kind=told.kind,
-        at=micros(told.at),
-        received_at=micros(now),
-        body=msgspec.json.encode(told),
-    )
-
-
-def apply_facts(
-    conn: Connection, gateway: str, reference: str, now: datetime, fresh: AbstractSet[str] = frozenset()
-) -> None:
-    """Bring a payment to where all its facts say it stands. ``fresh`` names the facts that were not known before."""
-    ours = and_(payments.c.reference == reference, payments.c.gateway == gateway)
-    # locked: two deliveries at once must each see the other's facts (SQLite has one writer anyway)
-    row = conn.execute(select(payments).where(ours).with_for_update()).one_or_none()
-    bodies = conn.execute(select(fact.c.body).where(fact.c.gateway == gateway, fact.c.reference == reference)).scalars()
-    facts = [msgspec.json.decode(body, type=Fact) for body in bodies]
-    if row is None or not facts:
-        return
-    standing = states.fold(facts, Money(row.amount_minor, row.currency))
-    columns = {"method": standing.method, "brand": standing.brand, "last4": standing.last4, "reason": standing.reason}
-    declined_again = standing.state is states.OPEN and standing.fact in fresh
-    if declined_again or standing.state != row.state or any(getattr(row, name) != columns[name] for name in columns):
-        _move(conn, row, standing.state, f"fact {standing.fact}", now, **columns)
-    elif standing.state in states.LIVE:
-        _hold(conn, reference, standing.state)  # an invoice that another payment held may be free by now
-    if declined_again:
-        tell(conn, reference, now)
+def unmoved(conn: Connection, reference: str, version: int) -> None:
+    """Note that the gateway was asked and had nothing new to say."""
+    this = payments.c.reference == reference, payments.c.version == version
+    conn.execute(update(payments).where(*this).values(unmoved=payments.c.unmoved + 1))
 
 
 # --- steps and what follows from them -----------------------------------------------------------------------------
@@ -222,19 +192,24 @@ def step(conn: Connection, reference: str, after: PaymentState, cause: str, now:
     row = find_row(conn, payments.c.reference == reference)
     if row is None or row.state not in states.sources(after):
         return False
-    return _move(conn, row, after, cause, now, **columns)
+    if not move(conn, row, after, cause, now, **columns):
+        return False
+    if row.state != after:
+        hold(conn, reference, after)
+        if after in states.TOLD:
+            tell(conn, reference, now)
+    return True
 
 
-def _move(conn: Connection, row: Row[Any], after: PaymentState, cause: str, now: datetime, **columns: object) -> bool:
+def move(conn: Connection, row: Row[Any], after: PaymentState, cause: str, now: datetime, **columns: object) -> bool:
+    """Write a new state, and the event of it, unless the payment moved since ``row`` was read: then False."""
     unchanged = and_(
         payments.c.reference == row.reference, payments.c.version == row.version, payments.c.state == row.state
     )
-    values = {"state": after, "version": row.version + 1, "changed_at": micros(now), **columns}
+    values = {"state": after, "version": row.version + 1, "changed_at": micros(now), "unmoved": 0, **columns}
     if conn.execute(update(payments).where(unchanged).values(values)).rowcount != 1:
         return False
     note(conn, row.reference, (PaymentState(row.state), after), cause, now)
-    if row.state != after:
-        _follow(conn, row.reference, now)
     return True
 
 
@@ -248,38 +223,23 @@ def note(
     )
 
 
-def _follow(conn: Connection, reference: str, now: datetime) -> None:
-    """What a new state brings about: who may pay the invoice now, the journal, the books, the customer's message."""
-    row = conn.execute(select(payments).where(payments.c.reference == reference)).one()
-    lines = lines_of(conn, reference)
-    moved = _read(row, lines)
-    _hold(conn, reference, moved.state)
-    posted = [(line.invoice, line.amount_minor) for line in lines]
-    if moved.state is states.SUCCEEDED:
-        journal.enter_success(conn, reference, moved.amount, row.fee_minor, now)
-        outbox.add_postings(conn, moved, posted, "payment", now)
-    if moved.state is states.RETURNED:
-        journal.enter_return(conn, reference, now)
-        outbox.add_postings(conn, moved, posted, "return", now)
-    if moved.state in states.TOLD:
-        tell(conn, reference, now)
-
-
 def tell(conn: Connection, reference: str, now: datetime) -> None:
     """A job that tells the customer how this payment stands as of now, once per move."""
-    row = conn.execute(select(payments).where(payments.c.reference == reference)).one()
-    outbox.add(conn, f"tell:{reference}:{row.version}", reference, _read(row, lines_of(conn, reference)), now)
+    row = row_of(conn, reference)
+    outbox.add(conn, f"tell:{reference}:{row.version}", reference, read(row, lines_of(conn, reference)), now)
 
 
-def _hold(conn: Connection, reference: str, state: PaymentState) -> None:
+def hold(conn: Connection, reference: str, state: PaymentState) -> None:
     """Set what a payment in this state holds of its invoices.
 
     A live one that finds its invoice held by another payment (a page that came back from the dead) reserves its amount
     instead: the evidence must be recorded either way.
     """
-    for line in lines_of(conn, reference):
+    for nth, line in enumerate(lines_of(conn, reference)):
         live = state in states.LIVE and (line.live or _take_live(conn, reference, line.invoice))
         spoken_for = state in states.RESERVING or (state in states.LIVE and not live)
+        if state in states.ARRIVED:  # until the books' own `due` says it
+            spoken_for = not outbox.is_done(conn, f"post:{reference}:{nth}:payment")
         this = and_(payment_invoice.c.payment == reference, payment_invoice.c.invoice == line.invoice)
         if (line.live, line.reserved) != (live, spoken_for):
             conn.execute(update(payment_invoice).where(this).values(live=live, reserved=spoken_for))

@@ -1,4 +1,4 @@
-"""What must still happen because money moved: jobs that `post` to the books and `tell` the customer.
+"""What must still happen because money moved: jobs that `post` to the books, `tell` the customer, and `refund`.
 
 A job is written in the same transaction as its cause, under a key of that cause, so one cause makes one job. Workers
 claim jobs with a lease and a fencing token. How a job is performed is not known here, and nothing here leaves the
@@ -7,14 +7,16 @@ database.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 from sqlalchemy import Connection, and_, exists, select, update
 
 from services.database import insert_once, micros
-from services.invoices.base import Posting
-from services.model import Payment, PaymentState
+from services.invoices.base import Kind, Posting
+from services.model import Payment
+from services.payments.gateways.base import RefundRequest
+from services.payments.states import ARRIVED
 from services.schema import outbox, payment, payment_invoice
 
 LEASE = timedelta(seconds=60)  # well above the time-outs of one call to the books or to a channel
@@ -40,15 +42,26 @@ class TellJob(msgspec.Struct, frozen=True):
     payment: Payment
 
 
-Job: TypeAlias = PostJob | TellJob
+class RefundJob(msgspec.Struct, frozen=True):
+    """Have the gateway give money back, under the refund's own key."""
+
+    id: int
+    fence: int
+    attempts: int
+    request: RefundRequest
 
 
-def add(conn: Connection, key: str, reference: str, body: Posting | Payment, now: datetime) -> None:
-    """Put a job on the list, unless its cause already made one."""
-    insert_once(
+Job: TypeAlias = PostJob | TellJob | RefundJob
+
+_KINDS = {Posting: "post", Payment: "tell", RefundRequest: "refund"}
+
+
+def add(conn: Connection, key: str, reference: str, body: Posting | Payment | RefundRequest, now: datetime) -> bool:
+    """Put a job on the list; False when its cause already made one."""
+    return insert_once(
         conn,
         outbox,
-        kind="post" if isinstance(body, Posting) else "tell",
+        kind=_KINDS[type(body)],
         payment=reference,
         key=key,
         body=msgspec.json.encode(body),
@@ -61,8 +74,21 @@ def has(conn: Connection, key: str) -> bool:
     return conn.execute(select(outbox.c.id).where(outbox.c.key == key)).first() is not None
 
 
-def claim(conn: Connection, n: int, now: datetime) -> list[Job]:
-    """At most ``n`` due jobs, leased to the caller for `LEASE`.
+def is_done(conn: Connection, key: str) -> bool:
+    """Whether the job of this cause was done."""
+    this = outbox.c.key == key, outbox.c.done_at.is_not(None)
+    return conn.execute(select(outbox.c.id).where(*this)).first() is not None
+
+
+def postings(conn: Connection, reference: str) -> list[Posting]:
+    """Everything that was or will be posted to the books because of one payment."""
+    this = outbox.c.payment == reference, outbox.c.kind == "post"
+    bodies = conn.execute(select(outbox.c.body).where(*this).order_by(outbox.c.id)).scalars()
+    return [msgspec.json.decode(body, type=Posting) for body in bodies]
+
+
+def claim(conn: Connection, n: int, now: datetime, key: str | None = None) -> list[Job]:
+    """At most ``n`` due jobs, or the one of this cause if it is due, leased to the caller for `LEASE`.
 
     Jobs of one kind and payment come one after the other, so nobody hears of a success before its processing.
     """
@@ -83,6 +109,8 @@ def claim(conn: Connection, n: int, now: datetime) -> list[Job]:
         .order_by(outbox.c.due_at, outbox.c.id)
         .limit(n)
     )
+    if key is not None:
+        due = due.where(outbox.c.key == key)
     jobs: list[Job] = []
     for row in conn.execute(due).all():
         fence = _lease(conn, row.id, row.fence, now)
@@ -91,6 +119,8 @@ def claim(conn: Connection, n: int, now: datetime) -> list[Job]:
         common = (row.id, fence, row.attempts)
         if row.kind == "post":
             jobs.append(PostJob(*common, msgspec.json.decode(row.body, type=Posting)))
+        elif row.kind == "refund":
+            jobs.append(RefundJob(*common, msgspec.json.decode(row.body, type=RefundRequest)))
         else:
             jobs.append(TellJob(*common, row.key, row.chat, msgspec.json.decode(row.body, type=Payment)))
     return jobs
@@ -113,13 +143,13 @@ def finish(conn: Connection, job: Job, now: datetime) -> bool:
     if not _write(conn, job, done_at=micros(now)):
         return False
     if isinstance(job, PostJob) and job.posting.kind == "payment":
-        succeeded = select(payment.c.reference).where(payment.c.state == PaymentState.SUCCEEDED)
+        arrived = select(payment.c.reference).where(payment.c.state.in_(ARRIVED))
         conn.execute(
             update(payment_invoice)
             .where(
                 payment_invoice.c.payment == job.posting.reference,
                 payment_invoice.c.invoice == job.posting.invoice,
-                payment_invoice.c.payment.in_(succeeded),
+                payment_invoice.c.payment.in_(arrived),
             )
             .values(reserved=False)
         )
@@ -136,14 +166,51 @@ def _write(conn: Connection, job: Job, **columns: int) -> bool:
     return conn.execute(update(outbox).where(*mine).values(**columns)).rowcount == 1
 
 
-def add_postings(
-    conn: Connection, paid: Payment, lines: Sequence[tuple[str, int]], kind: Literal["payment", "return"], now: datetime
-) -> None:
-    """A posting job for each ``(invoice, minor units)`` of a payment; a return takes back only what was posted."""
+LOST = "lost"  # the cause of what a lost dispute takes back; every other cause is a refund's
+
+
+def add_payment(conn: Connection, paid: Payment, lines: Sequence[tuple[str, int]], now: datetime) -> None:
+    """A posting job for each ``(invoice, minor units)`` of a payment."""
     for nth, (invoice, minor) in enumerate(lines):
-        key = f"post:{paid.reference}:{nth}"
-        if kind == "return" and not has(conn, f"{key}:payment"):
-            continue
-        amount = msgspec.structs.replace(paid.amount, minor=minor if kind == "payment" else -minor)
-        posting = Posting(f"{key}:{kind}", invoice, paid.reference, kind, amount, now)
-        add(conn, posting.key, paid.reference, posting, now)
+        _post(conn, paid, _Line(f"post:{paid.reference}:{nth}:payment", "payment", invoice, minor), now)
+
+
+def add_return(conn: Connection, paid: Payment, lines: Sequence[tuple[str, int]], now: datetime) -> None:
+    """Jobs that take back what was posted, and nothing else."""
+    for nth, (invoice, minor) in enumerate(lines):
+        if has(conn, f"post:{paid.reference}:{nth}:payment"):
+            _post(conn, paid, _Line(f"post:{paid.reference}:{nth}:return", "return", invoice, -minor), now)
+
+
+def add_given_back(conn: Connection, paid: Payment, cause: str, minor: int, now: datetime) -> None:
+    """Jobs that take ``minor`` units of what was posted back, the last invoice first. ``cause`` is theirs alone."""
+    posted: dict[str, int] = {}
+    for posting in postings(conn, paid.reference):
+        posted[posting.invoice] = posted.get(posting.invoice, 0) + posting.amount.minor
+    for nth, invoice in reversed(list(enumerate(paid.invoices))):
+        part = min(minor, posted.get(invoice, 0))
+        if part > 0:
+            kind: Kind = "dispute" if cause == LOST else "refund"
+            _post(conn, paid, _Line(f"post:{paid.reference}:{nth}:{cause}", kind, invoice, -part), now)
+            minor -= part
+
+
+def add_again(conn: Connection, paid: Payment, cause: str, now: datetime) -> None:
+    """Jobs that post again what jobs of this ``cause`` took back: it stayed with the business after all."""
+    keys = {f"post:{paid.reference}:{nth}:{cause}" for nth in range(len(paid.invoices))}
+    for taken in postings(conn, paid.reference):
+        if taken.key in keys:
+            _post(conn, paid, _Line(f"{taken.key}:failed", taken.kind, taken.invoice, -taken.amount.minor), now)
+
+
+class _Line(msgspec.Struct, frozen=True):
+    key: str
+    kind: Kind
+    invoice: str
+    minor: int
+
+
+def _post(conn: Connection, paid: Payment, line: _Line, now: datetime) -> None:
+    amount = msgspec.structs.replace(paid.amount, minor=line.minor)
+    posting = Posting(line.key, line.invoice, paid.reference, line.kind, amount, now)
+    add(conn, posting.key, paid.reference, posting, now)

@@ -7,7 +7,6 @@ gateway happen between them, with no transaction open, in `services.payments.che
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -15,17 +14,16 @@ from sqlalchemy import Connection, Row, and_, insert, select
 
 from services.database import insert_once, instant, micros
 from services.model import Method, Money, Objection, Payment, Quote, Reason
-from services.payments import ledger, states
+from services.payments import cases, facts, ledger, pauses, states
+from services.payments.cases import Trouble
 from services.payments.gateways.base import Page, PageRequest
+from services.payments.keys import RESEND_UNTIL, Hold, new_reference
 from services.payments.ledger import Position
 from services.schema import consent, payment_event, payment_invoice
 from services.schema import payment as payments
 
-RESEND_UNTIL = timedelta(hours=20)  # gateways forget idempotency keys after 24 h, and then the same key charges again
 GIVE_UP_AFTER = timedelta(minutes=2)  # since the last request; a page that appears later has an address nobody knows
 
-_DIGITS_AND_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U to misread
-_LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ"
 _SENT, _NOT_MADE = "sent", "not made"
 
 
@@ -49,24 +47,20 @@ class Sending(msgspec.Struct, frozen=True):
     fence: int
 
 
-class Hold(StrEnum):
-    """Why a start cannot be sent now."""
-
-    BUSY = "busy"  # somebody else is sending it or looking it up
-    LOOK_UP = "look_up"  # too old, or our own address changed: another request under the same key is not safe
-
-
 # --- beginning ----------------------------------------------------------------------------------------------------
 
 
 def begin(conn: Connection, order: Order, now: datetime, random: Callable[[int], bytes]) -> Payment | Objection:
     """Write down a payment that a customer agreed to, once per ``order.key``, before anything is sent.
 
-    Answers `ALREADY_LIVE` when another payment of one of the invoices is under way, and `INVOICE_CHANGED` when the
-    ledger moved on one of them since it was judged (judge again). The same key gives the payment it made before.
+    Answers `PAUSED` while the business takes no new payments, `ALREADY_LIVE` when another payment of one of the
+    invoices is under way, and `INVOICE_CHANGED` when the ledger moved on one of them since it was judged (judge again).
+    The same key gives the payment it made before.
     """
     if (known := ledger.by_key(conn, order.key)) is not None:
         return known
+    if pauses.is_paused(conn):
+        return Objection.PAUSED
     with conn.begin_nested() as attempt:
         reference = _insert(conn, order, now, random)
         if isinstance(reference, Payment):  # another worker began this very start a moment ago
@@ -78,7 +72,7 @@ def begin(conn: Connection, order: Order, now: datetime, random: Callable[[int],
         _record_consent(conn, reference, order, now)
         ledger.note(conn, reference, (None, states.CREATED), "started", now)
         ledger.step(conn, reference, states.CONFIRMED, "agreed", now)
-    ledger.apply_facts(conn, order.gateway, reference, now)  # of a gateway that knew our reference before we did
+    facts.apply(conn, order.gateway, reference, now)  # of a gateway that knew our reference before we did
     return ledger.known(conn, reference)
 
 
@@ -88,6 +82,8 @@ def begin_again(
     """Take up a start that was CANCELED because nothing was made; objections as in `begin`."""
     if (known := ledger.known(conn, reference)).state is not states.CANCELED:
         return known
+    if pauses.is_paused(conn):
+        return Objection.PAUSED
     with conn.begin_nested() as attempt:
         ledger.step(conn, reference, states.CONFIRMED, "asked again", now)
         held = all(line.live for line in ledger.lines_of(conn, reference))
@@ -126,20 +122,6 @@ def _insert(conn: Connection, order: Order, now: datetime, random: Callable[[int
         if (known := ledger.by_key(conn, order.key)) is not None:
             return known
     raise RuntimeError("five references in a row were taken: the source of chance is not random")
-
-
-def new_reference(random: Callable[[int], bytes]) -> str:
-    """A reference such as ``RM-7KQ2-9XTD``: easy to read out, and too short to pass for a card or bank number.
-
-    The second of four characters is always a letter, so no part of it is a number.
-    """
-    number = int.from_bytes(random(16))
-    out = []
-    for place in range(8):
-        alphabet = _LETTERS if place % 4 == 1 else _DIGITS_AND_LETTERS
-        number, chosen = divmod(number, len(alphabet))
-        out.append(alphabet[chosen])
-    return f"RM-{''.join(out[:4])}-{''.join(out[4:])}"
 
 
 def _request_for(reference: str, order: Order) -> PageRequest:
@@ -261,12 +243,23 @@ def not_made(conn: Connection, sending: Sending, now: datetime) -> None:
 
 
 def never_heard(conn: Connection, reference: str, fence: int, now: datetime) -> bool:
-    """The gateway says that it never heard of this payment. Long after the last request that ends it: FAILED.
+    """The gateway says that it never heard of this payment. Whether that ended it: then it is FAILED.
 
-    Such a request may still be on its way and make a page. Its address came in an answer that nobody waits for any
-    more, and no request follows from here, so nobody can pay on it.
+    A start ends long after its last request. Such a request may still be on its way and make a page; but its address
+    came in an answer that nobody waits for any more, and no request follows from here, so nobody can pay on it.
+    A page ends after its own end. Any other payment of which the gateway knew before is a person's case.
     """
     row = ledger.find_row(conn, and_(payments.c.reference == reference, payments.c.fence == fence))
-    if row is None or now - instant(row.changed_at) < GIVE_UP_AFTER:
+    if row is None:
         return False
-    return ledger.step(conn, reference, states.FAILED, "never opened", now, reason=Reason.NEVER_OPENED)
+    if row.state == states.CONFIRMED:
+        waited = now - instant(row.changed_at) >= GIVE_UP_AFTER
+        return waited and ledger.step(conn, reference, states.FAILED, "never opened", now, reason=Reason.NEVER_OPENED)
+    over = row.page_expires_at is not None and now - instant(row.page_expires_at) >= GIVE_UP_AFTER
+    if row.state == states.OPEN and not over:
+        return False
+    summary = f"the gateway says that it never heard of {reference}, which is {row.state} here"
+    cases.open_case(conn, f"forgotten:{reference}", Trouble.FORGOTTEN, summary, now, chat=row.chat, payment=reference)
+    return row.state == states.OPEN and ledger.step(
+        conn, reference, states.FAILED, "unknown to the gateway after its end", now, reason=Reason.PAGE_EXPIRED
+    )

@@ -1,29 +1,42 @@
 """The states of a payment: which steps we may take, what the gateway's facts mean, and a reason beside each.
 
-Pure values and two small functions. No SQL, no clock and no gateway will ever be here; `services.payments.ledger`
+Pure values and a few small functions. No SQL, no clock and no gateway will ever be here; `services.payments.ledger`
 applies what these tables say.
 """
 
 from collections.abc import Collection
+from datetime import datetime
 
 import msgspec
 
 from services.model import Method, Money, PaymentState, Reason
-from services.payments.gateways.base import Fact, FactKind
+from services.payments.gateways.base import AFTERWARDS, Fact, FactKind
 
 CREATED, CONFIRMED, OPEN = PaymentState.CREATED, PaymentState.CONFIRMED, PaymentState.OPEN
-PROCESSING, SUCCEEDED, FAILED = PaymentState.PROCESSING, PaymentState.SUCCEEDED, PaymentState.FAILED
-RETURNED, UNKNOWN, CANCELED = PaymentState.RETURNED, PaymentState.UNKNOWN, PaymentState.CANCELED
+SUBMITTING, PROCESSING, SUCCEEDED = PaymentState.SUBMITTING, PaymentState.PROCESSING, PaymentState.SUCCEEDED
+FAILED, RETURNED, UNKNOWN, CANCELED = (
+    PaymentState.FAILED,
+    PaymentState.RETURNED,
+    PaymentState.UNKNOWN,
+    PaymentState.CANCELED,
+)
+PART_REFUNDED, REFUNDED = PaymentState.PART_REFUNDED, PaymentState.REFUNDED
+DISPUTED, WON, LOST = PaymentState.DISPUTED, PaymentState.WON, PaymentState.LOST
 
 # One live payment per invoice: while money could still be taken under it, no other may start.
-LIVE = frozenset({CREATED, CONFIRMED, OPEN, PaymentState.SUBMITTING, UNKNOWN})
+LIVE = frozenset({CREATED, CONFIRMED, OPEN, SUBMITTING, UNKNOWN})
 
-# Not live, but the amount is spoken for: on its way, or arrived and not yet written to the books. Once a SUCCEEDED
-# payment is in the books their `due` says it, and the ledger lets go of the amount.
-RESERVING = frozenset({PROCESSING, SUCCEEDED})
+# Not live, but on its way: the amount is spoken for.
+RESERVING = frozenset({PROCESSING})
+
+# The money came. Until the payment is in the books its amount stays spoken for; then their `due` says it.
+ARRIVED = frozenset({SUCCEEDED, PART_REFUNDED, REFUNDED, DISPUTED, WON, LOST})
+
+# What may be refunded, as far as something is left (a disputed sum is with the bank until that is decided).
+REFUNDABLE = frozenset({SUCCEEDED, PART_REFUNDED, WON})
 
 # What a customer is told unasked. A decline is told as well: it is news although the payment stays OPEN.
-TOLD = frozenset({PROCESSING, SUCCEEDED, FAILED, RETURNED, UNKNOWN})
+TOLD = frozenset({PROCESSING, FAILED, RETURNED, UNKNOWN}) | ARRIVED
 
 
 # --- the steps that we take ---------------------------------------------------------------------------------------
@@ -47,6 +60,7 @@ STEPS = (
     Step(
         CONFIRMED, FAILED, "the gateway never heard of it, long after the last request: nobody has the page's address"
     ),
+    Step(OPEN, FAILED, "the gateway says, after the page's end, that there never was such a payment: nobody can pay"),
 )
 
 
@@ -59,7 +73,7 @@ def sources(after: PaymentState) -> tuple[PaymentState, ...]:
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What one set of kinds of facts, declines aside, says about a payment, and why."""
+    """What one set of kinds of facts, declines and what came afterwards aside, says about a payment, and why."""
 
     kinds: frozenset[FactKind]
     state: PaymentState
@@ -72,6 +86,7 @@ def _all(*kinds: FactKind) -> frozenset[FactKind]:
 
 _P, _S, _F, _R = FactKind.PROCESSING, FactKind.SUCCEEDED, FactKind.FAILED, FactKind.RETURNED
 _E, _C = FactKind.EXPIRED, FactKind.CLOSED
+_D, _W, _L = FactKind.DISPUTED, FactKind.WON, FactKind.LOST
 
 # Declines are left out of the sets: a card may be refused five times and then paid, or never paid.
 VERDICTS = (
@@ -98,14 +113,31 @@ VERDICTS = (
 )
 _STATE = {verdict.kinds: verdict.state for verdict in VERDICTS}
 
+# What a dispute makes of a payment whose money came; None: what was refunded says it.
+DISPUTES = (
+    Verdict(_all(_D), DISPUTED, "the bank holds the money until it has decided"),
+    Verdict(_all(_W), WON, "decided for the business; that it was disputed follows"),
+    Verdict(_all(_D, _W), WON, "the money is the business's again"),
+    Verdict(_all(_L), LOST, "decided for the customer; that it was disputed follows"),
+    Verdict(_all(_D, _L), LOST, "the money went back to the customer for good"),
+    # won and lost: one of them is wrong, or there were two disputes; a person looks
+)
+_DISPUTE = {verdict.kinds: verdict.state for verdict in DISPUTES}
+
 # Whose words a standing repeats (reason, brand, last four): the first kind that is there.
+_PAID = (_S, _P)
 _SPEAKERS = {
     OPEN: (FactKind.DECLINED,),
     PROCESSING: (_P,),
-    SUCCEEDED: (_S, _P),
+    SUCCEEDED: (*_PAID, FactKind.REFUND_FAILED),
     FAILED: (_F, _C, _E, _P),
-    RETURNED: (_R, _S, _P),
-    UNKNOWN: (_R, _S, _P, _F, _C, _E, FactKind.DECLINED),
+    RETURNED: (_R, *_PAID),
+    PART_REFUNDED: (FactKind.REFUNDED, *_PAID),
+    REFUNDED: (FactKind.REFUNDED, *_PAID),
+    DISPUTED: (_D, *_PAID),
+    WON: (_W, *_PAID),
+    LOST: (_L, *_PAID),
+    UNKNOWN: (_R, _L, _D, _W, FactKind.REFUNDED, FactKind.REFUND_FAILED, _S, _P, _F, _C, _E, FactKind.DECLINED),
 }
 
 _USUAL_REASON = {
@@ -115,6 +147,15 @@ _USUAL_REASON = {
     FactKind.EXPIRED: Reason.PAGE_EXPIRED,
     FactKind.CLOSED: Reason.PAGE_CLOSED,
 }
+_WITH_REASON = frozenset({OPEN, FAILED, RETURNED})
+
+
+class GivenBack(msgspec.Struct, frozen=True):
+    """One refund of a payment, by the gateway's word. ``failed``: nothing was given back after all."""
+
+    refund: str
+    minor: int
+    failed: bool
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -125,31 +166,79 @@ class Standing(msgspec.Struct, frozen=True):
     method: Method
     brand: str
     last4: str
-    amount: Money
     fact: str
+    at: datetime  # when that happened
+    refunds: tuple[GivenBack, ...] = ()
+    disputed_minor: int = 0
+
+    @property
+    def refunded_minor(self) -> int:
+        """What was given back in all."""
+        return sum(refund.minor for refund in self.refunds if not refund.failed)
 
 
 def fold(facts: Collection[Fact], agreed: Money) -> Standing:
     """What all facts of one payment say together; ``agreed`` is the sum the customer agreed to.
 
     Depends on the *set* of facts only: any order and any duplicates give the same standing. Facts that contradict
-    each other, or a sum other than the agreed one, are UNKNOWN. Raises `ValueError` when there are no facts.
+    each other, or a sum that cannot be, are UNKNOWN. Raises `ValueError` when there are no facts.
     """
     if not facts:
         raise ValueError("no facts, no standing: the state is still ours to say")
     last = {fact.kind: fact for fact in sorted(facts, key=lambda fact: (fact.at, fact.id))}
-    state = _STATE.get(frozenset(last) - {FactKind.DECLINED}, UNKNOWN)
-    if any(fact.amount != agreed for fact in facts):
+    refunds = _refunds(facts)
+    disputed = max((fact.amount.minor for kind, fact in last.items() if kind in (_D, _W, _L)), default=0)
+    state = _state(last.keys(), sum(r.minor for r in refunds if not r.failed), disputed, agreed.minor)
+    if not all(_fits(fact, agreed) for fact in facts):
         state = UNKNOWN
     spoken = [last[kind] for kind in _SPEAKERS[state] if kind in last]
     speaker = spoken[0]
     shown = next((fact for fact in spoken if fact.last4), speaker)
     return Standing(
         state=state,
-        reason=(speaker.reason or _USUAL_REASON[speaker.kind]) if state in (OPEN, FAILED, RETURNED) else None,
+        reason=(speaker.reason or _USUAL_REASON[speaker.kind]) if state in _WITH_REASON else None,
         method=speaker.method,
         brand=shown.brand,
         last4=shown.last4,
-        amount=speaker.amount,
         fact=speaker.id,
+        at=speaker.at,
+        refunds=refunds,
+        disputed_minor=disputed,
     )
+
+
+def _state(kinds: Collection[FactKind], refunded: int, disputed: int, agreed: int) -> PaymentState:
+    came = frozenset(kinds) - AFTERWARDS - {FactKind.DECLINED}
+    state = _STATE.get(came, UNKNOWN)
+    if AFTERWARDS.isdisjoint(kinds):
+        return state
+    if state is RETURNED and not refunded and frozenset(kinds).isdisjoint((_D, _W, _L)):
+        return RETURNED  # a refund was under way when the debit came back, and so it failed
+    if state not in (OPEN, PROCESSING, SUCCEEDED):
+        return UNKNOWN  # money is said to have gone back, and never to have come or to have gone back before
+    dispute = frozenset(kinds) & {_D, _W, _L}
+    decided = _DISPUTE.get(dispute, UNKNOWN) if dispute else SUCCEEDED
+    gone = refunded + (disputed if decided in (DISPUTED, LOST) else 0)
+    if gone > agreed:
+        return UNKNOWN  # more went back than ever came
+    if decided not in (SUCCEEDED, WON) or not refunded:
+        return decided
+    return REFUNDED if refunded == agreed else PART_REFUNDED
+
+
+def _refunds(facts: Collection[Fact]) -> tuple[GivenBack, ...]:
+    found: dict[str, GivenBack] = {}
+    for fact in facts:
+        if fact.kind in (FactKind.REFUNDED, FactKind.REFUND_FAILED):
+            one = fact.refund or fact.id
+            before = found.get(one, GivenBack(one, 0, failed=False))
+            failed = before.failed or fact.kind is FactKind.REFUND_FAILED
+            found[one] = GivenBack(one, max(before.minor, fact.amount.minor), failed)
+    return tuple(found[one] for one in sorted(found))
+
+
+def _fits(fact: Fact, agreed: Money) -> bool:
+    """Whether a fact's sum can be one of this payment at all."""
+    if fact.kind in AFTERWARDS:
+        return fact.amount.currency == agreed.currency and 0 < fact.amount.minor <= agreed.minor
+    return fact.amount == agreed

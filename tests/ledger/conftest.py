@@ -15,8 +15,9 @@ from services.database import Transact, inline, open_engine, upgrade
 from services.identity import Identity
 from services.invoices.base import Posting, plain
 from services.model import Bearer, Billing, Invoice, InvoiceState, Line, Method, Money, Payment, Quote, Reason, Rules
-from services.payments.checkout import Checkout
-from services.payments.gateways.base import Fact, FactKind, Page, PageRequest
+from services.payments.checkout import Checkout, PostJob, RefundJob
+from services.payments.gateways.base import Batch, Fact, FactKind, NoRefund, Page, PageRequest, RefundRequest
+from services.payments.giving_back import give_back
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
@@ -35,6 +36,9 @@ class ScriptedGateway:
         self.after = []
         self.sent = 0
         self.asked = []
+        self.refunds = {}
+        self.refuses = ""
+        self.slow = False
         self._ids = count(1)
 
     async def open_page(self, request: PageRequest, key: str) -> Page:
@@ -60,6 +64,24 @@ class ScriptedGateway:
         self._fail(self.before)
         facts = self.facts.get(reference)
         return None if facts is None else tuple(facts)
+
+    async def refund(self, request: RefundRequest, key: str) -> tuple[Fact, ...] | NoRefund:
+        self._fail(self.before)
+        if self.refuses:
+            return NoRefund(self.refuses)
+        if key not in self.refunds:
+            self.refunds[key] = request
+            if not self.slow:
+                self.happens(request.reference, FactKind.REFUNDED, amount=request.amount, refund=request.refund)
+        assert self.refunds[key] == request, "one key, one refund"
+        self._fail(self.after)
+        return tuple(self.facts[request.reference])
+
+    async def since(self, at: datetime, after: str) -> Batch:
+        self._fail(self.before)
+        every = sorted((f for facts in self.facts.values() for f in facts if f.at >= at), key=lambda f: f.at)
+        begin = int(after or 0)
+        return Batch(tuple(every[begin : begin + 2]), str(begin + 2) if len(every) > begin + 2 else None)
 
     def read_webhook(self, headers, body, now):
         raise NotImplementedError
@@ -177,8 +199,10 @@ class World:
         told = []
         while jobs := await self.checkout.jobs(10):
             for job in jobs:
-                if hasattr(job, "posting"):
+                if isinstance(job, PostJob):
                     await self.checkout.post(job)
+                elif isinstance(job, RefundJob):
+                    await give_back(self.checkout, job)
                 else:
                     told.append((job.payment.state, job.payment.reason))
                     await self.checkout.done(job)

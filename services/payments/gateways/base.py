@@ -24,6 +24,15 @@ class FactKind(StrEnum):
     RETURNED = "returned"  # ACH: after success the money went back
     EXPIRED = "expired"  # the page timed out, unpaid
     CLOSED = "closed"  # the page was closed at our request, unpaid
+    REFUNDED = "refunded"  # a refund went through, whoever asked for it
+    REFUND_FAILED = "refund_failed"  # a refund did not, perhaps days after it seemed to: the money is ours again
+    DISPUTED = "disputed"  # the customer's bank took the money back until the dispute is decided
+    WON = "won"  # the dispute was decided for the business
+    LOST = "lost"  # the dispute was decided for the customer
+
+
+# What follows a payment, and so says that its money had come. Their `amount` is their own, not the payment's.
+AFTERWARDS = frozenset({FactKind.REFUNDED, FactKind.REFUND_FAILED, FactKind.DISPUTED, FactKind.WON, FactKind.LOST})
 
 
 class Fact(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -33,11 +42,12 @@ class Fact(msgspec.Struct, frozen=True, omit_defaults=True):
     reference: str  # our payment
     kind: FactKind
     at: datetime  # when it happened at the gateway, UTC
-    amount: Money
+    amount: Money  # of the payment; of a refund or dispute in the facts about one
     method: Method
     brand: str = ""
     last4: str = ""
     reason: Reason | None = None
+    refund: str = ""  # which refund: our id of it, or the gateway's own when it was made there
 
 
 class PageRequest(msgspec.Struct, frozen=True):
@@ -60,6 +70,27 @@ class Page(msgspec.Struct, frozen=True):
     expires_at: datetime
 
 
+class RefundRequest(msgspec.Struct, frozen=True):
+    """Give back ``amount`` of a payment. ``refund`` is our id of it, and comes back in its facts."""
+
+    reference: str  # of the payment
+    refund: str
+    amount: Money
+
+
+class NoRefund(msgspec.Struct, frozen=True):
+    """The gateway surely refunded nothing, and never will under this key."""
+
+    why: str  # the gateway's code, for whoever asked; nothing personal
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """One page of a listing. ``next`` asks for the following one; None: that was all."""
+
+    facts: tuple[Fact, ...]
+    next: str | None = None
+
+
 class Gateway(Protocol):
     """Every call may raise `Unavailable` (it did not happen) or `Uncertain` (look it up)."""
 
@@ -73,6 +104,12 @@ class Gateway(Protocol):
 
     async def find(self, reference: str) -> tuple[Fact, ...] | None:
         """All facts of the payment with our reference, or None when the gateway never heard of it."""
+
+    async def refund(self, request: RefundRequest, key: str) -> tuple[Fact, ...] | NoRefund:
+        """Refund once per idempotency ``key``; all facts of the payment, in which a slow refund may still be missing."""
+
+    async def since(self, at: datetime, after: str) -> Batch:
+        """Facts of all payments from ``at`` on, whoever began them, ``after`` the batch before ("" begins)."""
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> tuple[Fact, ...]:
         """The facts in a signed webhook; ones it does not know are left out.

@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from services.errors import Forged, Malformed
 from services.http import Pause, Remote
 from services.model import Method, Money, Reason
-from services.payments.gateways.base import Fact, FactKind, Page, PageRequest
+from services.payments.gateways.base import Batch, Fact, FactKind, NoRefund, Page, PageRequest, RefundRequest
 
 HEADER = "remit-sandbox-signature"
 TOLERANCE_S = 300
@@ -29,6 +29,11 @@ _KINDS = {
     "payment.returned": FactKind.RETURNED,
     "page.expired": FactKind.EXPIRED,
     "page.closed": FactKind.CLOSED,
+    "refund.succeeded": FactKind.REFUNDED,
+    "refund.failed": FactKind.REFUND_FAILED,
+    "payment.disputed": FactKind.DISPUTED,
+    "dispute.won": FactKind.WON,
+    "dispute.lost": FactKind.LOST,
 }
 
 # lost_card, stolen_card, fraudulent and generic_decline are left out on purpose: to the customer they are one
@@ -79,6 +84,7 @@ class _Event(_Wire):
     brand: Annotated[str, Field(max_length=24)] = ""
     last4: Annotated[str, Field(pattern=r"^[0-9]{0,4}$")] = ""
     code: Annotated[str, Field(max_length=64)] = ""
+    refund: Annotated[str, Field(max_length=200)] = ""
 
 
 class _Kind(_Wire):
@@ -87,6 +93,10 @@ class _Kind(_Wire):
 
 class _Events(_Wire):
     events: list[_Event]
+
+
+class _Listing(_Events):
+    next: Annotated[str, Field(min_length=1, max_length=500)] | None
 
 
 class _Opened(_Wire):
@@ -135,6 +145,22 @@ class SandboxGateway:
         if response.status_code == 404 and self._parsed(_Error, response).error.code == "no_such_payment":
             return None
         return self._facts(response)
+
+    async def refund(self, request: RefundRequest, key: str) -> tuple[Fact, ...] | NoRefund:
+        """See `Gateway.refund`. Raises `Malformed` when ``key`` was used for another refund before."""
+        response = await self._remote.post("/v1/refunds", _refund_order(request), key=key)
+        if response.status_code == 422:
+            return NoRefund(self._parsed(_Error, response).error.code)
+        return self._facts(response)
+
+    async def since(self, at: datetime, after: str) -> Batch:
+        """See `Gateway.since`."""
+        query = {"since": at.astimezone(UTC).isoformat()} | ({"after": after} if after else {})
+        response = await self._remote.get("/v1/events", query)
+        if response.status_code != 200:
+            raise self._remote.broken(response)
+        listing = self._parsed(_Listing, response)
+        return Batch(tuple(_fact(event) for event in listing.events if event.type in _KINDS), listing.next)
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> tuple[Fact, ...]:
         """See `Gateway.read_webhook`. One webhook carries one event."""
@@ -189,6 +215,17 @@ def _order(request: PageRequest) -> bytes:
     )
 
 
+def _refund_order(request: RefundRequest) -> bytes:
+    return msgspec.json.encode(
+        {
+            "reference": request.reference,
+            "refund": request.refund,
+            "amount_minor": request.amount.minor,
+            "currency": request.amount.currency,
+        }
+    )
+
+
 def _segment(part: str) -> str:
     """One segment of a path. Ours and the processor's ids need no escaping; anything else is a bug, not a request."""
     if not part or not all(ch.isascii() and (ch.isalnum() or ch in "._-") for ch in part) or part in {".", ".."}:
@@ -208,4 +245,5 @@ def _fact(event: _Event) -> Fact:
         brand=event.brand,
         last4=event.last4,
         reason=_REASONS.get(event.code, _OTHERWISE.get(kind)) if kind in _OTHERWISE else None,
+        refund=event.refund,
     )

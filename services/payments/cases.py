@@ -1,0 +1,84 @@
+"""Cases for a person: what the ledger and the reconciler cannot decide, with what they saw.
+
+A case is opened in the transaction that met the trouble, once per key, and never silently closed. Who works on it, and
+how, is told elsewhere; nothing here moves money.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, select, update
+
+from services.database import insert_once, instant, micros
+from services.schema import handoff_case
+
+
+class Trouble(StrEnum):
+    """Why a person has to look; each of them is about money."""
+
+    CONTRADICTION = "contradiction"  # the gateway's facts about one payment cannot all be true
+    UNKNOWN_PAYMENT = "unknown_payment"  # the gateway has a payment that this ledger never began
+    FORGOTTEN = "forgotten"  # the ledger has one of which the gateway says that it never heard
+    OVERPAID = "overpaid"  # paid, while the invoice was settled or changed otherwise: a refund is due
+    DISPUTED = "disputed"  # the customer's bank wants to hear the business
+    REFUND_FAILED = "refund_failed"  # the money is the business's again; the customer waits for it
+    REFUND_UNSURE = "refund_unsure"  # asked for so long ago that asking again could refund twice
+    NOT_POSTED = "not_posted"  # the books refuse a payment that was made
+
+
+class Case(msgspec.Struct, frozen=True):
+    """One open case. ``evidence`` is what was seen, as JSON."""
+
+    id: int
+    reason: str
+    summary: str
+    at: datetime
+    chat: str
+    invoice: str | None
+    payment: str | None
+    evidence: str
+
+
+def open_case(
+    conn: Connection,
+    key: str,
+    reason: Trouble,
+    summary: str,
+    now: datetime,
+    *,
+    chat: str = "",
+    invoice: str | None = None,
+    payment: str | None = None,
+    evidence: Any = None,
+) -> bool:
+    """Open a case, once per ``key``; False when it was opened before. ``evidence`` holds nothing personal."""
+    return insert_once(
+        conn,
+        handoff_case,
+        key=key,
+        reason=reason,
+        summary=summary,
+        at=micros(now),
+        chat=chat,
+        invoice=invoice,
+        payment=payment,
+        evidence="" if evidence is None else msgspec.json.encode(evidence).decode(),
+    )
+
+
+def open_cases(conn: Connection) -> Sequence[Case]:
+    """Every case that nobody closed yet, the oldest first."""
+    waiting = select(handoff_case).where(handoff_case.c.closed_at.is_(None)).order_by(handoff_case.c.id)
+    return [
+        Case(row.id, row.reason, row.summary, instant(row.at), row.chat, row.invoice, row.payment, row.evidence)
+        for row in conn.execute(waiting)
+    ]
+
+
+def close_case(conn: Connection, case: int, now: datetime) -> bool:
+    """Close a case; False when there is none such that is open."""
+    this = handoff_case.c.id == case, handoff_case.c.closed_at.is_(None)
+    return conn.execute(update(handoff_case).where(*this).values(closed_at=micros(now))).rowcount == 1

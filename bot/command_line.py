@@ -1,6 +1,7 @@
 """What the command line asks of a running server, over the token in the data folder."""
 
 from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
@@ -61,6 +62,10 @@ class Server:
     async def since(self, chat: str, seq: int) -> list[Message]:
         body = msgspec.json.encode(Since(chat, seq))
         return msgspec.json.decode(await self._post("/internal/since", body), type=list[Message])
+
+    async def ask(self, what: str, order: msgspec.Struct) -> Any:
+        """One of the questions of `bot.office`; the answer as it is printed with ``--json``."""
+        return msgspec.json.decode(await self._post(f"/internal/{what}", msgspec.json.encode(order)))
 
     async def _post(self, path: str, body: bytes) -> bytes:
         address = read_address(self._folder)  # each time: a server that was started again has a new token

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bot.channels.base import Inbound
+from bot.office import office_routes
 from bot.send_links import send_links
 from bot.web import Endpoint, answer, read_body, refusal, safely
 from services.errors import Misconfigured, RemitError
@@ -99,6 +100,7 @@ def internal_routes(remit: "Remit", token: str) -> list[Route]:
         Route("/internal/send-links", guarded(_send_links(remit)), methods=["POST"]),
         Route("/internal/turn", guarded(_turn(remit)), methods=["POST"]),
         Route("/internal/since", guarded(_since(remit)), methods=["POST"]),
+        *office_routes(remit, guarded),
     ]
 
 

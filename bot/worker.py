@@ -75,17 +75,19 @@ class Worker:
             await reconcile(self._checkout, now)
         if self._compared is None or now - self._compared >= COMPARE_EVERY:
             self._compared = now
-            await self._compare(now)
+            return await self._compare(now) or bool(jobs)
         return bool(jobs)
 
-    async def _compare(self, now: datetime) -> None:
+    async def _compare(self, now: datetime) -> bool:
+        """The comparison of the day, if it is ours to make; whether it made work."""
         try:
             report = await compare_daily(self._checkout, now)
         except RemitError as error:
             log.warning("the daily comparison was cut short (%s); it is made anew", type(error).__name__)
-            return
+            return False
         if report is not None and (report.unknown or report.forgotten or report.overpaid):
             log.warning("the daily comparison opened cases: see `remit cases`")
+        return report is not None
 
     async def _do(self, job: Job) -> None:
         try:

@@ -2,11 +2,13 @@
 can ever happen inside it.
 
 Two ways to run it: `threaded` in production (one thread for SQLite, which has one writer anyway), `inline` in
-simulations and command-line tools, where everything must happen in order.
+simulations and command-line tools, where everything must happen in order. Both tell a database that is away, locked
+or full from a bug: the first is `Unavailable` or `Uncertain`, and whoever called knows what to do with those.
 """
 
 import asyncio
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,15 +18,26 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, Table, create_engine, event, pool
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from services.errors import Unavailable, Uncertain
 
 Answer = TypeVar("Answer")
 Work = Callable[[Connection], Answer]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+# Only a stranger to this process can hold SQLite's lock; everybody waits behind the one who waits for it.
+LOCKED_SECONDS = 2
+
 
 class Transact(Protocol):
-    """Run ``work`` in one transaction: committed when it returns, rolled back when it raises."""
+    """Run ``work`` in one transaction: committed when it returns, rolled back when it raises.
+
+    Raises `Unavailable` when the database cannot be reached, is locked or full: nothing was written. `Uncertain` when
+    that happened while it committed: all of it was written, or nothing. What ``work`` raises is raised as it is.
+    """
 
     async def __call__(self, work: Callable[[Connection], Answer]) -> Answer: ...
 
@@ -56,7 +69,7 @@ def open_engine(url: str) -> Engine:
     engine = create_engine(
         url,
         poolclass=pool.StaticPool if memory else pool.QueuePool,
-        connect_args={"check_same_thread": False, "timeout": 10},
+        connect_args={"check_same_thread": False, "timeout": LOCKED_SECONDS},
         hide_parameters=True,  # names and zips never reach an exception's text, or a log by it
     )
     event.listen(engine, "connect", _set_up_sqlite)
@@ -68,7 +81,7 @@ def _set_up_sqlite(connection: object, _record: object) -> None:
     # isolation_level None: SQLAlchemy, not the driver, says BEGIN, and says it IMMEDIATE: a writer that waits for
     # its turn at the start can never fail half-way with a stale snapshot.
     connection.isolation_level = None  # type: ignore[attr-defined]  # the DBAPI type is not known here
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={LOCKED_SECONDS * 1000}"):
         connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]  # as above
 
 
@@ -77,6 +90,8 @@ def upgrade(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":  # servers of several machines that start at once: one after the other
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7366697468)")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
@@ -88,8 +103,7 @@ class inline:  # noqa: N801  # used as a function that remembers its engine
         self._engine = engine
 
     async def __call__(self, work: Callable[[Connection], Answer]) -> Answer:
-        with self._engine.begin() as connection:
-            return work(connection)
+        return _transact(self._engine, work)
 
 
 class threaded:  # noqa: N801  # as above
@@ -100,13 +114,60 @@ class threaded:  # noqa: N801  # as above
         self._threads = ThreadPoolExecutor(1 if engine.dialect.name == "sqlite" else 8, "remit-sql")
 
     async def __call__(self, work: Callable[[Connection], Answer]) -> Answer:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work)
-
-    def _run(self, work: Callable[[Connection], Answer]) -> Answer:
-        with self._engine.begin() as connection:
-            return work(connection)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _transact, self._engine, work)
 
     def close(self) -> None:
         """Let the running transactions end and stop the threads."""
         self._threads.shutdown(wait=True)
         self._engine.dispose()
+
+
+# --- what went wrong --------------------------------------------------------------------------------------------------
+
+
+def _transact(engine: Engine, work: Callable[[Connection], Answer]) -> Answer:
+    committing = False
+    try:
+        with engine.begin() as connection:
+            answer = work(connection)
+            committing = True
+        return answer  # noqa: TRY300  # an `else` would stand outside the transaction, and be no clearer
+    except (DBAPIError, PoolTimeoutError) as error:
+        why = next((why for each in _and_before(error) if (why := _trouble(each))), "")
+        if not why:
+            raise
+        if committing and not _surely_rolled_back(error):
+            raise Uncertain(f"the database gave no word on a commit: {why}") from error
+        raise Unavailable(f"the database takes nothing now: {why}") from error
+
+
+def _and_before(error: BaseException) -> Iterator[BaseException]:
+    """An error, then those it came up in the handling of.
+
+    A full disk makes SQLite roll back by itself; releasing a savepoint that is gone then fails as well, and hides why.
+    """
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__context__
+
+
+def _trouble(error: BaseException) -> str:
+    """In a word what is wrong with the database, or "" for what is no fault of it. Never the statement or its values."""
+    if isinstance(error, PoolTimeoutError):
+        return "all connections are in use"
+    if not isinstance(error, DBAPIError):
+        return ""
+    cause = error.orig
+    if isinstance(cause, sqlite3.OperationalError):
+        # SQLITE_ERROR, alone among them, is a statement that is wrong: our bug
+        wrong = getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+        return "" if wrong else getattr(cause, "sqlite_errorname", "SQLite")
+    lost = isinstance(error, OperationalError) or error.connection_invalidated
+    return type(cause).__name__ if lost else ""
+
+
+def _surely_rolled_back(error: BaseException) -> bool:
+    """SQLite says so before it writes: locked, or full. From anything else at a commit nothing follows."""
+    cause = getattr(error, "orig", None)
+    return getattr(cause, "sqlite_errorcode", -1) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL)

@@ -333,6 +333,7 @@ class Payment(msgspec.Struct, frozen=True, omit_defaults=True, tag="payment"):
     reason: Reason | None = None  # of a FAILED or RETURNED payment, or of the last decline of an OPEN one
     refunded_minor: int = 0  # given back so far
     surplus_minor: int = 0  # paid beyond what was owed by then, and to be given back; only in the news of it
+    refund_failed: bool = False  # what was given back came back; only in the news of it
     happened_at: datetime | None = None  # at the gateway, UTC: the date that a receipt carries
 
     @property

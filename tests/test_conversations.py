@@ -19,6 +19,9 @@ A transcript is lines:
     elsewhere INV-1042 status=paid           the business changes an invoice (due_minor=..., status=...)
     owes INV-1042 70.00                      what the business's books say is due
     took 120.00                              all the money that the processor's book has taken and kept
+    refund 20.00 | refund all                the business gives back this much of the chat's last payment
+    pause | resume                           the business stops new payments, and takes them again
+    case overpaid                            a person has a case about the chat's last payment
     chat NAME                                from here on another conversation (another tab, another person)
     again                                    the last message arrives a second time: same answer, nothing twice
     crash                                    the assistant dies and is started again
@@ -35,12 +38,16 @@ from pathlib import Path
 import pytest
 from world import World
 
+from bot.office import read_amount
 from bot.stores.base import Message
 from services.model import exponent
+from services.payments.cases import open_cases
+from services.payments.giving_back import refund
+from services.payments.refunds import Refund, RefundOrder
 
 FOLDER = Path(__file__).parent / "conversations"
 FILES = sorted(FOLDER.glob("*/*.chat"))
-KEPT = {"succeeded", "processing"}
+KEPT = {"succeeded", "processing", "part_refunded", "refunded", "won"}
 LONG = "please pay my invoice " * 205
 
 
@@ -167,7 +174,7 @@ class Player:
 
     async def _elsewhere(self, number: str, *changes: str) -> None:
         pairs = (change.split("=") for change in changes)
-        await self.world.change(number, **{key: int(value) if value.isdigit() else value for key, value in pairs})
+        await self.world.change(number, **{key: int(value) if value.lstrip("-").isdigit() else value for key, value in pairs})
 
     async def _owes(self, number: str, amount: str) -> None:
         invoice = await self.world.invoice(number)
@@ -176,11 +183,36 @@ class Player:
     async def _took(self, amount: str) -> None:
         rows = await self.world.book()
         took = sum(
-            Decimal(str(row["amount_minor"])).scaleb(-exponent(str(row["currency"])))
+            Decimal(row["amount_minor"] - row["refunded_minor"]).scaleb(-exponent(str(row["currency"])))
             for row in rows
             if row["state"] in KEPT
         )
         assert took == Decimal(amount), rows
+
+    async def _refund(self, amount: str) -> None:
+        checkout = self.world.remit.checkout
+        paid = await checkout.latest(self.chat)
+        assert paid is not None
+        order = RefundOrder(
+            self.world.chance.randbytes(8).hex(),
+            paid.reference,
+            None if amount == "all" else read_amount(amount, paid.amount.currency),
+            "test",
+        )
+        assert isinstance(await refund(checkout, order), Refund)
+        await self.world.work()
+        await self._catch_up()
+
+    async def _pause(self) -> None:
+        assert await self.world.remit.checkout.pause(True, "test")
+
+    async def _resume(self) -> None:
+        assert await self.world.remit.checkout.pause(False, "test")
+
+    async def _case(self, reason: str) -> None:
+        paid = await self.world.remit.checkout.latest(self.chat)
+        found = await self.world.remit.transact(open_cases)
+        assert (reason, paid and paid.reference) in {(case.reason, case.payment) for case in found}, found
 
     async def _crash(self) -> None:
         self.world.crash()

@@ -124,6 +124,8 @@ def news(payment: Payment) -> Reply:
     values = of_payment(payment)
     if payment.surplus_minor:
         return Reply(Say("overpaid", values), card=ReceiptCard(payment), choices=(PERSON,))
+    if payment.refund_failed:
+        return Reply(Say("refund_failed", values), card=ReceiptCard(payment), choices=(PERSON,))
     match payment.state:
         case PaymentState.CREATED | PaymentState.CONFIRMED | PaymentState.SUBMITTING:
             return Reply(Say("preparing", values))

@@ -27,6 +27,7 @@ _WHOLE: dict[str, Act] = {
         r"(?:hi|hello|hey|hiya|howdy|good (?:morning|afternoon|evening|day))(?: (?:there|again|all|team))?": Simple.GREET,
         r"(?:ok(?:ay)? )?(?:thanks?(?: you)?|thank you|thx|ty|cheers|much appreciated)(?: (?:so much|very much|a lot|again))?": Simple.THANK,
         r"(?:good ?bye|bye(?: ?bye)?|see (?:you|ya)(?: later)?|have a (?:nice|good|great) (?:day|one|evening))": Simple.GOODBYE,
+        r"(?:let me |let's |i'll )?(?:try|pay)(?: it)?(?: once)?(?: more| again)|retry": Want("pay"),
         r"(?:my |the |payment )*status|any news": Want("status"),
         r"(?:my |the )*(?:balance|amount due|due date)": Want("balance"),
         r"help|help me|menu|options|commands|what can (?:you|i) do(?: here)?|how does (?:this|it) work": Want("help"),

@@ -119,9 +119,9 @@ def _follow(conn: Connection, before: Row[Any], standing: Standing, now: datetim
         journal.enter_return(conn, moved.reference, now)
         outbox.add_return(conn, moved, posted, now)
     ledger.hold(conn, moved.reference, moved.state)
-    more_went_back = moved.refunded_minor != before.refunded_minor
+    more_went_back = moved.refunded_minor - before.refunded_minor
     if moved.state in states.TOLD and (moved.state != before.state or more_went_back):
-        ledger.tell(conn, moved.reference, now)
+        ledger.tell(conn, moved.reference, now, refund_failed=more_went_back < 0)
 
 
 def _give_back(conn: Connection, paid: Payment, row: Row[Any], refund: GivenBack, now: datetime) -> None:

@@ -34,6 +34,13 @@ class Position(msgspec.Struct, frozen=True):
     moves: int
 
 
+class Listed(msgspec.Struct, frozen=True):
+    """A payment in a list, and when it began."""
+
+    payment: Payment
+    began_at: datetime
+
+
 # --- reading ------------------------------------------------------------------------------------------------------
 
 
@@ -65,6 +72,17 @@ def latest_for_chat(conn: Connection, chat: str) -> Payment | None:
     began = and_(payment_event.c.payment == payments.c.reference, payment_event.c.before.is_(None))
     last = select(payments.c.reference).join(payment_event, began).where(payments.c.chat == chat)
     return _one(conn, payments.c.reference == last.order_by(payment_event.c.id.desc()).limit(1).scalar_subquery())
+
+
+def listed(conn: Connection, state: PaymentState | None, reference: str, most: int) -> list[Listed]:
+    """At most so many payments, the newest first; only those in ``state``, only the one of ``reference``, if given."""
+    query = select(payments).order_by(payments.c.created_at.desc(), payments.c.reference).limit(most)
+    if state is not None:
+        query = query.where(payments.c.state == state)
+    if reference:
+        query = query.where(payments.c.reference == reference)
+    rows = conn.execute(query).all()
+    return [Listed(read(row, lines_of(conn, row.reference)), instant(row.created_at)) for row in rows]
 
 
 def reserved(conn: Connection, invoice: str) -> int:
@@ -223,10 +241,11 @@ def note(
     )
 
 
-def tell(conn: Connection, reference: str, now: datetime) -> None:
+def tell(conn: Connection, reference: str, now: datetime, *, refund_failed: bool = False) -> None:
     """A job that tells the customer how this payment stands as of now, once per move."""
     row = row_of(conn, reference)
-    outbox.add(conn, f"tell:{reference}:{row.version}", reference, read(row, lines_of(conn, reference)), now)
+    told = msgspec.structs.replace(read(row, lines_of(conn, reference)), refund_failed=refund_failed)
+    outbox.add(conn, f"tell:{reference}:{row.version}", reference, told, now)
 
 
 def hold(conn: Connection, reference: str, state: PaymentState) -> None:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, Row, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select, update
 
 from services.database import instant, micros
 from services.model import Money
@@ -123,12 +123,21 @@ def known_refund(conn: Connection, refund: str) -> Refund:
     return found
 
 
-def _one(conn: Connection, which: Any) -> Refund | None:
-    row = conn.execute(
-        select(refunds, payments.c.currency).join(payments, payments.c.reference == refunds.c.payment).where(which)
-    ).one_or_none()
-    if row is None:
-        return None
+def asked_since(conn: Connection, reference: str, since: datetime) -> list[Refund]:
+    """Refunds of one payment that were asked for since then and did not fail, the oldest first."""
+    this = refunds.c.payment == reference, refunds.c.asked_at >= micros(since), refunds.c.state != RefundState.FAILED
+    return [_read(row) for row in conn.execute(_REFUNDS.where(*this).order_by(refunds.c.asked_at))]
+
+
+_REFUNDS = select(refunds, payments.c.currency).join(payments, payments.c.reference == refunds.c.payment)
+
+
+def _one(conn: Connection, which: ColumnElement[bool]) -> Refund | None:
+    row = conn.execute(_REFUNDS.where(which)).one_or_none()
+    return None if row is None else _read(row)
+
+
+def _read(row: Row[Any]) -> Refund:
     amount = Money(row.amount_minor, row.currency)
     return Refund(row.id, row.payment, amount, RefundState(row.state), row.asked_by, row.why, instant(row.asked_at))
 

@@ -61,7 +61,7 @@ class Change(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     total_minor: Annotated[int, Field(strict=True, ge=0, lt=10**15)] | None = None
-    due_minor: Annotated[int, Field(strict=True, ge=0, lt=10**15)] | None = None
+    due_minor: Annotated[int, Field(strict=True, gt=-(10**15), lt=10**15)] | None = None
     due_date: date | None = None
     status: Literal["open", "paid", "void"] | None = None
 

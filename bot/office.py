@@ -1,0 +1,159 @@
+"""What a business asks of its payments from the command line: list, refund, pause, cases, compare.
+
+Here is the server's side, behind the token of ``server.json`` (`bot.internal`); what is printed is
+`bot.office_commands`. What may be refunded is the ledger's to say.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bot.web import Endpoint, answer, read_body, refusal
+from services.errors import Misconfigured
+from services.model import Money, PaymentState, exponent
+from services.payments import cases, comparison, giving_back, ledger, refunds
+from services.payments.ledger import Listed
+from services.payments.refunds import NotRefundable, Refund, RefundOrder
+
+if TYPE_CHECKING:
+    from bot.app import Remit
+
+LARGEST = 64 * 1024
+JUST_NOW = timedelta(minutes=10)  # in which the same refund asked for again is taken for a slip of the finger
+
+Guard = Callable[[Endpoint], Endpoint]
+Order = TypeVar("Order")
+
+
+class ListOrder(msgspec.Struct):
+    state: PaymentState | None = None
+    reference: str = ""
+    most: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 50
+
+
+class GiveBackOrder(msgspec.Struct):
+    key: Annotated[str, msgspec.Meta(min_length=8, max_length=100)]
+    reference: str
+    amount: str  # in major units of the payment's currency, such as 12.50, or "all"
+    asked_by: Annotated[str, msgspec.Meta(max_length=100)]
+    why: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    again: bool = False  # although the same sum was refunded a moment ago
+
+
+class PauseOrder(msgspec.Struct):
+    paused: bool
+    asked_by: Annotated[str, msgspec.Meta(max_length=100)]
+    why: Annotated[str, msgspec.Meta(max_length=500)] = ""
+
+
+class CaseOrder(msgspec.Struct):
+    close: int | None = None
+
+
+class CompareOrder(msgspec.Struct):
+    days: Annotated[int, msgspec.Meta(ge=1, le=400)]
+
+
+def office_routes(remit: "Remit", guarded: Guard) -> list[Route]:
+    """The routes; ``guarded`` lets nobody in but the command line."""
+
+    def route(path: str, order: type[Order], work: Callable[["Remit", Order], Any]) -> Route:
+        async def endpoint(request: Request) -> Response:
+            asked = msgspec.json.decode(await read_body(request, LARGEST), type=order)
+            found = await work(remit, asked)
+            return found if isinstance(found, Response) else answer(found)
+
+        return Route(f"/internal/{path}", guarded(endpoint), methods=["POST"])
+
+    return [
+        route("payments", ListOrder, _payments),
+        route("refund", GiveBackOrder, _refund),
+        route("pause", PauseOrder, _pause),
+        route("cases", CaseOrder, _cases),
+        route("compare", CompareOrder, _compare),
+    ]
+
+
+async def _payments(remit: "Remit", order: ListOrder) -> list[dict[str, Any]]:
+    found = await remit.transact(lambda conn: ledger.listed(conn, order.state, order.reference, order.most))
+    return [_shown(each) for each in found]
+
+
+def _shown(each: Listed) -> dict[str, Any]:
+    paid = each.payment
+    return {
+        "reference": paid.reference,
+        "state": paid.state,
+        "amount_minor": paid.amount.minor,
+        "currency": paid.amount.currency,
+        "refunded_minor": paid.refunded_minor,
+        "method": paid.method,
+        "brand": paid.brand,
+        "last4": paid.last4,
+        "invoices": list(paid.numbers),
+        "reason": paid.reason,
+        "began_at": each.began_at,
+        "happened_at": paid.happened_at,
+        "changed_at": paid.at,
+    }
+
+
+async def _refund(remit: "Remit", order: GiveBackOrder) -> Response | Refund:
+    paid = await remit.checkout.view(order.reference)
+    if paid is None:
+        return refusal(404, NotRefundable.NO_PAYMENT, f"there is no payment {order.reference}")
+    amount = None if order.amount == "all" else read_amount(order.amount, paid.amount.currency)
+    since = remit.clock() - JUST_NOW
+    before = await remit.transact(lambda conn: refunds.asked_since(conn, order.reference, since))
+    same = [each for each in before if each.amount == amount]
+    if same and not order.again:
+        why = f"{same[-1].id} over {same[-1].amount} was asked for a moment ago; add --again for another one like it"
+        return refusal(409, "just_asked", why)
+    asked = RefundOrder(f"office:{order.key}", order.reference, amount, order.asked_by, order.why)
+    made = await giving_back.refund(remit.checkout, asked)
+    remit.worker.wake()
+    return refusal(409, made, _WHY_NOT[made]) if isinstance(made, NotRefundable) else made
+
+
+_WHY_NOT = {
+    NotRefundable.NO_PAYMENT: "there is no such payment",
+    NotRefundable.NOTHING_LEFT: "nothing of this payment can be refunded: it was not paid, went back, or is disputed",
+    NotRefundable.MORE_THAN_LEFT: "that is more than is left of this payment",
+    NotRefundable.WRONG_CURRENCY: "the payment is in another currency",
+    NotRefundable.NOT_POSITIVE: "a refund is more than zero",
+}
+
+
+def read_amount(told: str, currency: str) -> Money:
+    """``12.50`` as a sum of this currency, exactly. Raises `Misconfigured` for anything else."""
+    places = exponent(currency)
+    try:
+        minor = Decimal(told).scaleb(places) if len(told) <= 20 else Decimal("NaN")
+        if minor == minor.to_integral_value():
+            return Money(int(minor), currency)
+    except (InvalidOperation, ValueError, OverflowError):
+        pass  # said below, as for a number with too many places
+    raise Misconfigured(f"{told!r} is not a sum of {currency}, which has {places} decimals; write one like 12 or 'all'")
+
+
+async def _pause(remit: "Remit", order: PauseOrder) -> dict[str, bool]:
+    changed = await remit.checkout.pause(order.paused, order.asked_by, order.why)
+    return {"paused": order.paused, "changed": changed}
+
+
+async def _cases(remit: "Remit", order: CaseOrder) -> Response | list[cases.Case]:
+    case = order.close
+    if case is not None and not await remit.transact(lambda conn: cases.close_case(conn, case, remit.clock())):
+        return refusal(404, "no_case", f"there is no open case {case}")
+    return list(await remit.transact(cases.open_cases))
+
+
+async def _compare(remit: "Remit", order: CompareOrder) -> comparison.Report:
+    now = remit.clock()
+    return await comparison.compare(remit.checkout, now - timedelta(days=order.days), now)

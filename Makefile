@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 PORT ?= 8080
 STEPS ?= 20000
 SEED ?= 1
+KILLS ?= 200
 
-.PHONY: demo serve check test bench simulate clean
+.PHONY: demo serve check test bench simulate mutants soak clean
 
 # $(BIN)/.installed is touched after an installation, so a warm start installs nothing.
 $(BIN)/.installed: pyproject.toml
@@ -38,7 +39,13 @@ bench: $(BIN)/.installed-dev
 	@$(BIN)/python -m tests.bench $(if $(JSON),--json)
 
 simulate: $(BIN)/.installed-dev
-	@$(BIN)/python -m tests.simulation --steps $(STEPS) --seed $(SEED)
+	@$(BIN)/python -m tests.simulation --steps $(STEPS) --seed $(SEED) $(if $(JOBS),--jobs $(JOBS))
+
+mutants: $(BIN)/.installed-dev
+	@$(BIN)/python -m tests.mutants $(if $(JOBS),--jobs $(JOBS))
+
+soak: $(BIN)/.installed-dev
+	@$(BIN)/python -m tests.soak --kills $(KILLS) --seed $(SEED)
 
 clean:
 	rm -rf $(VENV) .remit .mypy_cache .ruff_cache .pytest_cache

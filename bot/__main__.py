@@ -14,17 +14,20 @@ from typing import Any
 import uvicorn
 
 from bot import demo
-from bot.app import lock_folder, production
+from bot.app import lock_folder, prepared, production
 from bot.channels.console import converse
 from bot.command_line import Server
 from bot.internal import ImportOrder, LinkOrder, SendOrder
+from bot.office_commands import add_commands
 from bot.send_links import Outcome as Sent
 from bot.settings import Settings, load
+from bot.workers import supervise
 from services.database import inline, open_engine, upgrade
 from services.errors import Misconfigured, RemitError, Unavailable
 from services.invoices.document import Refusal
 from services.invoices.importing import Outcome, contents_of, import_files
 
+BACKLOG = 2048
 NO_SERVER = "no server is running on {}: start `remit serve` or `make demo` first"
 
 
@@ -58,7 +61,13 @@ def _parser() -> argparse.ArgumentParser:
     trial.add_argument("--port", type=_port, default=8080, help="of the assistant; the sandbox takes two above it")
     trial.add_argument("--json", action="store_true", help="first line of standard output: the addresses as JSON")
 
-    commands.add_parser("serve", help="the assistant").set_defaults(run=_serve)
+    serve = commands.add_parser("serve", help="the assistant")
+    serve.add_argument(
+        "--workers", type=_workers, default=1, metavar="N", help="processes; more than one on Redis and PostgreSQL"
+    )
+    # a worker is told by its supervisor where to listen
+    serve.add_argument("--socket", type=int, help=argparse.SUPPRESS)
+    serve.set_defaults(run=_serve)
 
     chat = commands.add_parser("chat", help="talk to the running assistant here")
     chat.add_argument("--pay-link", default="", metavar="TOKEN", help="come by this pay link")
@@ -84,11 +93,16 @@ def _parser() -> argparse.ArgumentParser:
     send.add_argument("--dry-run", action="store_true", help="say what would happen, send nothing")
     send.add_argument("--again", action="store_true", help="also those that got one today")
     send.set_defaults(run=_send_links)
+    add_commands(commands, _server)
     return parser
 
 
 def _port(told: str) -> int:
     return _between(told, 1, 65535 - 2 * demo.ROOM)
+
+
+def _workers(told: str) -> int:
+    return _between(told, 1, 64)
 
 
 def _days(told: str) -> int:
@@ -105,8 +119,24 @@ def _default_config() -> Path | None:
     return Path(os.environ["REMIT_CONFIG"]) if os.environ.get("REMIT_CONFIG") else None
 
 
-def _serve(settings: Settings, _options: argparse.Namespace) -> int:
+def _serve(settings: Settings, options: argparse.Namespace) -> int:
+    if options.socket is not None:
+        return _work(settings, socket.socket(fileno=options.socket))
+    if options.workers > 1 and (embedded := settings.embedded):
+        raise Misconfigured(
+            f"--workers {options.workers} needs stores that several processes can share: set {' and '.join(embedded)}"
+            " (docs/running.md)"
+        )
     listening = _bind(settings.server.host, settings.server.port)  # before a file of the data folder is touched
+    with listening, prepared(settings):
+        if options.workers == 1:
+            return _work(settings, listening)
+        chosen = ("--config", str(options.config)) if options.config else ()
+        return supervise(options.workers, listening, (*chosen, "serve", "--socket"))
+
+
+def _work(settings: Settings, listening: socket.socket) -> int:
+    """One worker, to its end."""
     config = uvicorn.Config(
         production(settings),
         host=settings.server.host,
@@ -133,6 +163,7 @@ def _bind(host: str, port: int) -> socket.socket:
         raise Misconfigured(
             f"cannot listen on {host}:{port}: {error.strerror}; stop what runs there, or set another [server] port"
         ) from error
+    bound.listen(BACKLOG)  # from now on who calls waits; a server that starts, or starts again, refuses nobody
     return bound
 
 

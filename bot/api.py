@@ -22,7 +22,7 @@ from bot.channels.base import Inbound
 from bot.openapi import LISTEN, SAY, Begun, errors
 from bot.web import Endpoint, answer, back_to_the_chat, read_body, refusal, safely
 from services.allowance import household
-from services.errors import Malformed
+from services.errors import Malformed, RemitError
 
 if TYPE_CHECKING:
     from bot.app import Remit
@@ -69,7 +69,7 @@ def api_router(remit: "Remit") -> APIRouter:
     async def begin(begin: Begin, request: Request) -> Response:
         """Begin a conversation; its token goes into the Authorization header of everything after."""
         client = request.client.host if request.client else ""
-        if seconds := remit.begin_limit.wait(household(client)):
+        if seconds := await remit.begin_limit.wait(household(client)):
             return _too_often(seconds)
         if begin.page and not _allowed(begin.page, remit):
             return _not_from_there()
@@ -84,6 +84,7 @@ def api_router(remit: "Remit") -> APIRouter:
                 locale=begin.locale,
                 home=begin.page,
                 client=client,
+                fresh=True,
             )
             messages = await remit.runtime.handle(inbound)
             token = widget.token_of(conversation, remit.secret)
@@ -108,7 +109,7 @@ def _say(remit: "Remit") -> Endpoint:
         conversation = request.path_params["id"]
         if not _opens(request, conversation, remit):
             return _unauthorized()
-        if seconds := remit.say_limit.wait(conversation):
+        if seconds := await remit.say_limit.wait(conversation):
             return _too_often(seconds)
         client = request.client.host if request.client else ""
         try:
@@ -131,7 +132,7 @@ def _listen(remit: "Remit") -> Endpoint:
         if not last.isdecimal() or len(last) > 18:
             return refusal(400, "malformed", "Last-Event-ID is the seq of the last message seen")
         chat = widget.chat_of(conversation)
-        if (await remit.store.load(chat, "")).talk is None:
+        if (await remit.store.load(chat, "")).talk is None and not await remit.runtime.recall(chat):
             return _unauthorized()
         if remit.bell.listeners(chat) >= MOST_LISTENERS:
             return _too_often(HEARTBEAT_SECONDS)
@@ -142,19 +143,33 @@ def _listen(remit: "Remit") -> Endpoint:
 
 
 async def _events(remit: "Remit", chat: str, last: int) -> AsyncIterator[bytes]:
-    """Everything after ``last``, then whatever comes. Listens first and reads then, so that nothing falls between."""
+    """Everything after ``last``, then whatever comes. Listens first and reads then, so that nothing falls between.
+
+    A conversation that is lost while somebody listens begins again, at the latest with the next sign of life.
+    """
     with remit.bell.listen(chat) as woken:
         yield b": here\n\n"
         while True:
             woken.clear()
-            while fresh := await remit.store.since(chat, last, PIECE):
-                for message in fresh:
-                    last = message.seq
-                    yield b"id: %d\nevent: message\ndata: %s\n\n" % (last, msgspec.json.encode(message))
+            try:
+                before = last
+                while fresh := await remit.store.since(chat, last, PIECE):
+                    for message in fresh:
+                        last = message.seq
+                        yield b"id: %d\nevent: message\ndata: %s\n\n" % (last, msgspec.json.encode(message))
+                if last == before and await _begun_again(remit, chat):
+                    continue
+            except RemitError:
+                return  # whoever listens dials again, with the last number seen
             try:
                 await asyncio.wait_for(woken.wait(), HEARTBEAT_SECONDS)
             except TimeoutError:  # the line is kept alive, and the store looked at again
                 yield b": still here\n\n"
+
+
+async def _begun_again(remit: "Remit", chat: str) -> bool:
+    """Whether the store has lost this conversation, and the ledger knew enough to begin it again."""
+    return (await remit.store.load(chat, "")).talk is None and await remit.runtime.recall(chat)
 
 
 def _back(remit: "Remit") -> Endpoint:

@@ -11,15 +11,16 @@ import gc
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import IO
 
 import httpx
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import ArgumentError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -28,8 +29,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.api import api_router, conversation_routes
 from bot.effects import Hands
-from bot.internal import internal_routes, write_address
-from bot.limits import Limit
+from bot.internal import internal_routes, read_address, write_address
+from bot.limits import Knock, Limit
 from bot.openapi import describe
 from bot.pages import bill, static
 from bot.push import Bell
@@ -37,12 +38,13 @@ from bot.render import Renderer
 from bot.runtime import Runtime
 from bot.settings import CONFIG, Settings
 from bot.stores.base import Store
+from bot.stores.redis import RedisStore, examine
 from bot.stores.sqlite import SqliteStore
 from bot.web import Endpoint, hot_routes, public_routes, refusal
 from bot.wording import Wording
 from bot.worker import Worker
 from services.database import Transact, open_engine, threaded, upgrade
-from services.errors import Misconfigured
+from services.errors import Misconfigured, Unavailable
 from services.http import open_http
 from services.identity import Identity
 from services.invoices.access import Access
@@ -94,10 +96,11 @@ def build(
     random: Callable[[int], bytes],
     secret: bytes,
     monotonic: Callable[[], float] = time.monotonic,
+    knock: Knock | None = None,
 ) -> Remit:
     """Everything that has no file or socket of its own, over the seams given. Raises `Misconfigured`.
 
-    ``secret`` signs the tokens of conversations.
+    ``secret`` signs the tokens of conversations; ``knock`` counts requests for all workers, where there are several.
     """
     invoices = Several({name: _source(name, settings, transact, http) for name in settings.invoices.sources})
     gateway = _gateway(settings, http)
@@ -122,7 +125,7 @@ def build(
     bell = Bell()
     runtime = Runtime(
         store=store,
-        committed=bell.ring,
+        bell=bell,
         hands=Hands(Access(invoices, checkout.reserved), checkout, identity),
         identity=identity,
         latest=checkout.latest,
@@ -149,15 +152,21 @@ def build(
         mail=_mail(settings, clock, random),
         bell=bell,
         secret=secret,
-        begin_limit=Limit(300, 10.0, monotonic),  # conversations of one address
-        say_limit=Limit(60, 5.0, monotonic),  # messages of one conversation
+        begin_limit=Limit("begin", 300, 10.0, monotonic, knock),  # conversations of one address
+        say_limit=Limit("say", 60, 5.0, monotonic, knock),  # messages of one conversation
     )
 
 
-def _gateway(settings: Settings, http: httpx.AsyncClient) -> Gateway:
+def _gateway_set(settings: Settings) -> tuple[str, str]:
+    """Its key and the secret that signs its webhooks."""
     key, signing = settings.gateway.key.get_secret_value(), settings.gateway.webhook_secret.get_secret_value()
     if not (settings.gateway.url and key and signing):
         raise Misconfigured("set [gateway] url, key and webhook_secret; `make demo` runs a sandbox that has them")
+    return key, signing
+
+
+def _gateway(settings: Settings, http: httpx.AsyncClient) -> Gateway:
+    key, signing = _gateway_set(settings)
     return SandboxGateway(http, settings.gateway.url, key, signing, pause=asyncio.sleep)
 
 
@@ -259,46 +268,100 @@ async def _invalid(_request: Request, error: Exception) -> Response:
     return refusal(422, "invalid", faults)
 
 
-def production(settings: Settings) -> ASGIApp:
-    """The assistant as `remit serve` runs it: on files, the network, the real clock and real chance."""
-    _gateway(settings, http := open_http())  # what cannot work is said before any file is made
+@contextlib.contextmanager
+def prepared(settings: Settings) -> Iterator[None]:
+    """What is done once, before the first worker: the folder is ours, the ledger has every table, the token is written down.
+
+    Raises `Misconfigured` for what cannot work, before any file is made where that is possible, and `Unavailable` for a
+    Redis or a database that does not answer.
+    """
+    _gateway_set(settings)
+    if redis := settings.redis_url.get_secret_value():
+        examine(redis)
     folder = settings.server.data
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = lock_folder(folder)
-    engine = open_engine(settings.database_url or f"sqlite:///{folder / 'ledger.db'}")
-    upgrade(engine)
-    transact = threaded(engine)
-    store = SqliteStore(str(folder / "conversations.db"))
-    store.release_leases()
-    secret = settings.secret.get_secret_value().encode() or own_secret(folder)
+    with lock_folder(folder):
+        _upgrade(_ledger_url(settings))
+        _secret(settings)
+        write_address(folder, f"http://{settings.server.host}:{settings.server.port}", secrets.token_urlsafe(32))
+        yield
+
+
+def production(settings: Settings) -> ASGIApp:
+    """The assistant as one worker of `remit serve` runs it, `prepared` before: on files or servers, the network, the real
+    clock and real chance.
+    """
+    folder = settings.server.data
+    address = read_address(folder)
+    if address is None:
+        raise Misconfigured(f"{folder} holds no address: start it with `remit serve`")
+    http = open_http()
+    transact = threaded(open_engine(_ledger_url(settings)))
+    store = _conversations(settings)
+    shared = store if isinstance(store, RedisStore) else None
     remit = build(
         settings,
-        secret=secret,
+        secret=_secret(settings),
         transact=transact,
         store=store,
         http=http,
         clock=lambda: datetime.now(UTC),
         random=os.urandom,
+        knock=shared.knock if shared else None,
     )
-    token = secrets.token_urlsafe(32)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         gc.collect()
         gc.freeze()  # what start-up built lives as long as the process: no collection needs to walk it in a turn
-        working = asyncio.create_task(remit.worker.run(), name="worker")
-        write_address(folder, f"http://{settings.server.host}:{settings.server.port}", token)
+        going = [asyncio.create_task(remit.worker.run(), name="worker")]
+        if shared:
+            going.append(asyncio.create_task(shared.watch(remit.bell.ring, remit.bell.ring_all), name="bell"))
         yield
-        working.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await working
+        for task in going:
+            task.cancel()
+        await asyncio.gather(*going, return_exceptions=True)
         await remit.runtime.drain()
         await http.aclose()
-        store.close()
+        if isinstance(store, RedisStore):
+            await store.aclose()
+        else:
+            store.close()
         transact.close()
-        lock.close()
 
-    return asgi(remit, token, lifespan)
+    return asgi(remit, address.token, lifespan)
+
+
+def _conversations(settings: Settings) -> SqliteStore | RedisStore:
+    if redis := settings.redis_url.get_secret_value():
+        kept = timedelta(days=settings.chat.kept_days)
+        return RedisStore(redis, random=os.urandom, pause=asyncio.sleep, kept=kept)
+    store = SqliteStore(str(settings.server.data / "conversations.db"))
+    store.release_leases()
+    return store
+
+
+def _ledger_url(settings: Settings) -> str:
+    return settings.database_url or f"sqlite:///{settings.server.data / 'ledger.db'}"
+
+
+def _upgrade(url: str) -> None:
+    try:
+        engine = open_engine(url)
+        try:
+            upgrade(engine)
+        finally:
+            engine.dispose()
+    except (ArgumentError, ImportError):  # their own texts repeat the address, which may hold a password
+        raise Misconfigured("REMIT_DATABASE_URL is no address of a database; write postgresql+psycopg://...") from None
+    except OperationalError as error:
+        raise Unavailable(
+            f"the ledger's database does not answer ({type(error.orig).__name__}); is REMIT_DATABASE_URL right?"
+        ) from None
+
+
+def _secret(settings: Settings) -> bytes:
+    return settings.secret.get_secret_value().encode() or own_secret(settings.server.data)
 
 
 def own_secret(folder: Path) -> bytes:

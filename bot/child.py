@@ -8,12 +8,17 @@ import runpy
 import signal
 import sys
 import threading
+import time
+
+GRACE_SECONDS = 20
 
 
 def _end_with_parent() -> None:
     while os.read(sys.stdin.fileno(), 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE_SECONDS)
+    os.kill(os.getpid(), signal.SIGKILL)  # nobody is left who could insist
 
 
 if __name__ == "__main__":

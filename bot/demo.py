@@ -22,6 +22,7 @@ from bot.app import lock_folder
 from bot.command_line import Server
 from bot.internal import LinkOrder, SendOrder
 from bot.settings import CONFIG
+from bot.workers import end
 from services.errors import Misconfigured, RemitError, Unavailable
 
 FOLDER = Path(".remit") / "demo"
@@ -93,7 +94,7 @@ class _Demo:
             keeping.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await keeping
-            await _end(sandbox)
+            await end(sandbox)
 
     async def _start_sandbox(self) -> asyncio.subprocess.Process:
         webhook = f"http://127.0.0.1:{self._port}/webhooks/payments/sandbox"
@@ -108,7 +109,7 @@ class _Demo:
             try:
                 await assistant.wait()
             finally:
-                await _end(assistant)
+                await end(assistant)
             print(f"the assistant ended with {assistant.returncode}; starting it again", file=sys.stderr)
             await asyncio.sleep(0.2)
 
@@ -189,15 +190,3 @@ def _taken(port: int) -> str:
 
 def _free_port(first: int) -> int:
     return next(port for port in range(first, first + ROOM) if not _taken(port))
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Ask it to stop; insist after a while."""
-    if process.returncode is not None:
-        return
-    process.terminate()
-    try:
-        await asyncio.wait_for(process.wait(), 8)
-    except TimeoutError:
-        process.kill()
-        await process.wait()

@@ -11,6 +11,7 @@ from dialogs.model import (
     CallAgent,
     Called,
     CloseCheckout,
+    CloseLeftPage,
     Effect,
     Fact,
     Locked,
@@ -18,6 +19,7 @@ from dialogs.model import (
     NotProved,
     OneInvoice,
     Outcome,
+    PageLeft,
     PaymentNow,
     Proved,
     ProveInvoice,
@@ -68,6 +70,8 @@ class Hands:
             case StartPayment(scope, quote):
                 started = await self._checkout.start(key, chat, message, scope, quote)
                 return Refused(started.objection) if isinstance(started, NotStarted) else started
+            case CloseLeftPage(scope, invoice):
+                return PageLeft(await self._checkout.close_left(scope, invoice))
             case CloseCheckout(reference):
                 return await self._checkout.close(chat, reference)
             case CallAgent(reason, summary, invoice, payment):

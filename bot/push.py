@@ -1,6 +1,7 @@
 """Wakes whoever watches a conversation. It carries no message: those are read from the store, by number.
 
-One process: the embedded store has no other writer. Many workers ring through the store they share.
+One process: the embedded store has no other writer. Many workers ring each other through the store they share
+(`bot/stores/redis.py`); a ring that is lost there delays, and loses nothing.
 """
 
 import asyncio
@@ -34,3 +35,8 @@ class Bell:
     def ring(self, chat: str) -> None:
         for woken in self._listening.get(chat, ()):
             woken.set()
+
+    def ring_all(self) -> None:
+        """Rings for every chat: what was committed meanwhile is not known."""
+        for chat in self._listening:
+            self.ring(chat)

@@ -6,6 +6,7 @@ extends the answer to the same message.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import re
@@ -16,6 +17,7 @@ from msgspec.structs import replace
 
 from bot.channels.base import Inbound
 from bot.effects import Hands
+from bot.push import Bell
 from bot.render import Renderer
 from bot.stores.base import Commit, Loaded, Message, Store, Waiting
 from dialogs.conversation import Conversation, Turn
@@ -37,6 +39,7 @@ from dialogs.model import (
 from dialogs.reading.buttons import from_button
 from dialogs.reading.guard import redact
 from dialogs.reading.intents import read
+from services.database import micros
 from services.errors import RemitError, Unavailable
 from services.identity import Identity, LinkExpired, LinkOpened
 from services.model import Payment
@@ -44,6 +47,7 @@ from services.model import Payment
 log = logging.getLogger(__name__)
 
 _MARKS = re.compile(r"\[[a-z ]+ removed\]")  # what the guard leaves behind is not the customer's word
+LONGEST_PAUSE_S = 15  # between two tries of an effect: a customer waits, and what is away may be back at any moment
 MOST_LOOK_UPS = 20  # rounds in one turn; real ones need three
 LONGEST = 4000  # characters of one message that are read and kept
 
@@ -70,7 +74,7 @@ class Runtime:
         self,
         *,
         store: Store,
-        committed: Callable[[str], None],
+        bell: Bell,
         hands: Hands,
         identity: Identity,
         latest: Callable[[str], Awaitable[Payment | None]],
@@ -81,9 +85,9 @@ class Runtime:
         random: Callable[[int], bytes],
         patience: float = 2.0,
     ) -> None:
-        """``committed`` hears of every chat that changed; ``latest`` finds the last payment of a chat in the ledger; ``patience`` is in seconds."""
+        """``bell`` rings for every chat that changed; ``latest`` finds the last payment of a chat in the ledger; ``patience`` is in seconds."""
         self._store = store
-        self._committed = committed
+        self._bell = bell
         self._hands = hands
         self._identity = identity
         self._latest = latest
@@ -127,20 +131,56 @@ class Runtime:
         awaited = self._awaited.get((inbound.chat, inbound.id))
         if awaited is not None:
             await awaited.over.wait()
+        else:
+            await self._elsewhere(inbound.chat, inbound.id)
         return await self._store.answer(inbound.chat, inbound.id)
+
+    async def _elsewhere(self, chat: str, message: str) -> None:
+        """Another worker may be at what a message caused: wait for it, as patiently as who sent it first."""
+        with self._bell.listen(chat) as woken, contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._patience):
+                while await self._store.pending(chat, message):
+                    await woken.wait()
+                    woken.clear()
 
     async def _begin(self, inbound: Inbound) -> Loaded:
         """A conversation that is not in the store: new, or lost. A lost one is told where its payment is."""
         locale = inbound.locale.partition("-")[0].lower()
         spoken = locale if self._renderer.speaks(locale) else self._renderer.default
         talk = Conversation(inbound.chat, self._random(16).hex(), locale=spoken, home=inbound.home)
+        if inbound.fresh:
+            return Loaded(talk)
+        found = self._above(talk)
         payment = await self._latest(inbound.chat)
         if payment is None:
-            return Loaded(talk)
-        found = Loaded(talk)
+            return found
+        return await self._store.load(inbound.chat, "") if await self._recall(found, payment) else Loaded(None)
+
+    def _above(self, talk: Conversation) -> Loaded:
+        """A conversation that may have had an earlier life: it counts its messages from above whatever was shown then.
+
+        By the millisecond, which no talk keeps up with. Who listens from the last number seen misses nothing.
+        """
+        base = micros(self._clock()) // 1000
+        return Loaded(talk, base, base)
+
+    async def recall(self, chat: str) -> bool:
+        """For whoever listens to a conversation that was lost: begin it again with how its last payment stands.
+
+        False when the ledger knows none: then nothing began.
+        """
+        payment = await self._latest(chat)
+        if payment is None:
+            return False
+        await self._recall(
+            self._above(Conversation(chat, self._random(16).hex(), locale=self._renderer.default)), payment
+        )
+        return True  # if not by us, then by somebody else in this instant
+
+    async def _recall(self, found: Loaded, payment: Payment) -> bool:
+        assert found.talk is not None
         recalled = Recalled(payment, self._now())
-        commit = await self._compose(found, await self._settle(talk, recalled), recalled.at)
-        return await self._store.load(inbound.chat, "") if await self._commit(commit) else Loaded(None)
+        return await self._commit(await self._compose(found, await self._settle(found.talk, recalled), recalled.at))
 
     async def _read(self, inbound: Inbound, talk: Conversation) -> tuple[Event, str]:
         """The event of a message, and its text as it may be kept: redacted before anything else sees it."""
@@ -175,8 +215,8 @@ class Runtime:
 
     async def _commit(self, turn: Commit) -> bool:
         kept = await self._store.commit(turn)
-        if kept and turn.messages:
-            self._committed(turn.talk.chat)
+        if kept and (turn.messages or turn.done):
+            self._bell.ring(turn.talk.chat)
         return kept
 
     async def _settle(self, talk: Conversation, event: Event) -> Turn:
@@ -283,7 +323,7 @@ class Runtime:
         return answered
 
     async def _postpone(self, key: str, attempts: int) -> None:
-        pause = timedelta(seconds=min(3600, 2 ** min(attempts, 12)))
+        pause = timedelta(seconds=min(LONGEST_PAUSE_S, 2 ** min(attempts, 12)))
         try:
             await self._store.postpone(key, self._clock() + pause)
         except Unavailable:
@@ -314,8 +354,11 @@ class Runtime:
     # --- what happens without the customer -----------------------------------------------------------------------
 
     async def tell(self, payment: Payment, chat: str) -> None:
-        """News of a payment, into its conversation, once. A lost conversation hears it when it begins again."""
-        commit = await self._follow_up(chat, "", PaymentMoved(payment, self._now()))
+        """News of a payment, into its conversation, once. One that was lost begins again, and hears it then."""
+        moved = PaymentMoved(payment, self._now())
+        commit = await self._follow_up(chat, "", moved)
+        while commit is None and await self.recall(chat):  # with its latest payment, which may be another one
+            commit = await self._follow_up(chat, "", moved)
         for key, effect in commit.effects if commit else ():
             self._start(key, chat, "", effect)
 

@@ -55,6 +55,7 @@ class Chat(_Section):
     wrong_proofs: int = Field(ge=1, le=10)
     patience_seconds: float = Field(gt=0, le=30)
     locales: tuple[str, ...] = Field(min_length=1)
+    kept_days: int = Field(ge=1, le=3650)
 
 
 class Widget(_Section):
@@ -105,11 +106,21 @@ class Settings(BaseSettings):
     rasa_token: SecretStr
     secret: SecretStr
     database_url: str
+    redis_url: SecretStr  # it may hold a password
 
     @property
     def base_url(self) -> str:
         """The address customers reach the assistant at, without a slash at its end."""
         return self.server.base_url.rstrip("/") or f"http://{self.server.host}:{self.server.port}"
+
+    @property
+    def embedded(self) -> tuple[str, ...]:
+        """The variables that would take a store out of this process's own files, and are not set."""
+        shared = {
+            "REMIT_REDIS_URL": bool(self.redis_url.get_secret_value()),
+            "REMIT_DATABASE_URL": bool(self.database_url) and not self.database_url.startswith("sqlite"),
+        }
+        return tuple(name for name, is_shared in shared.items() if not is_shared)
 
     @property
     def zone(self) -> ZoneInfo:

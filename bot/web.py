@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from bot.channels import rasa
-from services.errors import Forged, Malformed, RemitError
+from services.errors import Forged, Malformed, RemitError, Uncertain
 from services.payments.links import Refusal
 
 if TYPE_CHECKING:
@@ -67,9 +66,10 @@ def safely(work: Endpoint) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         try:
             return await work(request)
-        except (RemitError, OperationalError):
+        except RemitError as error:
             log.exception("a request could not be answered")  # its path may hold a token
-            sentence = "Nothing new was taken in or charged. Please send it again in a moment."
+            known = "" if isinstance(error, Uncertain) else "Nothing new was taken in or charged. "
+            sentence = f"{known}Please send it again in a moment."
             return refusal(503, "unavailable", sentence, {"Retry-After": "5"})
         except ClientDisconnect:
             return refusal(400, "incomplete", "the request ended before its end")  # nobody is left to read it
@@ -213,7 +213,7 @@ def _ready(remit: "Remit") -> Endpoint:
         try:
             await remit.store.load("", "")
             await remit.transact(lambda conn: conn.execute(text("SELECT 1")).scalar_one())
-        except (RemitError, OperationalError, OSError) as error:
+        except (RemitError, OSError) as error:
             return refusal(503, "not_ready", type(error).__name__)
         return answer({"status": "ok", "at": datetime.isoformat(remit.clock())})
 

@@ -4,9 +4,9 @@ and asking the gateway about payments that hang. Everything it does is written d
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import Any, assert_never
 
 from bot.runtime import Runtime
 from bot.stores.base import Store
@@ -18,7 +18,8 @@ from services.payments.reconcile import reconcile
 
 log = logging.getLogger(__name__)
 
-BATCH = 50
+AT_ONCE = 8  # jobs and effects under way
+BATCH = 32  # four rounds of those, each of one call's time-outs, end within the lease
 LEASE_SECONDS = 60
 PAUSE_SECONDS = 1.0
 RECONCILE_EVERY = timedelta(seconds=15)
@@ -64,22 +65,27 @@ class Worker:
     async def work(self) -> bool:
         """One round; whether there was anything to do, so that another round is worth it."""
         jobs = await self._checkout.jobs(BATCH)
-        for job in jobs:
-            await self._do(job)
         waiting = await self._store.claim(self._clock(), LEASE_SECONDS, BATCH)
-        for effect in waiting:
-            await self._runtime.resume(effect)
+        free = asyncio.Semaphore(AT_ONCE)
+
+        async def in_turn(work: Coroutine[Any, Any, None]) -> None:
+            async with free:
+                await work
+
+        due = (*(self._do(job) for job in jobs), *(self._runtime.resume(effect) for effect in waiting))
+        # whoever does not answer holds up neither the others nor the questions to the gateway
+        *_, compared = await _all((*(in_turn(work) for work in due), self._ask_the_gateway()))
+        return bool(jobs) or bool(compared)
+
+    async def _ask_the_gateway(self) -> bool:
+        """About what hangs, every 15 s, and about everything, once a day; whether that made work."""
         now = self._clock()
         if self._reconciled is None or now - self._reconciled >= RECONCILE_EVERY:
             self._reconciled = now
             await reconcile(self._checkout, now)
-        if self._compared is None or now - self._compared >= COMPARE_EVERY:
-            self._compared = now
-            return await self._compare(now) or bool(jobs)
-        return bool(jobs)
-
-    async def _compare(self, now: datetime) -> bool:
-        """The comparison of the day, if it is ours to make; whether it made work."""
+        if self._compared is not None and now - self._compared < COMPARE_EVERY:
+            return False
+        self._compared = now
         try:
             report = await compare_daily(self._checkout, now)
         except RemitError as error:
@@ -104,3 +110,12 @@ class Worker:
         except RemitError as error:
             log.warning("%s %d: %s, attempt %d", type(job).__name__, job.id, type(error).__name__, job.attempts + 1)
             await self._checkout.later(job, min(3600, 2 ** min(job.attempts + 1, 12)))
+
+
+async def _all(works: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
+    """Run them side by side to their ends, then raise the first error, if there was one."""
+    answers = await asyncio.gather(*works, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return answers

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from dialogs.conversation import Asked, Conversation, Turn
 from dialogs.draft import Draft, down_to_pay, paying
 from dialogs.flows.handoff import CallPerson, handed_over
-from dialogs.flows.pay import PayInvoice, refusal
+from dialogs.flows.pay import HERE, PayInvoice, may_close_left_page, refusal
 from dialogs.flows.status import AGAIN, PAY, PERSON, TellStatus, news
 from dialogs.model import (
     Ask,
@@ -22,6 +22,7 @@ from dialogs.model import (
     Came,
     Choice,
     CloseCheckout,
+    CloseLeftPage,
     Confirm,
     Done,
     Effect,
@@ -32,6 +33,7 @@ from dialogs.model import (
     Locked,
     NotProved,
     Opened,
+    PageLeft,
     PaymentMoved,
     Pressed,
     Proved,
@@ -122,7 +124,9 @@ def _answered(draft: Draft, effect: Effect, event: Came, view: View) -> Draft:
         case StartPayment(_, quote), Refused(problem):
             left = task.refused() if task else None
             paused = problem is Objection.PAUSED and task is not None and not task.leaving
-            choices = (AGAIN, PERSON) if paused else ()
+            choices: tuple[Choice, ...] = (AGAIN, PERSON) if paused else ()
+            if problem is Objection.ALREADY_LIVE and may_close_left_page(view.scope):
+                choices = (HERE,)
             draft = draft.reply(Reply(refusal(problem, quote.lines[0].number, view.house), choices))
             # shown again it would only be refused again: what was told stays, for when the pause is over
             draft = replace(draft, rest=paused)
@@ -130,6 +134,14 @@ def _answered(draft: Draft, effect: Effect, event: Came, view: View) -> Draft:
             return draft.only(left) if left else draft.only()
         case CloseCheckout(), Payment() as payment:
             return _closed(replace(draft, talk=draft.talk.telling(payment)), payment)
+        case CloseLeftPage(), PageLeft(gone):
+            # what the books say of the invoice may be another thing now
+            draft = replace(draft, talk=draft.talk.forgetting(view.at)).say(
+                "left_page_gone" if gone else "left_page_stays"
+            )
+            return (
+                draft.only(*down_to_pay(draft.talk, replace(task, here=False))) if task else replace(draft, rest=True)
+            )
         case CallAgent(reason), Called():
             person = draft.talk.task
             if isinstance(person, CallPerson):
@@ -234,7 +246,7 @@ def _advance(draft: Draft, view: View) -> Turn:
             case Enter():
                 assert isinstance(move.task, PayInvoice | TellStatus | CallPerson)
                 draft = (draft if move.back else draft.task(None)).enter(move.task)
-            case ProveInvoice() | StartPayment() | CloseCheckout() | CallAgent():
+            case ProveInvoice() | StartPayment() | CloseCheckout() | CloseLeftPage() | CallAgent():
                 return _send(draft, move, view)
             case _:
                 return Turn(draft.talk, draft.said, lookups=(move,))

@@ -60,7 +60,7 @@ class Tell(msgspec.Struct, frozen=True):
 
 
 class Want(msgspec.Struct, frozen=True):
-    task: Literal["pay", "status", "balance", "help", "link", "refund"]
+    task: Literal["pay", "status", "balance", "help", "link", "refund", "here"]
 
 
 class Agree(msgspec.Struct, frozen=True):
@@ -151,6 +151,13 @@ class CloseCheckout(msgspec.Struct, frozen=True, tag="close_checkout"):
     reference: str
 
 
+class CloseLeftPage(msgspec.Struct, frozen=True, tag="close_left_page"):
+    """Close the page that another chat left open on this invoice: only for who holds the invoice's own pay link."""
+
+    scope: Scope
+    invoice: str
+
+
 class CallAgent(msgspec.Struct, frozen=True, tag="call_agent"):
     reason: str
     summary: str
@@ -158,7 +165,7 @@ class CallAgent(msgspec.Struct, frozen=True, tag="call_agent"):
     payment: str = ""
 
 
-Effect: TypeAlias = ProveInvoice | StartPayment | CloseCheckout | CallAgent
+Effect: TypeAlias = ProveInvoice | StartPayment | CloseCheckout | CloseLeftPage | CallAgent
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -190,13 +197,19 @@ class Refused(msgspec.Struct, frozen=True):
     objection: Objection
 
 
+class PageLeft(msgspec.Struct, frozen=True):
+    """Whether a page that was left open is gone now, by the gateway's word. What else it says is another chat's."""
+
+    gone: bool
+
+
 class Called(msgspec.Struct, frozen=True):
     """A person has been given the case."""
 
     case: int
 
 
-Outcome: TypeAlias = Proved | NotProved | Locked | Refused | Called | Payment
+Outcome: TypeAlias = Proved | NotProved | Locked | Refused | PageLeft | Called | Payment
 
 # --- events: what happened ------------------------------------------------------------------------------------------
 

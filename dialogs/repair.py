@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from dialogs.conversation import Asked
 from dialogs.draft import Draft, case_of, down_to_pay, paying
 from dialogs.flows.handoff import CallPerson
-from dialogs.flows.pay import PayInvoice
+from dialogs.flows.pay import PayInvoice, may_close_left_page
 from dialogs.flows.status import PAY, PERSON, TellStatus
 from dialogs.model import (
     Act,
@@ -111,11 +111,21 @@ def _wanted(draft: Draft, task: str, view: View) -> Draft:
             return draft.enter(TellStatus(of_invoice=True)) if told else _wanted(draft, "pay", view)
         case "refund":
             return draft.enter(CallPerson("refund", *case_of(draft.talk)))
+        case "here":
+            return _here(draft, view)
         case "link":
             return draft if paying(draft.talk) else draft.enter(TellStatus())
         case _:
             menu = () if draft.talk.tasks else (PAY, STATUS, PERSON)
             return draft.say("help", *menu, business=view.house.name, phone=view.house.phone)
+
+
+def _here(draft: Draft, view: View) -> Draft:
+    """Pay here, and not on the page that was left open elsewhere. An old button of this kind changes nothing."""
+    task = paying(draft.talk)
+    if task is None or task.payment is not None or not may_close_left_page(view.scope):
+        return draft.say("old_button")
+    return draft.only(*down_to_pay(draft.talk, replace(task, here=True)))
 
 
 def _simply(draft: Draft, act: Simple, view: View) -> Draft:

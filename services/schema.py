@@ -128,6 +128,8 @@ consent = Table(  # append-only
     Column("digest", String(64), nullable=False),
     Column("quote", LargeBinary, nullable=False),  # the Quote, msgspec JSON
 )
+# One yes begins one payment, however often and late its message arrives.
+Index("one_payment_per_yes", consent.c.chat, consent.c.message, unique=True)
 
 refund = Table(
     "refund",

@@ -11,6 +11,17 @@ sys.path.insert(0, str(Path(__file__).parent))  # `world` is shared by all suite
 
 from world import World
 
+from tests.servers import (  # noqa: F401  # fixtures: pytest finds them by name
+    cluster_url,
+    empty_postgres_url,
+    postgres_url,
+    redis_server,
+    redis_url,
+    session_cluster,
+    session_postgres,
+    session_redis,
+)
+
 
 @pytest.fixture
 async def world(tmp_path) -> AsyncIterator[World]:

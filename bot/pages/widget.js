@@ -514,10 +514,13 @@
   /** Nothing but the web: a link of another kind is not shown. */
   const isWeb = (url) => /^https?:\/\//i.test(url);
 
-  /** The number that a just answered message must have: the first one after `after` that its answer left out. */
+  /**
+   * The number that a just answered message must have: the first one after `after` that its answer left out. What stands
+   * before a notice is not it: a notice may have come earlier, and a chat that was lost begins again with one, far above.
+   */
   function hole(messages, after) {
     const taken = new Set(messages.map((m) => m.seq));
-    const gaps = messages.map((m) => m.seq - 1).filter((seq) => seq > after && !taken.has(seq));
+    const gaps = messages.filter((m) => m.from !== 'notice').map((m) => m.seq - 1).filter((seq) => seq > after && !taken.has(seq));
     return gaps.length ? Math.min(...gaps) : null;
   }
 

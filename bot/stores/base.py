@@ -11,6 +11,9 @@ import msgspec
 from dialogs.conversation import Conversation
 from dialogs.model import Effect
 
+# A turn's own process works on its effects at once; another may look at them when this lease is over.
+FIRST_LEASE_SECONDS = 30
+
 
 class Button(msgspec.Struct, frozen=True):
     title: str
@@ -23,7 +26,10 @@ class Link(msgspec.Struct, frozen=True):
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One message as it was shown, in the customer's language. ``seq`` counts per conversation, without gaps."""
+    """One message as it was shown, in the customer's language. ``seq`` counts per conversation, without gaps.
+
+    It begins at 1, or, where an earlier life of the conversation may have been lost, above whatever that one reached.
+    """
 
     seq: int
     sender: Literal["bot", "agent", "customer", "notice"] = msgspec.field(name="from")
@@ -69,7 +75,11 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class Store(Protocol):
-    """Raises `services.errors.Unavailable` when it cannot be read or written; then nothing was written."""
+    """Raises `services.errors.Unavailable` when it cannot be read or written; then nothing was written.
+
+    A store on a line may raise `Uncertain` from `commit`: all of the turn was written, or nothing. The same message again
+    finds out.
+    """
 
     async def load(self, chat: str, message: str) -> Loaded:
         """The conversation, and whether this message of it was answered."""
@@ -82,6 +92,9 @@ class Store(Protocol):
 
     async def since(self, chat: str, seq: int, most: int | None = None) -> list[Message]:
         """The messages after this number, in order: all of them, or the first ``most``."""
+
+    async def pending(self, chat: str, message: str) -> bool:
+        """Whether an effect that this message caused is still in the outbox, so that its answer may still grow."""
 
     async def claim(self, now: datetime, lease_seconds: int, most: int) -> list[Waiting]:
         """Effects that are due and on nobody's lease, now on the caller's."""

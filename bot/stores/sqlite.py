@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from bot.stores.base import Commit, Loaded, Message, Waiting
+from bot.stores.base import FIRST_LEASE_SECONDS, Commit, Loaded, Message, Waiting
 from dialogs.conversation import Conversation
 from dialogs.model import Effect
 from services.database import micros
@@ -66,8 +66,8 @@ WHERE key IN (SELECT key FROM outbox WHERE due_at <= ? ORDER BY due_at LIMIT ?)
 RETURNING key, chat, cause, effect, attempts
 """
 
-# A turn's own process works on its effects at once; another may look at them when this lease is over.
-FIRST_LEASE_SECONDS = 30
+# Only a stranger can hold this file's lock, and we wait for it on the event loop, where everybody else waits too.
+LOCKED_MS = 250
 
 # Conversations kept as they were last committed. One process opens the file, so nobody else can have changed them.
 RECENT = 2000
@@ -127,6 +127,10 @@ class SqliteStore:
         limit = -1 if most is None else most  # SQLite's word for all
         rows = self._look("SELECT body FROM message WHERE chat = ? AND seq > ? ORDER BY seq LIMIT ?", chat, seq, limit)
         return [_message(body) for (body,) in rows]
+
+    async def pending(self, chat: str, message: str) -> bool:
+        row = self._look("SELECT 1 FROM outbox WHERE chat = ? AND cause = ? LIMIT 1", chat, message).fetchone()
+        return row is not None
 
     def _look(self, sql: str, *values: object) -> sqlite3.Cursor:
         try:
@@ -283,7 +287,9 @@ def _write_turn(
 
 def _connect(path: str) -> sqlite3.Connection:
     # isolation_level None: BEGIN and COMMIT are said here and nowhere else
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5, cached_statements=64)
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "secure_delete=ON"):
+    db = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, timeout=LOCKED_MS / 1000, cached_statements=64
+    )
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={LOCKED_MS}", "secure_delete=ON"):
         db.execute(f"PRAGMA {pragma}")
     return db

@@ -21,6 +21,7 @@ from dialogs.model import (
     Change,
     Choice,
     CloseCheckout,
+    CloseLeftPage,
     Confirm,
     Done,
     Enter,
@@ -38,6 +39,7 @@ from dialogs.model import (
     Telling,
     Value,
     View,
+    Want,
 )
 from services.model import (
     Bearer,
@@ -50,6 +52,7 @@ from services.model import (
     Payment,
     PaymentState,
     Quote,
+    Scope,
     objection,
     same_number,
     standing,
@@ -65,6 +68,9 @@ _RUNNING = (
 )
 
 
+HERE = Choice(Say("button_here"), Want("here"))
+
+
 class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
     number: str = ""  # told by the customer
     proof: str = ""  # the billing zip told with it
@@ -76,6 +82,7 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
     rejected: tuple[str, ...] = ()  # the number and zip that did not fit
     payment: Payment | None = None  # started: as last heard
     leaving: Literal["", "change", "drop", "restart"] = ""  # why the open page is to be closed
+    here: bool = False  # a page that another chat left open is to be closed first
 
     @property
     def running(self) -> bool:
@@ -199,6 +206,8 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
         found = self._find(view)
         if not isinstance(found, Invoice):
             return found
+        if self.here:
+            return CloseLeftPage(view.scope, found.id)
         if problem := standing(found, view.house.rules):
             return Done(describe(found, problem, view.at.date()))
         return self._terms(found, view)
@@ -333,6 +342,11 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
         ]
         choices += [Choice(Say(f"button_{m}_instead"), Tell(Slot.METHOD, m)) for m in offered if m is not quote.method]
         return Reply(Say(f"confirm_{quote.method}", values), (*choices, CANCEL))
+
+
+def may_close_left_page(scope: Scope) -> bool:
+    """Whether this visitor may close a page that another chat left open: the holder of the invoice's own link may."""
+    return isinstance(scope, Bearer) and scope.proof == "link"
 
 
 def starting(view: View) -> bool:

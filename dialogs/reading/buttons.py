@@ -13,6 +13,7 @@ _WORDS: dict[str, Act] = {
     "/link": Want("link"),
     "/help": Want("help"),
     "/refund": Want("refund"),
+    "/here": Want("here"),
     "/cancel": Simple.DROP,
     "/restart": Simple.RESTART,
     "/repeat": Simple.REPEAT,

@@ -211,6 +211,23 @@ class Checkout:
         await self.take(await self.gateway.close_page(page.id))
         return await self.transact(lambda conn: ledger.known(conn, reference))
 
+    async def close_left(self, scope: Scope, invoice: str) -> bool:
+        """Close the page that somebody left open on this invoice; whether none holds it now, by the gateway's word.
+
+        Only for who holds the invoice's own pay link: the same person on another phone, or one the letter was sent on
+        to. Anybody else, and a payment whose fate is open, changes nothing. Raises `Unavailable` and `Uncertain`.
+        """
+        if not (isinstance(scope, Bearer) and scope.proof == "link" and scope.invoice == invoice):
+            return False
+        held = await self.transact(lambda conn: ledger.live_on(conn, invoice))
+        if held is None:
+            return True
+        page = await self.transact(lambda conn: ledger.page_of(conn, held.reference))
+        if held.state is not states.OPEN or page is None:
+            return False
+        await self.take(await self.gateway.close_page(page.id))
+        return await self.transact(lambda conn: ledger.live_on(conn, invoice)) is None
+
     async def take(self, facts: Sequence[Fact]) -> None:
         """Take in what the gateway reports, from a webhook or a look-up, in one transaction. Duplicates change nothing."""
         if facts:

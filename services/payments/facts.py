@@ -17,7 +17,7 @@ from services.database import insert_once, micros
 from services.model import Money, Payment
 from services.payments import journal, ledger, outbox, refunds, states
 from services.payments.cases import Trouble, open_case
-from services.payments.gateways.base import Fact
+from services.payments.gateways.base import AFTERWARDS, Fact
 from services.payments.journal import Part
 from services.payments.refunds import RefundState
 from services.payments.states import GivenBack, Standing
@@ -30,7 +30,9 @@ def take(conn: Connection, gateway: str, facts: Sequence[Fact], now: datetime) -
 
     A fact about a payment that we do not know is kept, and counts once the payment is known.
     """
-    fresh = {told.id for told in facts if _store(conn, gateway, told, now)}
+    # in one order everywhere, so that two deliveries of the same facts never wait for each other crosswise
+    by_id = sorted(facts, key=lambda told: told.id)
+    fresh = {told.id for told in by_id if _store(conn, gateway, told, now)}
     for reference in sorted({told.reference for told in facts}):
         apply(conn, gateway, reference, now, fresh)
 
@@ -78,6 +80,8 @@ def apply(conn: Connection, gateway: str, reference: str, now: datetime, fresh: 
         _follow(conn, row, standing, now)
         if standing.state is states.UNKNOWN and row.state != states.UNKNOWN:
             _call_for_a_person(conn, row, facts, now)
+    elif any(told.id in fresh and told.kind in AFTERWARDS for told in facts):
+        _follow(conn, row, standing, now)  # a refund that failed before it went through leaves the payment as it was
     elif standing.state in states.LIVE:
         ledger.hold(conn, reference, standing.state)  # an invoice that another payment held may be free by now
     if declined_again:
@@ -116,6 +120,8 @@ def _follow(conn: Connection, before: Row[Any], standing: Standing, now: datetim
         if standing.disputed_minor:
             _dispute(conn, moved, before, standing.disputed_minor, now)
     if moved.state is states.RETURNED:
+        for refund in standing.refunds:  # the bank took all of it, so each of them failed
+            _give_back(conn, moved, before, refund, now)
         journal.enter_return(conn, moved.reference, now)
         outbox.add_return(conn, moved, posted, now)
     ledger.hold(conn, moved.reference, moved.state)
@@ -126,15 +132,18 @@ def _follow(conn: Connection, before: Row[Any], standing: Standing, now: datetim
 
 def _give_back(conn: Connection, paid: Payment, row: Row[Any], refund: GivenBack, now: datetime) -> None:
     """One refund went through, or turned out not to: the journal, the books, and whoever asked for it."""
-    name = refund.refund if len(refund.refund) <= 32 else hashlib.sha256(refund.refund.encode()).hexdigest()[:32]
+    name = _short(refund.refund)
     if not refund.failed:
-        if journal.enter_refund(conn, paid.reference, name, _part(conn, paid, row, refund.minor), now):
-            outbox.add_given_back(conn, paid, f"refund:{name}", refund.minor, now)
+        part = _part(conn, paid, row, refund.minor)
+        if journal.enter_refund(conn, paid.reference, name, part, now):
+            outbox.add_given_back(conn, paid, f"refund:{name}", part.owed_again, now)
         refunds.settle(conn, refund.refund, RefundState.DONE, now)
         return
     if journal.enter_refund_failed(conn, paid.reference, name, now):
         outbox.add_again(conn, paid, f"refund:{name}", now)
     refunds.settle(conn, refund.refund, RefundState.FAILED, now)
+    if paid.state is states.RETURNED:
+        return  # the customer has the money all the same, by the bank
     sum_of_it = Money(refund.minor, paid.amount.currency)
     summary = f"a refund of {sum_of_it} of {paid.reference} did not reach the customer; the money is here again"
     open_case(conn, f"refund:{name}", Trouble.REFUND_FAILED, summary, now, chat=row.chat, payment=paid.reference)
@@ -147,8 +156,9 @@ def _dispute(conn: Connection, paid: Payment, row: Row[Any], minor: int, now: da
         key = f"dispute:{paid.reference}"
         open_case(conn, key, Trouble.DISPUTED, summary, now, chat=row.chat, payment=paid.reference)
     if paid.state is states.LOST:
-        if journal.enter_lost(conn, paid.reference, _part(conn, paid, row, minor), now):
-            outbox.add_given_back(conn, paid, outbox.LOST, minor, now)
+        part = _part(conn, paid, row, minor)
+        if journal.enter_lost(conn, paid.reference, part, now):
+            outbox.add_given_back(conn, paid, outbox.LOST, part.owed_again, now)
     elif paid.state is not states.DISPUTED:
         journal.enter_won(conn, paid.reference, now)
 
@@ -157,14 +167,19 @@ def _part(conn: Connection, paid: Payment, row: Row[Any], minor: int) -> Part:
     """A sum that goes back, and the part of the program fee in it: in proportion, exact when all went back."""
     total, fee = int(row.amount_minor), int(row.fee_minor)
     before = fee + journal.held(conn, paid.reference, journal.FEES)  # a fee is a credit: what is left of it is negative
-    gone = minor - journal.held(conn, paid.reference, journal.REFUNDS)
+    gone = total - sum(journal.held(conn, paid.reference, account) for account in journal.KEPT) + minor
     return Part(Money(minor, paid.amount.currency), min(minor, max(0, gone * fee // total - before)))
+
+
+def _short(name: str) -> str:
+    """What stands for a foreign name in keys, whose length is limited."""
+    return name if len(name) <= 32 else hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
 def owe_back(conn: Connection, reference: str, invoice: str, surplus: Money, now: datetime) -> None:
     """A payment went through, and its invoice did not owe it any more: a person refunds, and the customer is told."""
     row = ledger.row_of(conn, reference)
-    key = f"overpaid:{reference}:{invoice}"
+    key = f"overpaid:{reference}:{_short(invoice)}"
     summary = f"{reference} paid {surplus} more than was owed by then: refund it, or agree otherwise"
     if open_case(
         conn, key, Trouble.OVERPAID, summary, now, chat=row.chat, invoice=invoice, payment=reference, evidence=surplus

@@ -22,6 +22,7 @@ from services.schema import journal
 
 CLEARING, REFUNDS, DISPUTES = "clearing", "refunds", "disputes"
 RECEIVABLE, FEES = "receivable", "fees"
+KEPT = (CLEARING, REFUNDS, DISPUTES)  # together: what is still here of what the gateway took
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -29,6 +30,11 @@ class Part(msgspec.Struct, frozen=True):
 
     amount: Money
     fee_minor: int
+
+    @property
+    def owed_again(self) -> int:
+        """Minor units that go back to the invoices: what is not fee."""
+        return self.amount.minor - self.fee_minor
 
 
 def enter_success(conn: Connection, reference: str, amount: Money, fee_minor: int, at: datetime) -> bool:
@@ -102,7 +108,7 @@ class _Entry(msgspec.Struct, frozen=True):
 
 def _went_back(name: str, reference: str, part: Part, account: str) -> _Entry:
     amount = part.amount
-    lines = {RECEIVABLE: amount.minor - part.fee_minor, FEES: part.fee_minor, account: -amount.minor}
+    lines = {RECEIVABLE: part.owed_again, FEES: part.fee_minor, account: -amount.minor}
     return _Entry(name, reference, amount.currency, lines)
 
 

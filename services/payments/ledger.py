@@ -67,6 +67,12 @@ def by_key(conn: Connection, start_key: str) -> Payment | None:
     return _one(conn, payments.c.start_key == start_key)
 
 
+def live_on(conn: Connection, invoice: str) -> Payment | None:
+    """The payment that holds this invoice, so that no other may begin, or None."""
+    held = payment_invoice.c.invoice == invoice, payment_invoice.c.live
+    return _one(conn, payments.c.reference == select(payment_invoice.c.payment).where(*held).scalar_subquery())
+
+
 def latest_for_chat(conn: Connection, chat: str) -> Payment | None:
     """The payment that this chat began last, whatever became of it, or None."""
     began = and_(payment_event.c.payment == payments.c.reference, payment_event.c.before.is_(None))
@@ -224,7 +230,8 @@ def move(conn: Connection, row: Row[Any], after: PaymentState, cause: str, now: 
     unchanged = and_(
         payments.c.reference == row.reference, payments.c.version == row.version, payments.c.state == row.state
     )
-    values = {"state": after, "version": row.version + 1, "changed_at": micros(now), "unmoved": 0, **columns}
+    changed_at = max(micros(now), row.changed_at)  # a clock that was set back must not make news look old
+    values = {"state": after, "version": row.version + 1, "changed_at": changed_at, "unmoved": 0, **columns}
     if conn.execute(update(payments).where(unchanged).values(values)).rowcount != 1:
         return False
     note(conn, row.reference, (PaymentState(row.state), after), cause, now)

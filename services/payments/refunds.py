@@ -174,4 +174,4 @@ def never_settled(conn: Connection, refund: str, now: datetime) -> None:
     if told.state is not RefundState.ASKED:
         return
     summary = f"no word on the refund {refund} of {told.amount} since it was sent; look at the gateway before another"
-    cases.open_case(conn, f"refund:{refund}", Trouble.REFUND_UNSURE, summary, now, payment=told.payment)
+    cases.open_case(conn, f"unsure:{refund}", Trouble.REFUND_UNSURE, summary, now, payment=told.payment)

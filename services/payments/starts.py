@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, and_, insert, select
+from sqlalchemy import Connection, Row, and_, select
 
 from services.database import insert_once, instant, micros
 from services.model import Method, Money, Objection, Payment, Quote, Reason
@@ -69,7 +69,9 @@ def begin(conn: Connection, order: Order, now: datetime, random: Callable[[int],
         if problem is not None:
             attempt.rollback()
             return problem
-        _record_consent(conn, reference, order, now)
+        if not _record_consent(conn, reference, order, now):
+            attempt.rollback()
+            return Objection.INVOICE_CHANGED
         ledger.note(conn, reference, (None, states.CREATED), "started", now)
         ledger.step(conn, reference, states.CONFIRMED, "agreed", now)
     facts.apply(conn, order.gateway, reference, now)  # of a gateway that knew our reference before we did
@@ -165,16 +167,20 @@ def _moved(conn: Connection, reference: str, positions: Mapping[str, Position]) 
     return None if same else Objection.INVOICE_CHANGED
 
 
-def _record_consent(conn: Connection, reference: str, order: Order, now: datetime) -> None:
-    conn.execute(
-        insert(consent).values(
-            payment=reference,
-            at=micros(now),
-            chat=order.chat,
-            message=order.message,
-            digest=order.quote.digest(),
-            quote=msgspec.json.encode(order.quote),
-        )
+def _record_consent(conn: Connection, reference: str, order: Order, now: datetime) -> bool:
+    """Keep the evidence; False when this very message agreed to another payment before.
+
+    One yes begins one payment, also when the conversation was lost in between and the message arrives once more.
+    """
+    return insert_once(
+        conn,
+        consent,
+        payment=reference,
+        at=micros(now),
+        chat=order.chat,
+        message=order.message,
+        digest=order.quote.digest(),
+        quote=msgspec.json.encode(order.quote),
     )
 
 

@@ -1,48 +1,35 @@
-"""What every conversation store must do. One suite, run on each implementation."""
+"""What every conversation store must do. One suite, run on each implementation; what only one can suffer is beside it."""
 
 import asyncio
 from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
+from turns import TALK, a_worker, turn
 from world import NOW
 
-from bot.stores.base import Commit, Message
-from bot.stores.sqlite import FIRST_LEASE_SECONDS, SqliteStore
-from dialogs.conversation import Conversation
+from bot.stores.base import FIRST_LEASE_SECONDS
+from bot.stores.sqlite import SqliteStore
 from dialogs.model import CloseCheckout
 from services.errors import Unavailable
 
-TALK = Conversation("rasa:one", "e" * 32)
-
 
 @pytest.fixture(params=["threaded", "inline"])
-async def store(request, tmp_path):
+async def sqlite(request, tmp_path):
     made = SqliteStore(str(tmp_path / "conversations.db"), inline=request.param == "inline")
     yield made
     made.close()
 
 
-def turn(talk=TALK, *, message="m1", before=0, seq=0, text="Hello.", effects=(), done="", given=None, first=True):
-    messages = (
-        (Message(seq + 1, "customer", "hi", ()), Message(seq + 2, "bot", text, ()))
-        if first
-        else (Message(seq + 1, "bot", text, ()),)
-    )
-    end = seq + len(messages)
-    return Commit(
-        replace(talk, version=before + 1),
-        before,
-        end,
-        end if given is None else given,
-        NOW,
-        cause=message,
-        first=first,
-        from_seq=seq + 1,
-        messages=messages,
-        effects=effects,
-        done=done,
-    )
+@pytest.fixture(params=["threaded", "inline", "redis", "cluster"])
+async def store(request, tmp_path):
+    if request.param in ("threaded", "inline"):
+        made = SqliteStore(str(tmp_path / "conversations.db"), inline=request.param == "inline")
+        yield made
+        made.close()
+    else:
+        async with a_worker(request.getfixturevalue(f"{request.param}_url")) as worker:
+            yield worker
 
 
 async def test_a_new_conversation_is_found_again(store):
@@ -123,8 +110,49 @@ async def test_hundreds_of_conversations_at_once_are_all_kept(store):
     assert {(await store.load(talk.chat, "x")).seq for talk in talks} == {2}
 
 
-async def test_another_life_of_the_store_knows_everything(store, tmp_path):
+async def test_a_message_is_pending_until_everything_it_caused_is_answered(store):
     await store.commit(turn(effects=(("e/1/0", CloseCheckout("RM-1")),)))
+    assert await store.pending("rasa:one", "m1")
+    assert not await store.pending("rasa:one", "m2")
+    another = (("e/2/0", CloseCheckout("RM-2")),)
+    await store.commit(turn(before=1, seq=2, first=False, done="e/1/0", effects=another))
+    assert await store.pending("rasa:one", "m1")
+    await store.commit(turn(before=2, seq=3, first=False, done="e/2/0"))
+    assert not await store.pending("rasa:one", "m1")
+
+
+async def test_an_answer_that_comes_twice_is_pending_no_less(store):
+    two = (("e/1/0", CloseCheckout("RM-1")), ("e/1/1", CloseCheckout("RM-2")))
+    await store.commit(turn(effects=two))
+    for before in (1, 2):
+        assert await store.commit(turn(before=before, seq=1 + before, first=False, done="e/1/0"))
+    assert await store.pending("rasa:one", "m1")
+
+
+async def test_a_log_that_begins_high_is_read_from_any_number(store):
+    base = 1_772_465_400_000
+    await store.commit(turn(seq=base))
+    assert [m.seq for m in await store.since("rasa:one", 7)] == [base + 1, base + 2]
+    assert [m.seq for m in await store.since("rasa:one", 0, 1)] == [base + 1]
+    assert [m.seq for m in await store.since("rasa:one", base + 1)] == [base + 2]
+    assert await store.since("rasa:one", base + 2) == []
+    assert await store.since("rasa:nobody", 0) == []
+
+
+async def test_what_waits_longest_is_claimed_first_and_no_more_than_asked_for(store):
+    for n in range(6):
+        talk = replace(TALK, chat=f"rasa:{n}")
+        await store.commit(replace(turn(talk, effects=((f"{n}/1/0", CloseCheckout("RM-1")),)), at=NOW + timedelta(n)))
+    late = NOW + timedelta(days=30)
+    first = [waiting.key for waiting in await store.claim(late, 60, 4)]
+    second = [waiting.key for waiting in await store.claim(late, 60, 4)]
+    assert first[0] == "0/1/0"
+    assert (len(first), len(second)) == (4, 2)
+    assert {*first, *second} == {f"{n}/1/0" for n in range(6)}
+
+
+async def test_another_life_of_the_store_knows_everything(sqlite, tmp_path):
+    await sqlite.commit(turn(effects=(("e/1/0", CloseCheckout("RM-1")),)))
     again = SqliteStore(str(tmp_path / "conversations.db"))
     again.release_leases()
     assert (await again.load("rasa:one", "m1")).answered
@@ -132,14 +160,14 @@ async def test_another_life_of_the_store_knows_everything(store, tmp_path):
     again.close()
 
 
-async def test_a_locked_file_is_a_clear_no_and_nothing_is_half_written(store, tmp_path):
-    await store.commit(turn())
+async def test_a_locked_file_is_a_clear_no_and_nothing_is_half_written(sqlite, tmp_path):
+    await sqlite.commit(turn())
     blocker = SqliteStore(str(tmp_path / "conversations.db"), inline=True)
     blocker._write.execute("BEGIN IMMEDIATE")
-    store._write.execute("PRAGMA busy_timeout=50")
+    sqlite._write.execute("PRAGMA busy_timeout=50")
     with pytest.raises(Unavailable):
-        await store.commit(turn(before=1, seq=2, message="m2"))
+        await sqlite.commit(turn(before=1, seq=2, message="m2"))
     blocker._write.execute("ROLLBACK")
     blocker.close()
-    assert (await store.load("rasa:one", "m2")).talk.version == 1
-    assert await store.commit(turn(before=1, seq=2, message="m2"))
+    assert (await sqlite.load("rasa:one", "m2")).talk.version == 1
+    assert await sqlite.commit(turn(before=1, seq=2, message="m2"))

@@ -1,6 +1,5 @@
 """A small world for tests of the ledger: a scripted gateway, books in memory, a clock that is set by hand."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -9,15 +8,32 @@ from random import Random
 
 import msgspec
 import pytest
-from sqlalchemy import Engine, MetaData, text
+from sqlalchemy import Engine, text
 
 from services.database import Transact, inline, open_engine, upgrade
 from services.identity import Identity
 from services.invoices.base import Posting, plain
-from services.model import Bearer, Billing, Invoice, InvoiceState, Line, Method, Money, Payment, Quote, Reason, Rules
+from services.model import (
+    Bearer,
+    Billing,
+    Invoice,
+    InvoiceState,
+    Line,
+    Method,
+    Money,
+    Payment,
+    PaymentState,
+    Quote,
+    Reason,
+    Rules,
+)
+from services.payments import journal, outbox, starts, states
+from services.payments.cases import open_cases
 from services.payments.checkout import Checkout, PostJob, RefundJob
 from services.payments.gateways.base import Batch, Fact, FactKind, NoRefund, Page, PageRequest, RefundRequest
-from services.payments.giving_back import give_back
+from services.payments.giving_back import give_back, refund
+from services.payments.refunds import RefundOrder
+from services.schema import schema
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
@@ -187,12 +203,34 @@ class World:
 
     async def start(self, key: str = "k1", invoice: str = "book:INV-1042", chat: str = "chat", **how):
         quote = how.pop("quote", None) or await self.quote(invoice, **how)
-        return await self.checkout.start(key, chat, "m1", Bearer(invoice, "link"), quote)
+        return await self.checkout.start(key, chat, f"says {key}", Bearer(invoice, "link"), quote)
 
     async def reports(self, reference: str, kind: FactKind, **more) -> Payment:
         """It happens at the gateway, and its webhook arrives."""
         await self.checkout.take([self.gateway.happens(reference, kind, **more)])
         return await self.checkout.view(reference)
+
+    async def paid(self, key: str = "k1", *, fee: int = 0, quote: Quote | None = None, **how) -> Payment:
+        """A payment that went through and is in the books; with a fee, one that was agreed to."""
+        quote = quote or await self.quote(how.pop("invoice", "book:INV-1042"), **how)
+        quote = msgspec.structs.replace(quote, fee_minor=fee)
+        order = starts.Order(key, "chat", f"says {key}", quote, self.gateway.name, "https://chat.example/back", {})
+        begun = await self.transact(lambda conn: starts.begin(conn, order, self.at, self.chance.randbytes))
+        assert isinstance(begun, Payment), begun
+        self.gateway.requests[key] = starts._request_for(begun.reference, order)
+        self.passes(minutes=1)
+        await self.reports(begun.reference, FactKind.SUCCEEDED)
+        await self.work()
+        return await self.checkout.view(begun.reference)
+
+    async def refund(self, reference: str, minor: int | None = None, key: str = "r1", currency: str = "USD"):
+        """What an agent gets who asks for it; None: all that is left."""
+        amount = None if minor is None else Money(minor, currency)
+        self.passes(minutes=1)
+        return await refund(self.checkout, RefundOrder(key, reference, amount, "agent", "asked for"))
+
+    async def cases(self) -> list[tuple[str, str | None]]:
+        return [(case.reason, case.payment) for case in await self.transact(open_cases)]
 
     async def work(self):
         """Perform every job that is due, as a worker does; answers what was told."""
@@ -230,19 +268,69 @@ def fact_fixture():
     return fact
 
 
+@pytest.fixture(scope="session")
+def _postgres_engine(session_postgres) -> Iterator[Engine]:
+    engine = open_engine(session_postgres.database())
+    yield engine
+    engine.dispose()
+
+
+def _empty(engine: Engine) -> None:
+    """As it was built. Evidence refuses to be deleted, so for once the triggers sleep."""
+    with engine.begin() as connection:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        for table in reversed(schema.sorted_tables):
+            connection.execute(table.delete())
+
+
 @pytest.fixture
-def engine() -> Iterator[Engine]:
-    # a PostgreSQL to test against, such as postgresql+psycopg://postgres@127.0.0.1/remit; emptied first
-    engine = open_engine(os.environ.get("REMIT_TEST_DATABASE", "sqlite://"))
-    if engine.dialect.name == "postgresql":
-        with engine.begin() as connection:
-            old = MetaData()
-            old.reflect(connection)
-            old.drop_all(connection)
-            connection.execute(text("DROP FUNCTION IF EXISTS refuse_change"))
+def on_postgres(_postgres_engine) -> Iterator[Engine]:
+    """A PostgreSQL with every table. It is emptied after each test, which is quicker than building another."""
+    yield _postgres_engine
+    _empty(_postgres_engine)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request) -> Iterator[Engine]:
+    """An empty database with every table, of either kind."""
+    if request.param == "postgresql":
+        yield request.getfixturevalue("on_postgres")
+        return
+    engine = open_engine("sqlite://")
     upgrade(engine)
     yield engine
     engine.dispose()
+
+
+def _kept(facts: list[Fact], payment: Payment) -> int:
+    """What the gateway still has of one payment, counted from its own facts and not as the ledger does."""
+    if payment.state not in states.ARRIVED:
+        return 0
+    failed = {told.refund for told in facts if told.kind is FactKind.REFUND_FAILED}
+    back = {told.refund or told.id: told.amount.minor for told in facts if told.kind is FactKind.REFUNDED}
+    lost = sum(told.amount.minor for told in facts if told.kind is FactKind.LOST)
+    return payment.amount.minor - sum(minor for one, minor in back.items() if one not in failed) - lost
+
+
+@pytest.fixture
+async def audited(world):
+    """After the test, once the gateway has told everything: journal, books and gateway must agree to the cent."""
+    yield world
+    await world.checkout.take([told for facts in world.gateway.facts.values() for told in facts])
+    totals = await world.transact(journal.trial_balance)
+    assert all(sum(accounts.values()) == 0 for accounts in totals.values()), totals
+    for reference, facts in world.gateway.facts.items():
+        payment = await world.checkout.view(reference)
+        if payment is None or payment.state is PaymentState.UNKNOWN:
+            continue
+        sums = await world.transact(
+            lambda conn, reference=reference: {
+                account: journal.held(conn, reference, account) for account in (*journal.KEPT, journal.RECEIVABLE)
+            }
+        )
+        assert sum(sums[account] for account in journal.KEPT) == _kept(facts, payment), (payment, sums)
+        posted = await world.transact(lambda conn, reference=reference: outbox.postings(conn, reference))
+        assert sum(posting.amount.minor for posting in posted) == -sums[journal.RECEIVABLE], (payment, posted)
 
 
 @pytest.fixture

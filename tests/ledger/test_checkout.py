@@ -36,7 +36,7 @@ async def test_an_agreed_quote_becomes_an_open_page_with_its_consent_on_record(w
     opened = await world.start(quote=quote)
     assert (opened.state, opened.amount, opened.numbers) == (S.OPEN, Money(12000, "USD"), ("INV-1042",))
     assert await world.rows("SELECT payment, message, digest FROM consent") == [
-        (opened.reference, "m1", quote.digest())
+        (opened.reference, "says k1", quote.digest())
     ]
     history = await world.rows("SELECT before, after, cause FROM payment_event ORDER BY id")
     assert [row[1] for row in history] == ["created", "confirmed", "confirmed", "open"]

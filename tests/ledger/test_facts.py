@@ -310,7 +310,7 @@ async def test_references_that_meet_are_drawn_again_and_chance_that_is_none_is_n
     draws = iter([bytes(16), bytes(range(16)), bytes(16), bytes([1] * 16)] + [bytes([n] * 16) for n in range(2, 9)])
     world.books.add("INV-2")
     for n, invoice in enumerate((INVOICE, "book:INV-2")):
-        order = starts.Order(f"k{n}", "c", "m", await world.quote(invoice), "scripted", "https://x", {})
+        order = starts.Order(f"k{n}", "c", f"says k{n}", await world.quote(invoice), "scripted", "https://x", {})
         begun = await world.transact(
             lambda conn, order=order: starts.begin(conn, order, world.at, lambda _: next(draws))
         )

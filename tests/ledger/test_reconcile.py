@@ -1,9 +1,11 @@
+import json
 from datetime import timedelta
 
 import pytest
 
 from services.errors import Malformed, Unavailable, Uncertain
 from services.model import Method, PaymentState, Reason
+from services.payments.cases import Trouble
 from services.payments.checkout import Refused
 from services.payments.gateways.base import FactKind
 from services.payments.reconcile import reconcile
@@ -185,3 +187,82 @@ async def test_doubt_that_the_gateway_cannot_clear_stays_doubt(world):
     world.passes(seconds=20)
     assert await reconcile(world.checkout, world.at) == 1
     assert (await world.checkout.view(opened.reference)).state is S.UNKNOWN
+
+
+# --- what a person has to decide
+
+
+async def in_doubt(world):
+    opened = await world.start()
+    await world.checkout.close("chat", opened.reference)
+    return await world.reports(opened.reference, FactKind.SUCCEEDED)
+
+
+async def test_facts_that_contradict_each_other_are_a_persons_case_once_with_what_was_said(world):
+    doubtful = await in_doubt(world)
+    for _ in range(3):
+        world.passes(seconds=20)
+        await reconcile(world.checkout, world.at)
+    ((payment, reason, chat, evidence),) = await world.rows("SELECT payment, reason, chat, evidence FROM handoff_case")
+    assert (payment, reason, chat) == (doubtful.reference, Trouble.CONTRADICTION, "chat")
+    assert [said["kind"] for said in json.loads(evidence)] == ["closed", "succeeded"]
+    assert {said["amount"]["minor"] for said in json.loads(evidence)} == {12000}
+
+
+async def test_a_doubt_without_news_is_asked_about_ever_more_rarely_until_something_moves(world):
+    doubtful = await in_doubt(world)
+
+    async def looks_in(minutes):
+        looks = 0
+        for _ in range(minutes * 4):
+            world.passes(seconds=15)
+            looks += await reconcile(world.checkout, world.at)
+        return looks
+
+    assert await looks_in(5) == 20
+    assert await looks_in(60) == 1
+    await world.reports(doubtful.reference, FactKind.SUCCEEDED, last4="4242")
+    assert await looks_in(5) == 20
+    assert await looks_in(60) == 1
+
+
+async def test_a_gateway_that_gives_no_answer_uses_up_nobodys_patience(world):
+    waiting = await lose_the_answer(world)
+    for _ in range(100):
+        world.passes(seconds=15)
+        world.gateway.before = [Unavailable("down")]
+        assert await reconcile(world.checkout, world.at) == 0
+    world.gateway.happens(waiting.reference, FactKind.SUCCEEDED)
+    world.passes(seconds=15)
+    assert await reconcile(world.checkout, world.at) == 1
+    assert (await world.checkout.view(waiting.reference)).state is S.SUCCEEDED
+
+
+async def test_a_page_that_the_gateway_forgot_ends_only_after_its_own_end(world):
+    opened = await world.start()
+    world.gateway.facts.clear()
+    world.passes(minutes=29)
+    await world.checkout.refresh("chat", opened.reference)
+    world.passes(minutes=2)
+    assert await reconcile(world.checkout, world.at) == 1  # over by its clock; ours may be a little ahead
+    assert (await world.checkout.view(opened.reference)).state is S.OPEN
+    assert await world.cases() == []
+    world.passes(minutes=1)
+    await reconcile(world.checkout, world.at)
+    ended = await world.checkout.view(opened.reference)
+    assert (ended.state, ended.reason) == (S.FAILED, Reason.PAGE_EXPIRED)
+    assert await world.cases() == [(Trouble.FORGOTTEN, opened.reference)]
+    assert await world.work() == [(S.FAILED, Reason.PAGE_EXPIRED)]
+    assert (await world.start("k2")).state is S.OPEN
+
+
+async def test_money_under_way_that_the_gateway_forgot_stays_where_it_was_and_a_person_is_called_once(world):
+    opened = await world.start(method=Method.BANK)
+    await world.reports(opened.reference, FactKind.PROCESSING)
+    world.gateway.facts.clear()
+    for _ in range(3):
+        world.passes(hours=2)
+        assert await reconcile(world.checkout, world.at) == 1
+    assert (await world.checkout.view(opened.reference)).state is S.PROCESSING
+    assert await world.cases() == [(Trouble.FORGOTTEN, opened.reference)]
+    assert await world.checkout.reserved("book:INV-1042") == 12000

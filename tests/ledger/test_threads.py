@@ -1,51 +1,239 @@
-"""The same parts over a database file and threads, as in production; everything else runs in memory and in order."""
+"""The same parts over threads, as in production: a database file, and PostgreSQL, where transactions really overlap.
+
+Everything else runs in memory and in order. Here exactly one wins, and nobody waits for ever.
+"""
 
 import asyncio
+from threading import Barrier
+
+import pytest
 
 from services.database import micros, open_engine, threaded, upgrade
-from services.model import Payment, PaymentState
-from services.payments import journal
+from services.model import Line, Method, Money, Objection, Payment, PaymentState, Quote
+from services.payments import comparison, facts, journal, ledger, outbox, refunds, starts
 from services.payments.checkout import Refused
-from services.payments.gateways.base import FactKind
+from services.payments.gateways.base import Fact, FactKind, Page
+from services.payments.refunds import NotRefundable, Refund, RefundOrder
+
+S = PaymentState
+AT_ONCE = 8
+ROUNDS = 5
 
 
-def files(tmp_path, world):
-    engine = open_engine(f"sqlite:///{tmp_path / 'ledger.db'}")
-    upgrade(engine)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request, tmp_path):
+    if request.param == "postgresql":
+        yield request.getfixturevalue("on_postgres")
+        return
+    made = open_engine(f"sqlite:///{tmp_path / 'ledger.db'}")
+    upgrade(made)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def many(world, engine):
+    """The world over threads."""
     world.transact = threaded(engine)
     world.again()
-    return world.transact
+    yield world
+    world.transact.close()
 
 
-async def test_of_many_tabs_that_agree_at_once_one_pays(tmp_path, world):
-    transact = files(tmp_path, world)
-    outcomes = await asyncio.gather(*(world.start(f"k{n}", chat=f"tab {n}") for n in range(8)))
+async def together(world, *works):
+    """Each in a transaction of its own, all of them begun before any goes on (SQLite lets one in after the other)."""
+    overlap = world.engine.dialect.name == "postgresql"
+    gate = Barrier(len(works) if overlap else 1)
+
+    def at_the_gate(work):
+        def go(conn):
+            gate.wait(timeout=20)
+            return work(conn)
+
+        return go
+
+    return await asyncio.wait_for(asyncio.gather(*(world.transact(at_the_gate(work)) for work in works)), 60)
+
+
+def order(key, *invoices, minor=12000):
+    lines = tuple(Line(f"book:{number}", number, "1.0", Money(minor, "USD")) for number in invoices)
+    return starts.Order(key, "chat", f"says {key}", Quote(lines, Method.CARD, "D", "94107"), "scripted", "https://x", {})
+
+
+def begin(world, wanted):
+    return lambda conn: starts.begin(conn, wanted, world.at, world.chance.randbytes)
+
+
+# --- one live payment
+
+
+async def test_of_many_tabs_that_agree_at_once_one_pays(many):
+    outcomes = await asyncio.gather(*(many.start(f"k{n}", chat=f"tab {n}") for n in range(AT_ONCE)))
     assert [type(outcome) for outcome in outcomes].count(Payment) == 1
-    assert [type(outcome) for outcome in outcomes].count(Refused) == 7
-    assert len(world.gateway.pages) == 1
-    transact.close()
+    assert [type(outcome) for outcome in outcomes].count(Refused) == AT_ONCE - 1
+    assert len(many.gateway.pages) == 1
 
 
-async def test_webhooks_that_arrive_together_move_a_payment_once(tmp_path, world):
-    transact = files(tmp_path, world)
-    opened = await world.start()
-    told = [world.gateway.happens(opened.reference, kind) for kind in (FactKind.PROCESSING, FactKind.SUCCEEDED)]
-    await asyncio.gather(*(world.checkout.take([told[n % 2]]) for n in range(10)))
-    assert (await world.checkout.view(opened.reference)).state is PaymentState.SUCCEEDED
-    assert await transact(journal.trial_balance) == {"USD": {"clearing": 12000, "receivable": -12000}}
-    jobs = [job for batch in await asyncio.gather(*(world.checkout.jobs(2) for _ in range(5))) for job in batch]
+async def test_of_starts_that_are_written_in_the_same_instant_one_is_written(many):
+    for nth in range(ROUNDS):
+        outcomes = await together(many, *(begin(many, order(f"{nth}.{n}", f"INV-{nth}")) for n in range(AT_ONCE)))
+        assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Objection"] * (AT_ONCE - 1) + ["Payment"]
+        assert set(outcomes) >= {Objection.ALREADY_LIVE}
+    assert await many.rows("SELECT count(*), count(DISTINCT invoice) FROM payment_invoice") == [(ROUNDS, ROUNDS)]
+    assert await many.rows("SELECT count(*) FROM consent") == [(ROUNDS,)]
+
+
+async def test_two_customers_with_the_same_two_invoices_never_wait_for_each_other_crosswise(many):
+    for nth in range(ROUNDS):
+        pair = f"A-{nth}", f"B-{nth}"
+        works = [begin(many, order(f"{nth}.{n}", *(pair if n % 2 else pair[::-1]))) for n in range(AT_ONCE)]
+        outcomes = await together(many, *works)
+        assert sum(isinstance(outcome, Payment) for outcome in outcomes) == 1
+
+
+async def test_one_start_by_many_workers_is_one_payment(many):
+    for nth in range(ROUNDS):
+        outcomes = await together(many, *[begin(many, order(f"k{nth}", f"INV-{nth}"))] * AT_ONCE)
+        assert len({outcome.reference for outcome in outcomes}) == 1
+    assert await many.rows("SELECT count(*) FROM payment") == [(ROUNDS,)]
+
+
+async def test_money_for_a_dead_payment_and_a_new_start_of_its_invoice_are_both_written(many):
+    for nth in range(ROUNDS):
+        dead = await many.transact(begin(many, order(f"dead{nth}", f"INV-{nth}")))
+        await many.checkout.take([Fact(f"c{nth}", dead.reference, FactKind.CLOSED, many.at, dead.amount, Method.CARD)])
+        paid = Fact(f"s{nth}", dead.reference, FactKind.SUCCEEDED, many.at, dead.amount, Method.CARD)
+        _, begun = await together(
+            many,
+            lambda conn, paid=paid: facts.take(conn, "scripted", [paid], many.at),
+            begin(many, order(f"new{nth}", f"INV-{nth}")),
+        )
+        assert (await many.checkout.view(dead.reference)).state is S.UNKNOWN
+        held = await many.rows(f"SELECT payment FROM payment_invoice WHERE invoice = 'book:INV-{nth}' AND live")
+        assert held == [(begun.reference if isinstance(begun, Payment) else dead.reference,)]
+
+
+# --- facts
+
+
+async def test_webhooks_that_arrive_together_move_a_payment_once(many):
+    opened = await many.start()
+    told = [many.gateway.happens(opened.reference, kind) for kind in (FactKind.PROCESSING, FactKind.SUCCEEDED)]
+    await asyncio.gather(*(many.checkout.take([told[n % 2]]) for n in range(10)))
+    assert (await many.checkout.view(opened.reference)).state is S.SUCCEEDED
+    assert await many.transact(journal.trial_balance) == {"USD": {"clearing": 12000, "receivable": -12000}}
+    jobs = [job for batch in await asyncio.gather(*(many.checkout.jobs(2) for _ in range(5))) for job in batch]
     assert len({job.id for job in jobs}) == len(jobs)
-    transact.close()
 
 
-async def test_what_was_committed_is_there_after_a_restart(tmp_path, world):
-    files(tmp_path, world).close()
-    transact = files(tmp_path, world)
-    opened = await world.start()
-    token = await world.checkout.share(opened.reference)
-    transact.close()
-    transact = files(tmp_path, world)
-    assert await world.checkout.latest("chat") == opened
-    assert str(await world.checkout.follow(token)).startswith("https://pay.example/")
-    assert micros(opened.at) == micros(world.at)
-    transact.close()
+async def test_different_news_of_one_payment_in_the_same_instant_all_count(many):
+    news = {
+        FactKind.PROCESSING: {},
+        FactKind.SUCCEEDED: {},
+        FactKind.REFUNDED: {"amount": Money(5000, "USD"), "refund": "re_1"},
+        FactKind.DISPUTED: {"amount": Money(7000, "USD")},
+        FactKind.LOST: {"amount": Money(7000, "USD")},
+    }
+    for nth in range(ROUNDS):
+        many.books.add(f"INV-{nth}")
+        opened = await many.start(f"k{nth}", f"book:INV-{nth}")
+        told = [many.gateway.happens(opened.reference, kind, **more) for kind, more in news.items()]
+        await together(many, *(lambda conn, one=one: facts.take(conn, "scripted", [one], many.at) for one in told))
+        assert (await many.checkout.view(opened.reference)).state is S.LOST
+        kept = [await many.transact(lambda conn, a=a: journal.held(conn, opened.reference, a)) for a in journal.KEPT]
+        assert sum(kept) == 0
+    totals = await many.transact(journal.trial_balance)
+    assert sum(totals["USD"].values()) == 0
+
+
+async def test_a_listing_and_webhooks_that_bring_the_same_facts_in_another_order_never_wait_for_each_other(many):
+    opened = await many.start()
+    told = [many.gateway.happens(opened.reference, FactKind.DECLINED) for _ in range(60)]
+    both = (
+        lambda conn: facts.take(conn, "scripted", told, many.at),
+        lambda conn: facts.take(conn, "scripted", told[::-1], many.at),
+    )
+    await together(many, *both)
+    assert await many.rows("SELECT count(*) FROM fact") == [(60,)]
+
+
+# --- refunds
+
+
+async def test_of_two_agents_who_refund_the_rest_at_once_one_does(many):
+    for nth in range(ROUNDS):
+        many.books.add(f"INV-{nth}")
+        opened = await many.start(f"k{nth}", f"book:INV-{nth}")
+        await many.reports(opened.reference, FactKind.SUCCEEDED)
+        orders = [RefundOrder(f"{nth}.{n}", opened.reference, None, "agent") for n in range(AT_ONCE)]
+        outcomes = await together(
+            many, *(lambda conn, each=each: refunds.ask(conn, each, many.at, many.chance.randbytes) for each in orders)
+        )
+        assert sum(isinstance(outcome, Refund) for outcome in outcomes) == 1
+        assert outcomes.count(NotRefundable.NOTHING_LEFT) == AT_ONCE - 1
+
+
+async def test_one_refund_asked_by_two_impatient_tabs_is_one(many):
+    opened = await many.start()
+    await many.reports(opened.reference, FactKind.SUCCEEDED)
+    same = RefundOrder("r1", opened.reference, Money(5000, "USD"), "agent")
+    outcomes = await together(
+        many, *[lambda conn: refunds.ask(conn, same, many.at, many.chance.randbytes)] * AT_ONCE
+    )
+    assert len({outcome.id for outcome in outcomes}) == 1
+
+
+# --- leases
+
+
+async def test_of_many_workers_one_gets_the_job_and_a_stalled_one_cannot_finish_it(many):
+    await many.reports((await many.start()).reference, FactKind.PROCESSING)
+    claims = await together(many, *[lambda conn: outbox.claim(conn, 5, many.at)] * AT_ONCE)
+    (stalled,) = [job for batch in claims for job in batch]
+    many.passes(seconds=61)
+    claims = await together(many, *[lambda conn: outbox.claim(conn, 5, many.at)] * AT_ONCE)
+    (taken,) = [job for batch in claims for job in batch]
+    assert taken.fence == stalled.fence + 1
+    finished = await together(
+        many,
+        lambda conn: outbox.finish(conn, stalled, many.at),
+        lambda conn: outbox.postpone(conn, stalled, many.at),
+        lambda conn: outbox.finish(conn, taken, many.at),
+    )
+    assert finished == [False, False, True]
+
+
+async def test_of_many_workers_one_looks_at_a_payment_and_an_old_fence_opens_nothing(many):
+    begun = await many.transact(begin(many, order("k", "INV-1042")))
+    sends = await together(
+        many, *[lambda conn: starts.send(conn, begun.reference, lambda _: "https://x", many.at)] * AT_ONCE
+    )
+    (stalled,) = [each for each in sends if isinstance(each, starts.Sending)]
+    many.passes(seconds=16)
+    fences = await together(many, *[lambda conn: ledger.look(conn, begun.reference, many.at)] * AT_ONCE)
+    assert [fence for fence in fences if fence is not None] == [stalled.fence + 1]
+    page = Page("p", "https://pay.example/p", many.at)
+    assert await many.transact(lambda conn: starts.opened(conn, stalled, page, many.at)) is None
+    assert (await many.checkout.view(begun.reference)).state is S.CONFIRMED
+
+
+async def test_of_many_workers_one_makes_the_comparison_of_the_day(many):
+    claims = await together(many, *[lambda conn: comparison._claim(conn, "scripted", many.at)] * AT_ONCE)
+    assert sum(claim is not None for claim in claims) == 1
+    many.passes(hours=2)  # it died
+    claims = await together(many, *[lambda conn: comparison._claim(conn, "scripted", many.at)] * AT_ONCE)
+    assert sum(claim is not None for claim in claims) == 1
+
+
+# --- restarts
+
+
+async def test_what_was_committed_is_there_after_a_restart(many):
+    opened = await many.start()
+    token = await many.checkout.share(opened.reference)
+    many.transact.close()
+    many.transact = threaded(many.engine)
+    many.again()
+    assert await many.checkout.latest("chat") == opened
+    assert str(await many.checkout.follow(token)).startswith("https://pay.example/")
+    assert micros(opened.at) == micros(many.at)

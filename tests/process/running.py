@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -41,6 +41,22 @@ def free_port() -> int:
             if probe.connect_ex(("127.0.0.1", port)) != 0:
                 return port
     raise AssertionError("no port is free")
+
+
+ZIP = "94107"  # of everybody who owes one of the `bills`
+
+
+def bills(file: Path, sums: Mapping[str, int]) -> Path:
+    """The sandbox's demo data with these invoices: number -> minor units of USD; each has a customer of its own."""
+    business = '[business]\nname = "Green Lane"\nphone = "555"\nemail = "bill@example.com"\n'
+    owed = [
+        f'[[customers]]\nid = "c-{number}"\nname = "Dana Lee"\nzip = "{ZIP}"\nemail = ""\n'
+        f'[[invoices]]\nid = "{number.lower()}"\nnumber = "{number}"\ncustomer = "c-{number}"\n'
+        f'total_minor = {minor}\ncurrency = "USD"\nissued_in_days = -9\ndue_in_days = 21\n'
+        for number, minor in sums.items()
+    ]
+    file.write_text(business + "".join(owed), encoding="utf-8")
+    return file
 
 
 class Marked:

@@ -10,11 +10,14 @@ from pathlib import Path
 
 from services.sandbox.portal import Demo, DemoBusiness, DemoCustomer, DemoInvoice
 
+from .books import Row
+from .forger import Forger
 from .life import task_factory
 from .loop import StuckError, run
 from .oracle import Oracle
-from .people import Bill, Person
-from .world import Alarm, Weather, World
+from .people import Bill, Person, Tab
+from .process import Process
+from .world import Alarm, Places, Weather, World
 
 STEPS = 400  # of one episode: long enough for days to pass, short enough to read
 _TOLD = 45  # lines of a story that are shown
@@ -23,10 +26,12 @@ _RESTS = (1, 20, 65, 130, 600, 2_000, 4_000, 4_000, 4_000, *(_DAY,) * 7, _HOUR, 
 CALM = Weather(slow=0.1)
 SKIES = (
     *(CALM,) * 3,
-    *(Weather(slow=0.3, crash=0.002, line=0.05, webhook=0.1),) * 4,
-    *(Weather(slow=0.3, crash=0.01, line=0.2, webhook=0.3, stall=0.0005),) * 3,
-    *(Weather(slow=0.3, crash=0.03, stall=0.002),) * 2,
+    *(Weather(slow=0.3, crash=0.002, line=0.05, webhook=0.1, frail=0.3),) * 4,
+    *(Weather(slow=0.3, crash=0.01, line=0.2, webhook=0.3, stall=0.0005, frail=0.3),) * 3,
+    *(Weather(slow=0.3, crash=0.03, stall=0.002, frail=0.5),) * 2,
     Weather(slow=0.2, line=0.9, webhook=0.5),
+    Weather(slow=0.3, ledger=0.05, store=0.03),
+    Weather(slow=0.3, ledger=0.02, store=0.02, crash=0.005, line=0.1, frail=0.5),
 )
 
 
@@ -40,57 +45,82 @@ class Outcome:
     violations: tuple[str, ...]
     story: tuple[str, ...]
     captured: int  # payments that the processor took
+    struck: frozenset[str] = frozenset()  # lines of the product where a process died
+    reached: frozenset[str] = frozenset()  # ... and where it could have
 
     def report(self) -> str:
         """The seed, the violations, and the end of the story that led to them."""
-        lines = (f"seed {self.seed}: {len(self.violations)} violations", *(f"  * {each}" for each in self.violations))
+        again = f"python -m tests.simulation --replay {self.seed} --steps {self.steps}"
+        lines = (
+            f"seed {self.seed}: {len(self.violations)} violations; the whole story: {again}",
+            *(f"  * {each}" for each in self.violations),
+        )
         return "\n".join((*lines, f"  the last of {len(self.story)} lines:", *self.story[-_TOLD:]))
 
 
-def play(seed: int, steps: int = STEPS, skies: Sequence[Weather] = SKIES) -> Outcome:
-    """One episode from this seed; the same seed, steps and skies give the same story, line by line."""
+def play(seed: int, steps: int = STEPS, skies: Sequence[Weather] = SKIES, *, watched: bool = False) -> Outcome:
+    """One episode from this seed; the same seed, steps and skies give the same story, line by line.
+
+    ``watched``: take note of every line where a process could have died, too.
+    """
     with tempfile.TemporaryDirectory(prefix="remit-simulation-") as folder:
-        return run(_play(seed, steps, skies, Path(folder)))
+        return run(_play(seed, steps, skies, Path(folder), Places(watched)))
 
 
-async def _play(seed: int, steps: int, skies: Sequence[Weather], folder: Path) -> Outcome:
+async def _play(seed: int, steps: int, skies: Sequence[Weather], folder: Path, places: Places) -> Outcome:
     asyncio.get_running_loop().set_task_factory(task_factory)
-    world = World(seed, folder, _bills(seed))
-    with _alarmed(world):
-        episode = Episode(world, await _people(world), skies)
+    world = World(seed, folder, *bills(seed), processes=1 + (seed % 3 == 0), places=places)
+    with alarmed(world):
+        episode = Episode(world, await people(world), skies)
         taken = await episode.run(steps)
         await world.close()
     kept = sum(row.state in ("succeeded", "processing", "returned") for row in world.sandbox.processor.book())
-    return Outcome(seed, taken, world.story.faults, tuple(world.violations), tuple(world.story.lines), kept)
+    story = world.story
+    return Outcome(
+        seed,
+        taken,
+        story.faults,
+        tuple(world.violations),
+        tuple(story.lines),
+        kept,
+        frozenset(places.struck),
+        frozenset(places.reached),
+    )
 
 
-_OWE = {"ann": ("94107", "USD"), "bob": ("94110", "USD"), "eva": ("80539", "EUR")}
-_READ = {"ann": "ann", "ann-too": "ann", "mal": "ann", "bob": "bob", "bob-too": "bob", "eva": "eva"}  # whose bills
+_OWE = {"ann": ("94107", "USD"), "bob": ("94110", "USD"), "eva": ("80539", "EUR"), "dan": ("94103", "USD")}
+_IN_BOOK = ("dan",)  # whose invoices stand in Remit's own book
+_READ = {"ann": "ann", "mal": "ann", "bob": "bob", "eva": "eva", "dan": "dan"}  # whose bills, by the Rasa channel
+_TABS = {"ann-tab": "ann", "ann-too": "ann", "bob-tab": "bob", "dan-tab": "dan"}  # ... and by a page of the web
 _EACH = 5  # bills of one customer
 
 
-def _bills(seed: int) -> Demo:
-    """Three customers with their invoices; the sums differ from seed to seed."""
-    customers = [DemoCustomer(who, f"{who.title()} Lee", zip_code, "") for who, (zip_code, _) in _OWE.items()]
-    invoices = [
-        DemoInvoice(f"{who}-{nth}", f"INV-{100 * place + nth}", who, 300 + 977 * ((seed + nth) % 40), money, -10, 20)
-        for place, (who, (_, money)) in enumerate(_OWE.items(), start=10)
-        for nth in range(_EACH)
-    ]
-    return Demo(DemoBusiness("Simulated", "555", "bill@example.com"), customers, invoices)
+def bills(seed: int) -> tuple[Demo, list[Row]]:
+    """The customers with their invoices, in the portal and in the book's sheet; the sums differ from seed to seed."""
+    customers = {who: DemoCustomer(who, f"{who.title()} Lee", zip_code, "") for who, (zip_code, _) in _OWE.items()}
+    invoices, sheet = [], []
+    for place, (who, (_, money)) in enumerate(_OWE.items(), start=10):
+        for nth in range(_EACH):
+            number, minor = f"INV-{100 * place + nth}", 300 + 977 * ((seed + nth) % 40)
+            if who in _IN_BOOK:
+                sheet.append(Row(number, customers[who], minor, minor))
+            else:
+                invoices.append(DemoInvoice(f"{who}-{nth}", number, who, minor, money, -10, 20))
+    return Demo(DemoBusiness("Simulated", "555", "bill@example.com"), list(customers.values()), invoices), sheet
 
 
-async def _people(world: World) -> list[Person]:
-    """Several at one customer's bills: other tabs, and somebody to whom the e-mail was forwarded."""
-    bills: dict[str, list[Bill]] = {who: [] for who in _OWE}
-    for invoice in world.sandbox.portal.invoices.values():
-        token = await world.remit.identity.issue(f"portal:{invoice.id}", 60)
-        bills[invoice.customer.id].append(Bill(invoice.number, token, invoice.customer.zip))
-    return [Person(world, name, bills[owner]) for name, owner in _READ.items()]
+async def people(world: World) -> list[Person]:
+    """Several at one customer's bills: other tabs, other channels, and somebody to whom the e-mail was forwarded."""
+    owed: dict[str, list[Bill]] = {who: [] for who in _OWE}
+    for invoice, number, owner in world.books.known():
+        token = await world.processes[0].remit.identity.issue(invoice, 60)
+        owed[owner].append(Bill(number, token, _OWE[owner][0]))
+    talking = [Person(world, name, owed[owner]) for name, owner in _READ.items()]
+    return [*talking, *(Tab(world, name, owed[owner], f"{owner}-page") for name, owner in _TABS.items())]
 
 
 @contextmanager
-def _alarmed(world: World) -> Iterator[None]:
+def alarmed(world: World) -> Iterator[None]:
     """Hear what the assistant logs as errors, and keep everything it logs to ourselves."""
     alarm = Alarm(world)
     loggers = [logging.getLogger(name) for name in ("bot", "services")]
@@ -115,8 +145,9 @@ class Episode:
         self._skies = skies
         self._people = people
         self._oracle = Oracle(world, people)
+        self._forger = Forger(world)
         self._tasks: dict[asyncio.Task[None], None] = {}
-        self._pumping: asyncio.Task[None] | None = None
+        self._pumping: dict[str, asyncio.Task[None]] = {}
 
     async def run(self, steps: int) -> int:
         """At most so many steps, fewer when something is violated; answers how many."""
@@ -131,6 +162,7 @@ class Episode:
                 if not self._world.violations:
                     await go_on()
                     self._oracle.judge()
+                    self._forger.judge()
         except StuckError as error:
             self._world.violate(str(error))
         return taken
@@ -138,18 +170,21 @@ class Episode:
     async def _step(self) -> None:
         chance = self._world.chance
         luck = chance.random()
-        if luck < 0.62:
+        if luck < 0.60:
             self._start(chance.choice(self._people).act())
-        elif luck < 0.90:
-            self._pump()
-        elif luck < 0.94:
+        elif luck < 0.88:
+            self._pump(chance.choice(self._world.processes))
+        elif luck < 0.92:
             self._business()
+        elif luck < 0.94:
+            self._start(self._forger.forge())
         elif luck < 0.97:
             self._change_weather()
-        elif luck < 0.975:
-            seconds = chance.choice((40, 400, 3_600))
-            self._world.leap(seconds)
-            self._oracle.leapt(seconds)
+        elif luck < 0.976:
+            self._clocks()
+        elif luck < 0.977:
+            self._oracle.conversations_lost()
+            self._world.forget()
         else:
             await self._time_passes()
         await asyncio.sleep(chance.choice((0.0, 0.05, 0.3, 1.0, 3.0, 8.0)))
@@ -167,32 +202,35 @@ class Episode:
 
     # --- what the world does -------------------------------------------------------------------------------------
 
-    def _pump(self) -> None:
-        """Webhooks and a round of the worker, one after the other, as one process has them."""
-        if self._pumping is None or self._pumping.done():
-            self._pumping = self._start(self._pumped())
+    def _pump(self, process: Process) -> None:
+        """Webhooks and a round of one worker, one after the other, as one process has them."""
+        running = self._pumping.get(process.name)
+        if running is None or running.done():
+            self._pumping[process.name] = self._start(self._pumped(process))
 
-    async def _pumped(self) -> None:
+    async def _pumped(self, process: Process) -> None:
         await self._world.sandbox.pump()
-        await self._world.round()
+        await process.round()
 
     def _business(self) -> None:
-        chance = self._world.chance
-        if chance.random() < 0.5:
+        """The business changes an invoice: any that somebody looks at, or one that is being paid just now."""
+        world, chance = self._world, self._world.chance
+        luck = chance.random()
+        if luck < 0.4:
             return
         number = chance.choice(self._people).bill.number
-        invoice = next(i for i in self._world.sandbox.portal.invoices.values() if i.number == number)
-        changes: list[dict[str, object]] = [
-            {"status": "open"},
-            {"due_minor": max(0, invoice.due_minor) // 2},
-            {"total_minor": invoice.total_minor + 1_000},
-            {"status": "void"},
-            {"status": "paid"},
-        ]
-        (change,) = chance.choices(changes, (12, 4, 6, 1, 2))
-        self._world.fault(f"the business changes {number}: {change}")
-        self._world.change(number, **change)
+        if luck > 0.8:
+            paying = [row for row in world.sandbox.processor.book() if row.state == "open"]
+            number = paying[-1].invoices[0] if paying else number
+        world.books.change(number, chance)
         self._oracle.invoices_changed()
+
+    def _clocks(self) -> None:
+        chance = self._world.chance
+        if chance.random() < 0.5:
+            self._world.leap(chance.choice((40, 400, 3_600, -40, -3_600)))
+        else:
+            self._world.drift(chance.choice((0, 0, 5, -5, 40, -40, 3_600, -3_600)))
 
     def _change_weather(self) -> None:
         chance, faults = self._world.chance, self._world.sandbox.faults
@@ -207,16 +245,14 @@ class Episode:
         self._world.fault(f"{seconds} s pass")
         for _ in range(3):
             await asyncio.sleep(seconds / 3)
-            self._pump()
+            self._pump(chance.choice(self._world.processes))
 
     # --- rest ----------------------------------------------------------------------------------------------------
 
     async def _rest(self) -> None:
         """No more faults; everybody gets an answer; what takes days takes them."""
         world = self._world
-        world.weather = Weather()
-        world.sandbox.faults.delay_s, world.sandbox.faults.duplicate = 0, False
-        world.sandbox.faults.reorder = False
+        world.calm()
         world.tell("everything comes to rest")
         for pause in _RESTS:
             world.step()
@@ -226,12 +262,14 @@ class Episode:
             for person in self._people:
                 for message in [person.lost.pop(0) for _ in range(len(person.lost))]:
                     await person.say(person.sent[message], message)
+                await person.listen()
 
     async def _ask_all(self) -> None:
         """Everybody asks once more how it went."""
         self._world.step()
         for person in self._people:
             await person.say("/status")
+            await person.listen()
 
     async def _let_finish(self) -> None:
         if self._tasks:

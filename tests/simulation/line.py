@@ -32,16 +32,28 @@ class Line(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         world, life = self._world, self._life
         await life.give_way("before a call")
-        if world.chance.random() < world.weather.line:
+        if world.cut_off and request.url.path.startswith(world.cut_off):
+            answered = await self._nobody_there(request)
+        elif world.chance.random() < world.weather.line:
             answered = await self._disturbed(request)
         else:
             answered = world.serve(request)
         await life.give_way("after a call")
         return answered
 
+    async def _nobody_there(self, request: httpx.Request) -> httpx.Response:
+        """A back end that is away for hours: refused, busy, or silent; what was sent may still have arrived."""
+        world = self._world
+        trouble = world.chance.choice(("refused", "busy", "lost before", "lost before", "lost after"))
+        return await self._trouble(trouble, request)
+
     async def _disturbed(self, request: httpx.Request) -> httpx.Response:
         world = self._world
         trouble = world.chance.choice(("refused", "busy", "lost before", "lost after", "502 after", "late", "slow"))
+        return await self._trouble(trouble, request)
+
+    async def _trouble(self, trouble: str, request: httpx.Request) -> httpx.Response:
+        world = self._world
         world.fault(f"{trouble}: {request.method} {request.url.path}")
         match trouble:
             case "refused":
@@ -76,6 +88,7 @@ class WebhookLine(httpx.AsyncBaseTransport):
         kind = msgspec.json.decode(request.content)
         if lost:
             world.fault(f"webhook {kind['type']} of {kind['reference']} lost {lost} it arrived")
+        world.on_webhook(request)
         if lost == "before":
             raise httpx.ConnectError("lost", request=request)
         try:

@@ -5,7 +5,7 @@ that time is not known here.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 Answer = TypeVar("Answer")
@@ -34,6 +34,17 @@ class VirtualLoop(asyncio.BaseEventLoop):
             raise StuckError("nobody can run, and no timer is set")
         self._seconds += timeout
         return []
+
+    def run_in_executor(  # type: ignore[override]  # the base class promises a future, this one has it at once
+        self, _executor: Any, work: Callable[..., Any], *args: Any
+    ) -> "asyncio.Future[Any]":
+        """Do at once what would go to a thread: there are none."""
+        done = self.create_future()
+        try:
+            done.set_result(work(*args))
+        except Exception as error:  # noqa: BLE001  # it belongs to whoever waits
+            done.set_exception(error)
+        return done
 
     def _process_events(self, _events: list[object]) -> None:
         """Nothing: no event ever comes from outside."""

@@ -4,21 +4,18 @@
 """
 
 import re
-import sqlite3
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from datetime import datetime, timedelta
 from functools import cache
 
 import msgspec
 
 from bot.settings import CONFIG
 from bot.stores.base import Message
-from services.database import instant
 from services.model import Quote
 from services.payments.journal import trial_balance
-from services.sandbox.processor import Row
+from services.sandbox.payments import Row
 
 from .people import Person
 from .world import World
@@ -33,7 +30,7 @@ _AS_LEDGER = {
     "closed": "failed",
 }
 _WITHOUT_PAGE = {"failed", "canceled"}  # a payment for which the processor never made a page
-_EXCUSED = timedelta(minutes=2)  # how old the reading of an invoice may be when a consent rests on it
+_EXCUSED = 120.0  # seconds: how old the reading of an invoice may be when a consent rests on it
 
 
 class Oracle:
@@ -43,7 +40,10 @@ class Oracle:
         self._world = world
         self._people = people
         self._most: dict[str, int] = {}  # the most that was ever due on an invoice
-        self._owed: dict[str, list[tuple[int, datetime | None]]] = {}  # what was due, and until when
+        self._owed: dict[str, list[tuple[int, float | None]]] = {}  # what was due, and until when, by the world's time
+        self._agreed: dict[str, float] = {}  # when a consent was written down, by the world's time
+        self._noted = 0  # the last of them, by its id
+        self._earlier: dict[str, list[Message]] = defaultdict(list)  # of conversations that were lost
         world.on_page = self.page_made
         self.invoices_changed()
 
@@ -51,21 +51,19 @@ class Oracle:
 
     def invoices_changed(self) -> None:
         """Take note of what the business asks for now, apart from what was paid through the assistant."""
-        now = self._world.clock()
-        for invoice in self._world.sandbox.portal.invoices.values():
-            due = 0 if invoice.void else invoice.total_minor - invoice.elsewhere_minor
-            self._most[invoice.number] = max(due, self._most.get(invoice.number, 0))
-            known = self._owed.setdefault(invoice.number, [])
+        now = self._world.loop.time()
+        for number, due in self._world.books.asked().items():
+            self._most[number] = max(due, self._most.get(number, 0))
+            known = self._owed.setdefault(number, [])
             if not known or known[-1][0] != due:
-                self._owed[invoice.number] = [*((d, until or now) for d, until in known), (due, None)]
+                self._owed[number] = [*((d, now if until is None else until) for d, until in known), (due, None)]
 
-    def leapt(self, seconds: int) -> None:
-        """The clock jumped: what was just read is not older for it."""
-        now, jump = self._world.clock(), timedelta(seconds=seconds)
-        for number, known in self._owed.items():
-            self._owed[number] = [
-                (due, until + jump if until and until > now - jump - _EXCUSED else until) for due, until in known
-            ]
+    def conversations_lost(self) -> None:
+        """Everybody begins anew; what they were told they still know. Call it just before."""
+        for chat, person in {person.chat: person for person in self._people}.items():
+            self._earlier[chat] += self._log(person)
+        for person in self._people:
+            person.forget()
 
     def page_made(self, reference: str) -> None:
         """The processor made a page: there is a consent for exactly it, and the invoice owed as much."""
@@ -73,13 +71,13 @@ class Oracle:
         if len(rows) != 1:
             self._world.violate(f"{reference} has {len(rows)} pages: a request went out under another key")
             return
-        quotes = self._rows("SELECT at, quote FROM consent WHERE payment = :p", p=reference)
+        quotes = self._world.rows("SELECT at, quote FROM consent WHERE payment = :p", p=reference)
         if len(quotes) != 1:
             self._world.violate(f"a page for {reference} with {len(quotes)} consents")
             return
         quote = msgspec.json.decode(quotes[0]["quote"], type=Quote)
         self._same(reference, quote, rows[0])
-        agreed_at = instant(quotes[0]["at"])
+        agreed_at = self._agreed.get(reference, self._world.loop.time())
         for line in quote.lines:
             recent = [due for due, until in self._owed[line.number] if until is None or until > agreed_at - _EXCUSED]
             taken = self._taken(line.number)
@@ -90,12 +88,18 @@ class Oracle:
 
     def watch(self) -> None:
         """What holds at every moment."""
+        self._note_consents()
         twice = "SELECT invoice FROM payment_invoice WHERE live GROUP BY invoice HAVING count(*) > 1"
-        for row in self._rows(twice):
+        for row in self._world.rows(twice):
             self._world.violate(f"two live payments of {row['invoice']}")
         for number, most in self._most.items():
             if (taken := self._taken(number)) > most:
                 self._world.violate(f"{number} is overpaid: {taken} of at most {most}")
+
+    def _note_consents(self) -> None:
+        now = self._world.loop.time()
+        for row in self._world.rows("SELECT id, payment FROM consent WHERE id > :noted", noted=self._noted):
+            self._agreed[row["payment"]], self._noted = now, row["id"]
 
     def _same(self, reference: str, quote: Quote, row: Row) -> None:
         agreed = (quote.total.minor, quote.total.currency, [line.number for line in quote.lines])
@@ -117,7 +121,7 @@ class Oracle:
             self._heard_all(person)
 
     def _book_and_ledger(self) -> None:
-        ours = {row["reference"]: row for row in self._rows("SELECT * FROM payment")}
+        ours = {row["reference"]: row for row in self._world.rows("SELECT * FROM payment")}
         book = {row.reference: row for row in self._book()}
         for reference, row in book.items():
             mine = ours.get(reference)
@@ -131,9 +135,11 @@ class Oracle:
                 self._world.violate(f"{reference} is {state} in the ledger and unknown to the processor")
 
     def _consents(self) -> None:
-        sent = {person.chat: person.sent for person in self._people}
+        sent: dict[str, dict[str, str]] = defaultdict(dict)
+        for person in self._people:
+            sent[person.chat] |= person.sent
         used = Counter[tuple[str, str]]()
-        for row in self._rows("SELECT consent.*, payment.method FROM consent JOIN payment ON reference = payment"):
+        for row in self._world.rows("SELECT chat, message, payment, quote FROM consent"):
             quote = msgspec.json.decode(row["quote"], type=Quote)
             said = sent[row["chat"]].get(row["message"], "")
             used[row["chat"], row["message"]] += 1
@@ -151,13 +157,10 @@ class Oracle:
         for row in self._book():
             if row.state == "succeeded":
                 kept[row.invoices[0], row.reference] += row.amount_minor
-        posted = Counter[tuple[str, str]]()
-        for invoice in self._world.sandbox.portal.invoices.values():
-            for posting in invoice.postings:
-                posted[invoice.number, posting.reference] += posting.amount_minor
+        posted = self._world.books.posted()
         for key in sorted(kept.keys() | posted.keys()):
             if kept[key] != posted[key]:
-                self._world.violate(f"{key}: the processor kept {kept[key]}, the portal was told {posted[key]}")
+                self._world.violate(f"{key}: the processor kept {kept[key]}, the books were told {posted[key]}")
 
     def _journal(self) -> None:
         expected = Counter[str]()
@@ -171,13 +174,13 @@ class Oracle:
                 self._world.violate(f"the journal holds {accounts} {currency}, the processor kept {expected[currency]}")
 
     def _nothing_waits(self) -> None:
-        for row in self._rows("SELECT key FROM outbox WHERE done_at IS NULL"):
+        for row in self._world.rows("SELECT key FROM outbox WHERE done_at IS NULL"):
             self._world.violate(f"the job {row['key']} is never done")
-        for (key,) in self._world.store._write.execute("SELECT key FROM outbox"):
+        for (key,) in self._world.stored("SELECT key FROM outbox"):
             self._world.violate(f"the effect {key} is never done")
         if self._world.sandbox.webhooks.waiting:
             self._world.violate(f"{self._world.sandbox.webhooks.waiting} webhooks are never taken")
-        for chat, state in self._world.store._write.execute("SELECT chat, state FROM conversation"):
+        for chat, state in self._world.stored("SELECT chat, state FROM conversation"):
             if msgspec.json.decode(state).get("sent"):
                 self._world.violate(f"{chat} waits for the answer of an effect for ever")
 
@@ -185,15 +188,17 @@ class Oracle:
 
     def _told(self, person: Person) -> None:
         """The last thing said about each payment is how it stands, and no news was told twice."""
-        log = self._log(person)
+        log = [*self._earlier[person.chat], *self._log(person)]
         states = {row.reference: _AS_LEDGER.get(row.state, row.state) for row in self._book()}
-        chats = {row["reference"] for row in self._rows("SELECT reference FROM payment WHERE chat = :c", c=person.chat)}
+        begun = self._world.rows("SELECT reference FROM payment WHERE chat = :chat", chat=person.chat)
+        chats = {row["reference"] for row in begun}
         said: dict[str, list[str]] = defaultdict(list)
         notices = Counter[tuple[str, str]]()
         for message in log:
             for reference, state in meant(message):
                 said[reference].append(state)
-                notices[reference, state] += message.sender == "notice"
+        for message in self._log(person):  # who begins anew is told anew
+            notices.update((reference, state) for reference, state in meant(message) if message.sender == "notice")
         for reference in sorted(chats):
             state = states.get(reference, "failed")
             named = [told for told in said[reference] if told]
@@ -225,15 +230,9 @@ class Oracle:
     def _taken(self, number: str) -> int:
         return sum(row.amount_minor for row in self._book() if number in row.invoices and row.state in _KEPT)
 
-    def _rows(self, sql: str, **values: str) -> list[sqlite3.Row]:
-        # beside SQLAlchemy, between two transactions: this is asked after every step
-        cursor = self._world.ledger.cursor()
-        cursor.row_factory = sqlite3.Row
-        return cursor.execute(sql, values).fetchall()
-
     def _log(self, person: Person) -> list[Message]:
         log = "SELECT body FROM message WHERE chat = ? ORDER BY seq"
-        rows = self._world.store._write.execute(log, (person.chat,))
+        rows = self._world.stored(log, person.chat)
         return [m for m in (msgspec.json.decode(body, type=Message) for (body,) in rows) if m.sender != "customer"]
 
 

@@ -8,12 +8,15 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 
 import httpx
+import msgspec
 
+from bot.channels import widget
 from bot.channels.base import Inbound
 from bot.stores.base import Message
-from services.errors import Unavailable
+from services.errors import Unavailable, Uncertain
 
 from .life import Gone
+from .process import HANDOFF, SECRET
 from .world import World
 
 _CARDS = (
@@ -91,6 +94,7 @@ class Person:
         self.up_to = 0  # what was said up to here was handed over, by the assistant's account
         self.lost: list[str] = []  # ids of messages that got no answer
         self._answers: dict[str, list[Message]] = {}
+        self._era = 0  # grows when the assistant loses all conversations
         self._buttons: list[str] = []  # ever shown
         self._links: list[str] = []
         self._pages: list[str] = []
@@ -105,21 +109,36 @@ class Person:
         again = " again" if message in self.sent else ""
         self.sent[message] = text
         world.tell(f"{self.name} says{again} {text!r} ({message})")
+        era = self._era
         try:
-            answer = await world.inside(
-                lambda remit: remit.runtime.handle(Inbound(self.chat, message, text, client=self.name))
-            )
-        except (Gone, Unavailable):
+            answer = await self._send(message, text)
+        except (Gone, Unavailable, Uncertain):
             world.tell(f"{self.name} gets no answer to {message}")
             self.lost.append(message)
         else:
-            self._hear(message, answer)
+            if era == self._era:
+                self._hear(message, answer)
+            else:  # of the conversation that is no more, or of the next one already: its numbers do not say
+                self.lost.append(message)
 
-    def _hear(self, message: str, answer: list[Message]) -> None:
-        before = self._answers.get(message, [])
+    async def _send(self, message: str, text: str) -> list[Message]:
+        inbound = Inbound(self.chat, message, text, client=self.name)
+        return await self._world.inside(lambda remit: remit.runtime.handle(inbound))
+
+    async def listen(self) -> None:
+        """Take in what was said without being asked. Nothing on this channel: it comes with the next answer."""
+
+    def forget(self) -> None:
+        """The assistant has lost the conversation: its numbers begin anew."""
+        self._era += 1
+        self.seen, self.up_to, self._answers = {}, 0, {}
+
+    def _hear(self, message: str, answer: list[Message], *, whole: bool = True) -> None:
+        before = self._answers.get(message, []) if whole else []
         if answer[: len(before)] != before:
             self._world.violate(f"{self.name} got another answer to {message}: {_texts(before)}, then {_texts(answer)}")
-        self._answers[message] = answer
+        if whole:
+            self._answers[message] = answer
         for shown in answer:
             if shown.seq not in self.seen:
                 self._world.tell(f"    {self.name} < {shown.seq} {shown.text} {[c.payload for c in shown.choices]}")
@@ -127,7 +146,10 @@ class Person:
             self._buttons += [choice.payload for choice in shown.choices if choice.payload not in self._buttons]
             if shown.link is not None:
                 self._links.append(shown.link.url)
-            self.up_to = max(self.up_to, shown.seq)
+            self._handed(shown.seq)
+
+    def _handed(self, seq: int) -> None:
+        self.up_to = max(self.up_to, seq)
 
     def act(self) -> Coroutine[None, None, None]:
         """The next thing this person does."""
@@ -216,6 +238,48 @@ class Person:
         if page.state == "challenge" and world.chance.random() < 0.8:
             processor.answer_challenge(page, page.attempt, world.chance.random() < 0.8)
         world.tell(f"{self.name} pays {page.order.amount_minor} on {page.order.reference}: {number} -> {page.state}")
+
+
+class Tab(Person):
+    """A tab of a browser, which speaks through the API. Two tabs of one conversation share its id."""
+
+    def __init__(self, world: World, name: str, bills: list[Bill], conversation: str) -> None:
+        super().__init__(world, name, bills)
+        self.chat = widget.chat_of(conversation)
+        self._url = f"{HANDOFF}/api/v1/conversations/{conversation}/messages"
+        self._headers = {"Authorization": f"Bearer {widget.token_of(conversation, SECRET.encode())}"}
+
+    async def _send(self, message: str, text: str) -> list[Message]:
+        said = {"id": message, "choice" if text.startswith("/") else "text": text}
+        answered = await self._world.ask(httpx.Request("POST", self._url, json=said, headers=self._headers))
+        if answered.status_code in (429, 503):
+            raise Unavailable
+        if answered.status_code != 200:
+            self._world.violate(f"{self.name} is answered {answered.status_code}: {answered.text}")
+        return msgspec.json.decode(answered.content, type=_Answer).messages
+
+    async def listen(self) -> None:
+        """What the event stream would bring: everything after the last number that this tab has."""
+        era = self._era
+        try:
+            told = await self._world.inside(lambda remit: remit.store.since(self.chat, self.up_to))
+        except (Gone, Unavailable, Uncertain):
+            return
+        if era == self._era and told:
+            self._hear("", [message for message in told if message.sender != "customer"], whole=False)
+            self.up_to = max(self.up_to, told[-1].seq)
+
+    def _handed(self, seq: int) -> None:
+        """Nothing: answers may overtake what the stream brings, which alone is counted on."""
+
+    def act(self) -> Coroutine[None, None, None]:
+        if self._world.chance.random() < 0.15:
+            return self.listen()
+        return super().act()
+
+
+class _Answer(msgspec.Struct):
+    messages: list[Message]
 
 
 def _texts(messages: list[Message]) -> list[str]:

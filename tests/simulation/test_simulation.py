@@ -1,6 +1,8 @@
 """The simulation runs clean on a few seeds, repeats itself exactly, and notices when something is broken on purpose."""
 
+import os
 from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 import pytest
@@ -10,10 +12,14 @@ from bot.worker import Worker
 from dialogs.conversation import Conversation
 from services.payments import starts
 from services.payments.checkout import Checkout, Job, PostJob, TellJob
+from services.payments.gateways import sandbox
+from services.payments.gateways.sandbox import SandboxGateway
 from services.payments.starts import Sending
 
 from . import world
+from .dealing import dealt, episodes
 from .episode import play
+from .recovery import TARGET_S, measure
 from .world import Weather
 
 SEEDS = (1, 2, 3, 4, 5, 6)
@@ -36,6 +42,37 @@ def test_the_same_seed_tells_the_same_story() -> None:
     assert first.story == again.story
     assert len(first.story) > 150
     assert first.story != play(8, 150).story
+
+
+def test_which_episodes_are_played_does_not_depend_on_how_many_play_them() -> None:
+    alone = [(each.seed, each.steps, each.faults) for each in episodes(11, 500, 1)]
+    together = [(each.seed, each.steps, each.faults) for each in episodes(11, 500, 2)]
+    assert alone == together
+    assert [(seed, steps) for seed, steps, _ in alone] == [(11, 400), (12, 100)]
+
+
+def _die(_deal: int) -> None:
+    os._exit(3)
+
+
+def test_a_player_that_dies_is_an_error_and_not_a_shorter_run() -> None:
+    with pytest.raises(BrokenProcessPool):
+        list(dealt(_die, [1, 2], 2))
+
+
+def test_crashes_strike_wherever_a_process_waits_or_commits() -> None:
+    storm = Weather(slow=0.3, crash=0.03, frail=0.5)
+    struck = set[str]().union(*(play(seed, 250, (storm,)).struck for seed in SEEDS))
+    for file in ("bot/runtime.py", "bot/worker.py", "services/payments/checkout.py", "services/http.py"):
+        assert any(place.startswith(f"{file}:") for place in struck), f"nothing ever died in {file}"
+
+
+def test_payments_that_hung_while_the_gateway_was_away_are_settled_soon_after() -> None:
+    outages = [measure(seed) for seed in SEEDS[:4]]
+    took = [seconds for outage in outages for *_, seconds in outage.settled]
+    assert not any(outage.waiting or outage.violations for outage in outages)
+    assert len(took) > 2, "no payment hung: nothing was measured"
+    assert max(took) <= TARGET_S
 
 
 # --- sabotage: each of these is a bug that somebody could write ------------------------------------------------------
@@ -103,8 +140,18 @@ def test_news_marked_as_told_before_it_is_told_is_caught(monkeypatch: pytest.Mon
 def test_a_posting_marked_as_done_before_it_is_made_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     async def too_early(self: Checkout, job: PostJob) -> bool:
         done = await self.done(job)
-        await self._invoices.record(job.posting)
+        await self.invoices.record(job.posting)
         return done
 
     monkeypatch.setattr(Checkout, "post", too_early)
-    caught("the portal was told", "was due and", sky=Weather(slow=0.1, crash=0.1, where="before a call"))
+    caught("the books were told", "was due and", sky=Weather(slow=0.1, crash=0.1, where="before a call"))
+
+
+def test_a_webhook_that_is_taken_unsigned_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SandboxGateway, "_check", lambda *_: None)
+    caught("a forged webhook", sky=Weather(slow=0.1))
+
+
+def test_a_webhook_of_yesterday_that_still_counts_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "TOLERANCE_S", 10**9)
+    caught("a forged webhook", sky=Weather(slow=0.1))

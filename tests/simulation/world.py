@@ -1,13 +1,13 @@
-"""Everything outside the assistant's process, under one seed: time, the back ends, the line to them, and the weather.
+"""Everything outside the assistant's processes, under one seed: time, the back ends, the lines to them, the weather.
 
-The back ends are the real sandbox, reached without sockets; the assistant is built by `bot.app.build` and built again
-after each crash. Nothing here knows what a conversation should say or what a ledger should hold.
+The back ends are the real sandbox, reached without sockets; the assistant is built by `bot.app.build`, in one process or
+two over the same stores. Nothing here knows what a conversation should say or what a ledger should hold.
 """
 
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -18,24 +18,21 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 from sqlalchemy import Engine
-from starlette.applications import Starlette
 
-from bot.app import Remit, build
-from bot.settings import Settings, load
-from bot.stores.sqlite import SqliteStore
-from bot.web import public_routes
-from services.database import inline, open_engine, upgrade
-from services.http import open_http
+from bot.app import Remit
+from services.database import open_engine, upgrade
+from services.errors import Unavailable, Uncertain
 from services.sandbox.portal import Demo
 from services.sandbox.world import build_sandbox
 
-from .life import Crash, Gone, Life, MortalStore, MortalTransact
-from .line import Line, WebhookLine, ask, at_once
+from .books import Books, Row
+from .life import Crash
+from .line import WebhookLine, ask, at_once
+from .process import HANDOFF, KEY, SECRET, Process
 
 Answer = TypeVar("Answer")
 
 START = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
-KEY, SECRET, HANDOFF = "simulation-key", "simulation-secret", "http://remit"
 ENDLESS = 2_000  # requests to the back ends within one step: somebody goes round in circles
 
 
@@ -43,12 +40,15 @@ ENDLESS = 2_000  # requests to the back ends within one step: somebody goes roun
 class Weather:
     """How likely things go wrong, each from 0 to 1."""
 
-    crash: float = 0.0  # at any place where the process may die
+    crash: float = 0.0  # at any place where a process may die
     where: str = ""  # ... whose name has this in it
+    frail: float = 0.0  # having died, it dies again while it recovers
     line: float = 0.0  # a call to a back end
     webhook: float = 0.0  # a webhook on its way to the assistant
     slow: float = 0.0  # somebody else runs first
     stall: float = 0.0  # ... for longer than a lease
+    ledger: float = 0.0  # a transaction meets a locked database
+    store: float = 0.0  # the conversation store is away
 
 
 @dataclass
@@ -72,21 +72,36 @@ class Story:
     faults: int = 0
 
 
+@dataclass
+class Places:
+    """Lines of the product where a process died, and, when they are ``watched``, where it could have."""
+
+    watched: bool = False
+    struck: set[str] = field(default_factory=set)
+    reached: set[str] = field(default_factory=set)
+
+
 class World:
     """One business with its back ends, its assistant and its luck. Every method runs on the virtual loop."""
 
-    def __init__(self, seed: int, folder: Path, demo: Demo) -> None:
+    def __init__(  # noqa: PLR0917  # what a world is made of
+        self, seed: int, folder: Path, demo: Demo, sheet: list[Row], processes: int = 1, places: Places | None = None
+    ) -> None:
         self.loop = asyncio.get_running_loop()
         chances = Chances.of(seed)
-        self.chance, self._assistants = chances.world, chances.assistant
+        self.chance, self.assistants = chances.world, chances.assistant
         self.weather = Weather()
         self.story = Story()
+        self.places = places or Places()
         self.violations: list[str] = []
         self.on_page: Callable[[str], None] = lambda _reference: None
+        self.on_webhook: Callable[[httpx.Request], None] = lambda _request: None
+        self.cut_off = ""  # back ends whose path begins with this are not there
+        self.leaps = 0
+        self.deaths = 0
         self._ticks = 0
         self._asked = 0  # requests to the back ends within this step
         self._leapt = timedelta()
-        self._folder = folder
         self._webhooks = httpx.AsyncClient(transport=WebhookLine(self), trust_env=False)
         self.sandbox = build_sandbox(
             clock=self.clock,
@@ -99,12 +114,13 @@ class World:
         )
         self.engine = _fresh_ledger()
         self.ledger = _driver(self.engine)
-        self.deaths = 0
-        self.life: Life
-        self.remit: Remit
-        self.store: SqliteStore
-        self._app: Starlette
-        self.start()
+        self.books = Books(self, sheet)
+        self.conversations = str(folder / "conversations.db")
+        alone = processes == 1
+        self.processes: Sequence[Process] = [
+            Process(self, f"assistant {nth + 1}" if processes > 1 else "the assistant", alone=alone)
+            for nth in range(processes)
+        ]
 
     # --- time and luck -------------------------------------------------------------------------------------------
 
@@ -115,9 +131,31 @@ class World:
         return START + self._leapt + timedelta(microseconds=elapsed)
 
     def leap(self, seconds: int) -> None:
-        """The wall clock jumps ahead, and whatever was under way stays under way."""
+        """All clocks jump, ahead or back, and whatever was under way stays under way."""
+        self.leaps += 1
         self._leapt += timedelta(seconds=seconds)
-        self.fault(f"the clock leaps {seconds} s")
+        self.fault(f"the clocks leap {seconds} s")
+
+    def drift(self, seconds: int) -> None:
+        """The clock of one process is wrong from now on, by so many seconds."""
+        process = self.chance.choice(self.processes)
+        self.leaps += 1
+        process.skew = timedelta(seconds=seconds)
+        self.fault(f"the clock of {process.name} is {seconds} s off")
+
+    @property
+    def skewed(self) -> bool:
+        """Whether the clock of some process is wrong."""
+        return any(process.skew for process in self.processes)
+
+    def calm(self) -> None:
+        """No more faults from here on."""
+        self.weather = Weather()
+        self.cut_off = ""
+        faults = self.sandbox.faults
+        faults.delay_s, faults.duplicate, faults.reorder = 0, False, False
+        for process in self.processes:
+            process.calm()
 
     def tell(self, line: str) -> None:
         """Add to the story."""
@@ -133,26 +171,12 @@ class World:
         self.tell(f"VIOLATION {what}")
         self.violations.append(what)
 
-    def strikes(self, where: str) -> bool:
-        if self.weather.where not in where or self.chance.random() >= self.weather.crash:
-            return False
-        self.died(where)
-        return True
-
-    def died(self, where: str) -> None:
-        """The process ended; it is started again after a while."""
-        self.deaths += 1
-        self.fault(f"the assistant dies {where}")
-        self.loop.call_later(self.chance.choice((0.1, 0.1, 1.0, 1.0, 5.0, 20.0, 70.0)), self.start)
-
-    def pause(self) -> float | None:
-        luck = self.chance.random()
-        if luck < self.weather.stall:
-            self.fault("the assistant stalls")
-            return self.chance.choice((3.0, 16.0, 61.0))
-        if luck < self.weather.slow:
-            return self.chance.choice((0.0, 0.0, 0.001, 0.02))
-        return None
+    def passes(self, place: Callable[[], str], *, died: bool) -> None:
+        """A process died at this line, or could have."""
+        if died:
+            self.places.struck.add(place())
+        elif self.places.watched:
+            self.places.reached.add(place())
 
     def step(self) -> None:
         """A new step begins."""
@@ -160,52 +184,37 @@ class World:
 
     # --- the assistant -------------------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Build the assistant over what earlier lives have left on disk."""
-        self.life = life = Life(self)
-        self.store = SqliteStore(str(self._folder / "conversations.db"), inline=True)
-        self.store._write.execute("PRAGMA synchronous=OFF")  # no power is cut here; what is committed stays
-        self.store.release_leases()
-        self.remit = build(
-            _settings(),
-            transact=MortalTransact(inline(self.engine), life),
-            store=MortalStore(self.store, life),
-            http=open_http(Line(self, life)),
-            clock=self.clock,
-            random=self._assistants.randbytes,
-            secret=SECRET.encode(),
-            monotonic=self.loop.time,
-        )
-        self._app = Starlette(routes=public_routes(self.remit))
+    def someone(self) -> Process:
+        """The process that a request is led to: one that is there, if any is."""
+        if len(self.processes) == 1:
+            return self.processes[0]
+        there = [process for process in self.processes if process.life.alive]
+        return self.chance.choice(there or self.processes)
 
     async def inside(self, work: Callable[[Remit], Coroutine[Any, Any, Answer]]) -> Answer:
-        """Have the assistant do something. Raises `Gone` when it dies meanwhile, and what it raises itself."""
-        if not self.life.alive:
-            raise Gone
-        task = self.life.start(work(self.remit))
-        await asyncio.wait([task])
-        if task.cancelled() or isinstance(task.exception(), Crash):
-            raise Gone
-        return task.result()
+        """Have a process do something. Raises `Gone` when it dies meanwhile, and what it raises itself."""
+        return await self.someone().inside(work)
 
     async def ask(self, request: httpx.Request) -> httpx.Response:
         """A request to the assistant's own routes. Raises `Gone`."""
-        return await self.inside(lambda _remit: ask(self._app, request))
-
-    async def round(self) -> bool:
-        """One round of the assistant's worker; whether another is worth it."""
-        try:
-            return await self.inside(lambda remit: remit.worker.work())
-        except Gone:
-            return False
+        return await self.someone().ask(request)
 
     async def settle(self) -> None:
         """Webhooks, jobs and effects until nothing is left to do now."""
         for _ in range(60):
             sent = await self.sandbox.pump()
-            if not (await self.round() or sent):
+            busy = [await process.round() for process in self.processes]
+            if not (any(busy) or sent):
                 return
         self.violate("the worker never comes to rest")
+
+    def forget(self) -> None:
+        """The conversation store loses everything, as after FLUSHALL."""
+        self.fault("every conversation is lost")
+        for table in ("conversation", "inbox", "message", "outbox"):
+            self.processes[0].store._write.execute(f"DELETE FROM {table}")
+        for process in self.processes:
+            process.store._recent.clear()
 
     # --- the back ends -------------------------------------------------------------------------------------------
 
@@ -214,7 +223,8 @@ class World:
         self._asked += 1
         if self._asked == ENDLESS:
             self.violate(f"the back ends are asked without end, just now {request.method} {request.url.path}")
-            self.life.end()
+            for process in self.processes:
+                process.life.end()
         known = len(self.sandbox.processor._pages)
         answered = at_once(ask(self.sandbox.app, request))
         if request.method == "POST":
@@ -224,31 +234,31 @@ class World:
         return answered
 
     def change(self, number: str, **change: object) -> None:
-        """The business changes one of its invoices."""
+        """The business changes one of the portal's invoices."""
         order = httpx.Request("POST", f"http://sandbox/control/invoices/{number}", json=change)
         self.serve(order).raise_for_status()
 
+    def rows(self, sql: str, **values: str | int) -> list[sqlite3.Row]:
+        """What stands in the ledger's database: beside SQLAlchemy, since it is asked after every step."""
+        cursor = self.ledger.cursor()
+        cursor.row_factory = sqlite3.Row
+        return cursor.execute(sql, values).fetchall()
+
+    def stored(self, sql: str, *values: str) -> list[tuple[Any, ...]]:
+        """What stands in the conversation store."""
+        return self.processes[0].store._write.execute(sql, values).fetchall()
+
     async def close(self) -> None:
         """Let go of files and clients."""
-        self.life.end()
-        await self.life.wait()
-        self.store.close()
+        for process in self.processes:
+            process.life.end()
+            await process.life.wait()
+            process.store.close()
         self.engine.dispose()
         await self._webhooks.aclose()
 
 
 # --- what every episode shares --------------------------------------------------------------------------------------
-
-
-@cache
-def _settings() -> Settings:
-    return load(
-        None,
-        business={"name": "Simulated", "phone": "555", "timezone": "America/Los_Angeles", "currency": "USD"},
-        server={"base_url": HANDOFF},
-        invoices={"sources": ["portal"], "portal_url": "http://sandbox/portal", "portal_key": KEY},
-        gateway={"url": "http://sandbox/processor", "key": KEY, "webhook_secret": SECRET},
-    )
 
 
 @cache
@@ -273,7 +283,10 @@ def _driver(engine: Engine) -> sqlite3.Connection:
 
 
 class Alarm(logging.Handler):
-    """Hears what the assistant logs as an error: a bug that it caught, so that a server would go on."""
+    """Hears what the assistant logs as an error: a bug that it caught, so that a server would go on.
+
+    That a database is away is an error to whoever runs it, and none of the assistant's.
+    """
 
     def __init__(self, world: World) -> None:
         super().__init__(logging.ERROR)
@@ -281,5 +294,5 @@ class Alarm(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        if not isinstance(error, Crash):
+        if not isinstance(error, (Crash, Unavailable, Uncertain)):
             self._world.violate(f"logged as an error: {record.getMessage()} {error!r}")

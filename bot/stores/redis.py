@@ -1,0 +1,404 @@
+"""The store of many workers: Redis 7 or Valkey, one read and one Lua script per turn.
+
+A conversation is one hash, so that it expires, or is lost, whole: ``talk`` (the state), ``version``, ``seq``, ``given``,
+``first`` (the number its log begins with), ``by`` (the commit that wrote it last), ``i:ID`` (a message taken in), ``m:SEQ``
+(a line of the log, overwritable for redaction) and ``o:CAUSE`` (how many effects of that message are unanswered).
+Conversations are spread over shards; the shard is the hash tag of every key, so that all keys of a script are in one slot
+of a Redis Cluster.
+
+The outbox of a shard is a hash, key -> effect, and a sorted set, key -> instant from which on anybody may perform it. That
+instant is all there is to its state, and one command or script moves it, so a kill at any moment loses none and leaves none
+to nobody::
+
+    commit ──> on a lease (due later) ──the lease ends──> anybody's (due) ──claim──> on a lease, ...
+                     └── postpone: due at the instant told      └── commit of its answer, from either: gone
+
+A script is refused as a whole when memory is full, and reaches replicas and the append-only file as a whole.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any, TypeAlias
+from zlib import crc32
+
+import msgspec
+from redis import Redis as SyncRedis
+from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff, NoBackoff
+from redis.exceptions import AuthenticationError, OutOfMemoryError, RedisClusterException, RedisError, ResponseError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from bot.stores.base import FIRST_LEASE_SECONDS, Commit, Loaded, Message, Waiting
+from dialogs.conversation import Conversation
+from dialogs.model import Effect
+from services.database import micros
+from services.errors import Misconfigured, RemitError, Unavailable, Uncertain
+
+log = logging.getLogger(__name__)
+
+SHARDS = 16  # never changed while anything is in the outbox: a key's shard is computed
+CONNECTIONS = 64  # of one worker; who comes next waits
+TIMEOUT_SECONDS = 2.0
+RETRIES = 2
+PING_SECONDS = 20
+WAKE = "remit:wake"
+OLDEST = 7  # major version: scripts that say how they behave when memory is full
+
+# before, number of the first message or "", by, inbox field or "", key of the answered effect or "", field that counts
+# effects, seconds to live, wake-up or "", due, number of effects, (key, effect)..., (field, value)...
+_COMMIT = """#!lua
+local talk, outbox, due = KEYS[1], KEYS[2], KEYS[3]
+local before, number, by, inbox, done, open, ttl, wake, at = unpack(ARGV, 1, 9)
+local effects = tonumber(ARGV[10])
+local was = redis.call('HMGET', talk, 'version', 'by', 'seq')
+if was[2] == by then return 1 end -- the same commit again: its answer was lost on the line
+if (was[1] or '0') ~= before then return 0 end
+if inbox ~= '' and redis.call('HEXISTS', talk, inbox) == 1 then return 0 end
+if number ~= '' and was[3] and tonumber(number) <= tonumber(was[3]) then return -1 end
+redis.call('HSET', talk, 'by', by, unpack(ARGV, 11 + 2 * effects))
+for i = 11, 9 + 2 * effects, 2 do
+  redis.call('HSET', outbox, ARGV[i], ARGV[i + 1])
+  redis.call('ZADD', due, at, ARGV[i])
+end
+local more = effects
+if done ~= '' and redis.call('HDEL', outbox, done, done .. ' tries') > 0 then
+  redis.call('ZREM', due, done)
+  more = more - 1
+end
+if more ~= 0 and redis.call('HINCRBY', talk, open, more) <= 0 then redis.call('HDEL', talk, open) end
+redis.call('EXPIRE', talk, ttl)
+if wake ~= '' then redis.call('PUBLISH', 'remit:wake', wake) end
+return 1
+"""
+
+# after this number, at most so many
+_SINCE = """#!lua flags=no-writes
+local ends = redis.call('HMGET', KEYS[1], 'first', 'seq')
+local found = {}
+if not ends[1] then return found end
+local from = math.max(tonumber(ends[1]), tonumber(ARGV[1]) + 1)
+for n = from, math.min(tonumber(ends[2]), from + tonumber(ARGV[2]) - 1) do
+  found[#found + 1] = redis.call('HGET', KEYS[1], string.format('m:%.0f', n))
+end
+return found
+"""
+
+# now, end of the lease, at most so many. It may go beyond maxmemory: answers to effects are what frees some.
+_CLAIM = """#!lua flags=allow-oom
+local found = {}
+for _, key in ipairs(redis.call('ZRANGE', KEYS[2], '-inf', ARGV[1], 'BYSCORE', 'LIMIT', 0, ARGV[3])) do
+  local effect = redis.call('HGET', KEYS[1], key)
+  if effect then
+    redis.call('ZADD', KEYS[2], ARGV[2], key)
+    found[#found + 1] = {key, effect, redis.call('HINCRBY', KEYS[1], key .. ' tries', 1)}
+  else
+    redis.call('ZREM', KEYS[2], key)
+  end
+end
+return found
+"""
+
+# microseconds for one token, tokens of the bucket. The clock is the store's: workers on several machines share it.
+_KNOCK = """#!lua
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local each, most = tonumber(ARGV[1]), tonumber(ARGV[2])
+local full_at = math.max(now, tonumber(redis.call('GET', KEYS[1]) or '0')) + each
+local wait = full_at - now - each * most
+if wait > 0 then return math.ceil(wait / 1000000) end
+redis.call('SET', KEYS[1], string.format('%.0f', full_at), 'PX', math.ceil((full_at - now) / 1000))
+return 0
+"""
+
+_ALL = 2**53  # more messages than there can be
+
+
+class _Logged(msgspec.Struct, frozen=True, array_like=True):
+    cause: str
+    message: Message
+
+
+class _Sent(msgspec.Struct, frozen=True, array_like=True):
+    chat: str
+    cause: str
+    effect: Effect
+
+
+_Client: TypeAlias = "Redis | RedisCluster"
+_encode = msgspec.json.Encoder().encode
+_conversation = msgspec.json.Decoder(Conversation).decode
+_logged = msgspec.json.Decoder(_Logged).decode
+_sent = msgspec.json.Decoder(_Sent).decode
+
+
+class RedisStore:
+    """A `bot.stores.base.Store` that many workers share. One of these per worker, made inside its event loop or before."""
+
+    def __init__(
+        self, url: str, *, random: Callable[[int], bytes], pause: Callable[[float], Awaitable[None]], kept: timedelta
+    ) -> None:
+        """``kept``: how long a conversation outlives its last turn. ``pause`` waits so many seconds before a lost line is dialled again."""
+        self._url = url
+        self._redis = _open(url)
+        self._commit, self._since, self._claim, self._knock = (
+            self._redis.register_script(script) for script in (_COMMIT, _SINCE, _CLAIM, _KNOCK)
+        )
+        self._name = random(8).hex()
+        self._commits = count()
+        self._pause = pause
+        self._ttl = int(kept.total_seconds())
+
+    async def aclose(self) -> None:
+        """Hang up."""
+        await self._redis.aclose()
+
+    # --- a turn --------------------------------------------------------------------------------------------------
+
+    async def load(self, chat: str, message: str) -> Loaded:
+        with _clearly():
+            found = await self._redis.execute_command("HMGET", _talk(chat), "talk", "seq", "given", f"i:{message}")
+        talk, seq, given, taken_in = found
+        if talk is None:
+            return Loaded(None)
+        return Loaded(_conversation(talk), int(seq), int(given), taken_in is not None)
+
+    async def commit(self, turn: Commit) -> bool:
+        """As the protocol says. The line is tried again when an answer is lost: a commit has a name, so it is written once."""
+        chat = turn.talk.chat
+        with _clearly(Uncertain):
+            kept = await self._commit(keys=[_talk(chat), *_outbox(_shard(chat))], args=self._told(turn))
+        if kept == -1:
+            raise ValueError("a turn numbers its messages as if none had been told")
+        return bool(kept)
+
+    def _told(self, turn: Commit) -> list[str | int | bytes]:
+        """The arguments of the script."""
+        messages, cause = turn.messages, turn.cause
+        fields: list[str | int | bytes] = ["talk", _encode(turn.talk), "version", turn.talk.version]
+        fields += ["seq", turn.seq, "given", turn.given]
+        if not turn.before:
+            fields += ["first", messages[0].seq if messages else turn.seq + 1]
+        if turn.first:
+            fields += [f"i:{cause}", f"{turn.from_seq} {messages[0].seq}"]
+        for message in messages:
+            fields += [f"m:{message.seq}", _encode(_Logged(cause, message))]
+        head: list[str | int | bytes] = [
+            *(turn.before, messages[0].seq if messages else "", f"{self._name}{next(self._commits)}"),
+            *(f"i:{cause}" if turn.first else "", turn.done, f"o:{cause}", self._ttl),
+            f"{self._name} {turn.talk.chat}" if messages or turn.done else "",
+            micros(turn.at) + FIRST_LEASE_SECONDS * 1_000_000,
+            len(turn.effects),
+        ]
+        for key, effect in turn.effects:
+            head += [key, _encode(_Sent(turn.talk.chat, cause, effect))]
+        return head + fields
+
+    # --- what was said -------------------------------------------------------------------------------------------
+
+    async def answer(self, chat: str, message: str) -> list[Message]:
+        with _clearly():
+            taken_in = await self._redis.execute_command("HGET", _talk(chat), f"i:{message}")
+        if taken_in is None:
+            return []
+        begins, own = map(int, taken_in.split())
+        told = await self._log(chat, begins - 1, _ALL)
+        last = max((line.message.seq for line in told if line.cause == message), default=0)
+        return [
+            line.message
+            for line in told
+            if line.message.sender != "customer"
+            and (line.cause == message or line.message.seq < own or (not line.cause and line.message.seq < last))
+        ]
+
+    async def since(self, chat: str, seq: int, most: int | None = None) -> list[Message]:
+        return [line.message for line in await self._log(chat, seq, _ALL if most is None else most)]
+
+    async def _log(self, chat: str, seq: int, most: int) -> list[_Logged]:
+        with _clearly():
+            found = await self._since(keys=[_talk(chat)], args=[seq, most])
+        return [_logged(line) for line in found]
+
+    # --- the outbox ----------------------------------------------------------------------------------------------
+
+    async def pending(self, chat: str, message: str) -> bool:
+        with _clearly():
+            return bool(await self._redis.execute_command("HEXISTS", _talk(chat), f"o:{message}"))
+
+    async def claim(self, now: datetime, lease_seconds: int, most: int) -> list[Waiting]:
+        until = micros(now) + lease_seconds * 1_000_000
+        found: list[Waiting] = []
+        for shard in await self._shards_due(micros(now)):
+            with _clearly():
+                rows = await self._claim(keys=[*_outbox(shard)], args=[micros(now), until, most - len(found)])
+            for key, body, attempts in rows:
+                sent = _sent(body)
+                if attempts == 1 or await self._is_here(sent.chat):
+                    found.append(Waiting(key.decode(), sent.chat, sent.cause, sent.effect, attempts))
+                else:  # done at least once, and its conversation has expired: nobody is left to be told
+                    await self._drop(shard, key)
+            if len(found) >= most:
+                break
+        return found
+
+    async def postpone(self, key: str, due: datetime) -> None:
+        with _clearly():
+            async with self._redis.pipeline(transaction=False) as asked:
+                for shard in range(SHARDS):  # the key does not tell its shard; where it is not, XX changes nothing
+                    asked.execute_command("ZADD", _outbox(shard)[1], "XX", micros(due), key)
+                await asked.execute()
+
+    async def _shards_due(self, now: int) -> list[int]:
+        """The shards in which something is due, in one round trip; the longest waiting first."""
+        with _clearly():
+            async with self._redis.pipeline(transaction=False) as asked:
+                for shard in range(SHARDS):
+                    asked.execute_command("ZRANGE", _outbox(shard)[1], 0, 0, "WITHSCORES")
+                firsts = await asked.execute()
+        due = [(_score(first), shard) for shard, first in enumerate(firsts) if first]
+        return [shard for score, shard in sorted(due) if score <= now]
+
+    async def _is_here(self, chat: str) -> bool:
+        with _clearly():
+            return bool(await self._redis.execute_command("EXISTS", _talk(chat)))
+
+    async def _drop(self, shard: int, key: bytes) -> None:
+        effects, due = _outbox(shard)
+        with _clearly():
+            await self._redis.execute_command("HDEL", effects, key, key + b" tries")
+            await self._redis.execute_command("ZREM", due, key)
+
+    # --- across workers ------------------------------------------------------------------------------------------
+
+    async def watch(self, ring: Callable[[str], None], ring_all: Callable[[], None]) -> None:
+        """Ring for every chat that another worker commits to, until canceled; for all when the line was down for a while."""
+        while True:
+            try:
+                await self._listen(ring, ring_all)
+            except (RedisError, RedisClusterException, OSError) as error:
+                log.warning("no wake-ups from other workers for now: %s", type(error).__name__)
+            await self._pause(1.0)
+
+    async def _listen(self, ring: Callable[[str], None], ring_all: Callable[[], None]) -> None:
+        own = self._name.encode()
+        once = Retry(NoBackoff(), 0)  # it may not dial again unnoticed: what came meanwhile would be missed
+        url = _plain(self._url)
+        async with (
+            Redis.from_url(url, retry=once, socket_connect_timeout=TIMEOUT_SECONDS) as redis,
+            redis.pubsub() as line,
+        ):
+            await line.subscribe(WAKE)
+            ring_all()
+            while True:
+                heard = await line.get_message(timeout=PING_SECONDS)
+                if heard is None:
+                    await line.ping()
+                elif heard["type"] == "message":
+                    worker, _, chat = heard["data"].partition(b" ")
+                    if worker != own:  # our own bell has rung
+                        ring(chat.decode())
+
+    async def knock(self, name: str, burst: int, per_second: float) -> int:
+        """Take a token from the bucket of this name, which all workers share; 0, or the seconds until there is one."""
+        with _clearly():
+            return int(await self._knock(keys=[f"remit:limit:{name}"], args=[round(1_000_000 / per_second), burst]))
+
+
+# --- keys -----------------------------------------------------------------------------------------------------------
+
+
+def _shard(chat: str) -> int:
+    return crc32(chat.encode()) % SHARDS
+
+
+def _talk(chat: str) -> str:
+    return f"remit:{{{_shard(chat)}}}:talk:{chat}"
+
+
+def _outbox(shard: int) -> tuple[str, str]:
+    """Effects by key, and their instants."""
+    return f"remit:{{{shard}}}:outbox", f"remit:{{{shard}}}:due"
+
+
+def _score(first: Sequence[Any]) -> float:
+    pair = first if len(first) == 2 else first[0]  # RESP3 nests what RESP2 does not
+    return float(pair[1])
+
+
+# --- the line -------------------------------------------------------------------------------------------------------
+
+
+def _plain(url: str) -> str:
+    return url.replace("+cluster://", "://", 1)
+
+
+def _open(url: str) -> _Client:
+    """A client of ``redis://``, ``rediss://`` or ``unix://``, or of a cluster: ``redis+cluster://``, ``rediss+cluster://``."""
+    timeouts: dict[str, Any] = {"socket_timeout": TIMEOUT_SECONDS, "socket_connect_timeout": TIMEOUT_SECONDS}
+    timeouts["retry"] = Retry(ExponentialBackoff(cap=0.5, base=0.05), RETRIES)
+    if _plain(url) != url:
+        return RedisCluster.from_url(_plain(url), max_connections=CONNECTIONS, **timeouts)
+    pool = BlockingConnectionPool.from_url(url, max_connections=CONNECTIONS, timeout=TIMEOUT_SECONDS, **timeouts)
+    return Redis.from_pool(pool)
+
+
+@contextmanager
+def _clearly(no_answer: type[RemitError] = Unavailable) -> Iterator[None]:
+    """Whatever Redis says against it, in our words. Its own may repeat what a customer typed, so they are left out.
+
+    ``no_answer`` is raised when the line broke, and it may have been done.
+    """
+    try:
+        yield
+    except OutOfMemoryError:
+        raise Unavailable("the conversation store is full: raise maxmemory of Redis") from None
+    except (RedisError, RedisClusterException, OSError) as error:
+        if type(error) in _BROKEN_LINE or isinstance(error, OSError):
+            raise no_answer(f"the conversation store does not answer: {type(error).__name__}") from None
+        raise Unavailable(f"the conversation store cannot be used: {_fault(error)}") from None
+
+
+# Not what is derived from them: a wrong password or a Redis that loads is a plain no.
+_BROKEN_LINE = (RedisConnectionError, RedisTimeoutError)
+
+
+def _fault(error: Exception) -> str:
+    """The kind of an error, and Redis's own code for it, such as READONLY or MISCONF."""
+    code = str(error).partition(" ")[0] if isinstance(error, ResponseError) else ""
+    return f"{type(error).__name__} {code}".strip() if code.isupper() and code.isalpha() else type(error).__name__
+
+
+def examine(url: str) -> None:
+    """At start: that this Redis can keep conversations.
+
+    Raises `Misconfigured` when it would throw some away by itself, or is too old; `Unavailable` when it does not answer.
+    """
+    try:
+        with SyncRedis.from_url(
+            _plain(url), socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
+        ) as redis:
+            found: dict[str, Any] = redis.info("server") | redis.info("memory") | redis.info("cluster")
+    except ValueError:
+        raise Misconfigured("REMIT_REDIS_URL is no address of a Redis; write one like redis://HOST:6379/0") from None
+    except AuthenticationError:
+        raise Misconfigured("Redis refuses the name or password of REMIT_REDIS_URL") from None
+    except (RedisError, OSError) as error:
+        raise Unavailable(f"Redis cannot be reached or used ({_fault(error)}); is REMIT_REDIS_URL right?") from None
+    _judge(found, cluster=_plain(url) != url)
+
+
+def _judge(found: dict[str, Any], *, cluster: bool) -> None:
+    version = str(found.get("redis_version", ""))
+    if version and int(version.partition(".")[0]) < OLDEST:
+        raise Misconfigured(f"Redis {version} is too old: {OLDEST}.0 or newer is needed")
+    if found.get("cluster_enabled") == 1 and not cluster:
+        raise Misconfigured("this is a Redis Cluster: write redis+cluster:// in REMIT_REDIS_URL")
+    policy = found.get("maxmemory_policy")
+    if policy is None:
+        log.warning("Redis does not tell its maxmemory-policy: make sure that it is noeviction")
+    elif policy != "noeviction":
+        raise Misconfigured(f"Redis throws keys away (maxmemory-policy {policy}): set it to noeviction")

@@ -1,0 +1,141 @@
+"""The invoice changes between the customer's yes and the money: nothing of it stays silent, and nothing is said twice."""
+
+import msgspec
+import pytest
+
+from services.errors import Unavailable
+from services.model import InvoiceState, Money, Objection, Rules
+from services.invoices.base import Posting
+from services.payments.cases import Trouble
+from services.payments.checkout import PostJob, TellJob
+from services.payments.comparison import compare_daily
+from services.payments.gateways.base import FactKind
+
+INVOICE = "book:INV-1042"
+pytestmark = pytest.mark.usefixtures("audited")
+
+
+def elsewhere(world, minor=12000, key="cheque"):
+    paid = Posting(key, INVOICE, "CHEQUE-1", "payment", Money(minor, "USD"), world.at)
+    world.books.postings[key] = paid
+
+
+def change(world, invoice=INVOICE, **columns):
+    world.books.invoices[invoice] = msgspec.structs.replace(world.books.invoices[invoice], **columns)
+
+
+async def news(world) -> list[int]:
+    """Do what is due; the surplus of everything that was told."""
+    told = []
+    while jobs := await world.checkout.jobs(10):
+        for job in jobs:
+            if isinstance(job, PostJob):
+                await world.checkout.post(job)
+            else:
+                assert isinstance(job, TellJob)
+                told.append(job.payment.surplus_minor)
+                await world.checkout.done(job)
+    return told
+
+
+@pytest.mark.parametrize(
+    ("how", "surplus"),
+    [
+        (lambda world: elsewhere(world), 12000),
+        (lambda world: elsewhere(world, 2000), 2000),
+        (lambda world: change(world, state=InvoiceState.VOID), 12000),
+        (lambda world: change(world, total=Money(9000, "USD"), version="2"), 3000),
+    ],
+    ids=["paid elsewhere", "partly paid elsewhere", "voided", "lowered"],
+)
+@pytest.mark.parametrize("when", ["before the posting", "days later"])
+async def test_what_was_not_owed_any_more_is_a_persons_case_and_the_customer_is_told_once(world, how, surplus, when):
+    opened = await world.start()
+    if when == "before the posting":
+        how(world)
+    await world.reports(opened.reference, FactKind.SUCCEEDED)
+    told = await news(world)
+    if when == "days later":
+        assert told == [0]
+        world.passes(days=3)
+        how(world)
+        report = await compare_daily(world.checkout, world.at)
+        assert report.overpaid == (opened.reference,)
+        told += await news(world)
+    assert told == [0, surplus]
+    ((reason, invoice, evidence),) = await world.rows("SELECT reason, invoice, evidence FROM handoff_case")
+    assert (reason, invoice) == (Trouble.OVERPAID, INVOICE)
+    assert msgspec.json.decode(evidence, type=Money) == Money(surplus, "USD")
+    for _ in range(2):
+        world.passes(days=1)
+        await compare_daily(world.checkout, world.at)
+    assert await news(world) == []
+    assert len(await world.cases()) == 1
+
+
+async def test_the_surplus_goes_back_and_is_not_missed_again(world):
+    opened = await world.start()
+    elsewhere(world, 2000)
+    await world.reports(opened.reference, FactKind.SUCCEEDED)
+    await news(world)
+    await world.refund(opened.reference, 2000)
+    await news(world)
+    assert (await world.books.get(INVOICE)).due.minor == 0
+    world.passes(days=1)
+    assert (await compare_daily(world.checkout, world.at)).overpaid == ()
+
+
+async def test_before_the_money_moves_the_customer_is_asked_again(world):
+    quote = await world.quote(INVOICE)
+    elsewhere(world, 2000)
+    assert (await world.start(quote=quote)).objection is Objection.INVOICE_CHANGED
+    assert world.gateway.sent == 0
+
+
+async def test_where_more_may_be_paid_than_is_owed_nobody_is_called(world):
+    world.again(rules=Rules(overpay=True))
+    opened = await world.start(minor=15000)
+    await world.reports(opened.reference, FactKind.SUCCEEDED)
+    world.passes(days=1)
+    assert await news(world) == [0]
+    assert (await compare_daily(world.checkout, world.at)).overpaid == ()
+    assert await world.cases() == []
+
+
+async def test_a_posting_whose_second_look_at_the_books_fails_is_made_again_and_the_case_opened_once(world):
+    opened = await world.start()
+    elsewhere(world)
+    await world.reports(opened.reference, FactKind.SUCCEEDED)
+    (post,) = [job for job in await world.checkout.jobs(10) if isinstance(job, PostJob)]
+
+    async def away():
+        raise Unavailable("down")
+
+    world.books.while_read = away
+    with pytest.raises(Unavailable):
+        await world.checkout.post(post)
+    assert await world.cases() == []
+    assert await world.checkout.post(post)
+    assert not await world.checkout.post(post)
+    assert len(await world.cases()) == 1
+    assert len(world.books.postings) == 2
+
+
+async def test_the_longest_name_of_an_invoice_has_room_in_the_case_and_in_the_news(world):
+    number = "N" * 107
+    world.books.add(number)
+    invoice = f"book:{number}"
+    opened = await world.start(invoice=invoice)
+    change(world, invoice, state=InvoiceState.VOID)
+    await world.reports(opened.reference, FactKind.SUCCEEDED)
+    assert await news(world) == [0, 12000]
+    assert await world.rows("SELECT invoice FROM handoff_case") == [(invoice,)]
+
+
+async def test_of_two_payments_of_one_invoice_the_last_was_too_much(world):
+    first = await world.paid("k1", minor=7000)
+    second = await world.paid("k2")
+    world.passes(days=1)
+    change(world, total=Money(11000, "USD"), version="2")
+    assert (await compare_daily(world.checkout, world.at)).overpaid == (second.reference,)
+    assert first.reference != second.reference

@@ -1,0 +1,86 @@
+"""A database that is locked, full or gone is told apart from a bug, and what surely did not happen from what may have."""
+
+import sqlite3
+
+import pytest
+from sqlalchemy import create_engine, event, text
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from services.database import inline, open_engine
+from services.errors import Unavailable, Uncertain
+
+
+@pytest.fixture
+def engine(tmp_path):
+    made = open_engine(f"sqlite:///{tmp_path / 'ledger.db'}")
+    with made.begin() as conn:
+        conn.execute(text("CREATE TABLE kept (x BLOB UNIQUE)"))
+    yield made
+    made.dispose()
+
+
+def kept(engine) -> int:
+    with engine.connect() as conn:
+        return conn.execute(text("SELECT count(*) FROM kept")).scalar_one()
+
+
+def fill(conn) -> None:
+    conn.exec_driver_sql("PRAGMA max_page_count = 6")
+    for _ in range(50):
+        conn.execute(text("INSERT INTO kept VALUES (randomblob(3000))"))
+
+
+def fill_in_a_savepoint(conn) -> None:
+    with conn.begin_nested():
+        fill(conn)
+
+
+@pytest.mark.parametrize("work", [fill, fill_in_a_savepoint])
+async def test_a_full_disk_is_unavailable_and_nothing_is_written(engine, work):
+    with pytest.raises(Unavailable, match="SQLITE_FULL"):
+        await inline(engine)(work)
+    assert kept(engine) == 0
+
+
+async def test_a_lock_of_a_stranger_is_unavailable_and_over_when_it_is_gone(engine, tmp_path):
+    @event.listens_for(engine, "connect")
+    def _impatient(connection, _record):
+        connection.execute("PRAGMA busy_timeout=10")
+
+    engine.dispose()
+    stranger = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
+    stranger.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Unavailable, match="SQLITE_BUSY"):
+        await inline(engine)(lambda conn: conn.execute(text("INSERT INTO kept VALUES (1)")))
+    stranger.execute("ROLLBACK")
+    stranger.close()
+    await inline(engine)(lambda conn: conn.execute(text("INSERT INTO kept VALUES (1)")))
+    assert kept(engine) == 1
+
+
+async def test_a_statement_that_is_wrong_stays_a_bug(engine):
+    with pytest.raises(OperationalError):
+        await inline(engine)(lambda conn: conn.execute(text("SELECT nothing FROM nowhere")))
+    with pytest.raises(IntegrityError):
+        await inline(engine)(lambda conn: conn.execute(text("INSERT INTO kept VALUES (1), (1)")))
+
+
+async def test_a_line_lost_before_the_commit_did_nothing_and_one_lost_at_it_is_uncertain(empty_postgres_url):
+    engine, other = create_engine(empty_postgres_url), create_engine(empty_postgres_url)
+
+    def cut(conn) -> None:
+        mine = conn.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        with other.begin() as killer:
+            killer.execute(text("SELECT pg_terminate_backend(:mine)"), {"mine": mine})
+
+    def cut_and_go_on(conn) -> None:
+        cut(conn)
+        conn.execute(text("SELECT 1"))
+
+    with pytest.raises(Uncertain):
+        await inline(engine)(cut)
+    with pytest.raises(Unavailable):
+        await inline(engine)(cut_and_go_on)
+    assert await inline(engine)(lambda conn: conn.execute(text("SELECT 1")).scalar_one()) == 1
+    engine.dispose()
+    other.dispose()

@@ -1,0 +1,171 @@
+"""One process of the assistant in the simulated world: built over what is on disk, dying, and built again.
+
+It is the `Fate` of its lives: the weather decides, and this remembers what only this process suffers. Several may stand
+over the same stores, as workers do on Redis and PostgreSQL.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import httpx
+from starlette.applications import Starlette
+
+from bot.api import conversation_routes
+from bot.app import Remit, build
+from bot.settings import Settings, load
+from bot.stores.base import Loaded
+from bot.stores.sqlite import SqliteStore
+from bot.web import public_routes
+from services.database import inline
+from services.errors import Unavailable, Uncertain
+from services.http import open_http
+
+from .life import Crash, Gone, Life, MortalStore, MortalTransact
+from .line import Line, ask
+
+if TYPE_CHECKING:
+    from .world import World
+
+Answer = TypeVar("Answer")
+
+KEY, SECRET, HANDOFF = "simulation-key", "simulation-secret", "http://remit"
+
+
+class SharedStore(SqliteStore):
+    """A store whose file others write to as well: it remembers nothing between two reads."""
+
+    async def load(self, chat: str, message: str) -> Loaded:
+        self._recent.clear()
+        return await super().load(chat, message)
+
+
+class Process:
+    """An assistant, from its first start to the end of the world. ``alone``: nobody else opens its stores."""
+
+    def __init__(self, world: "World", name: str, *, alone: bool) -> None:
+        self.name = name
+        self.skew = timedelta()  # its clock runs ahead of the world's
+        self._world = world
+        self._alone = alone
+        self._doomed: int | None = None  # so many places more, and it dies again
+        self.life: Life
+        self.remit: Remit
+        self.store: SqliteStore
+        self._app: Starlette
+        self._open()
+
+    def _open(self) -> None:
+        world = self._world
+        self.life = life = Life(self)
+        self.store = (SqliteStore if self._alone else SharedStore)(world.conversations, inline=True)
+        self.store._write.execute("PRAGMA synchronous=OFF")  # no power is cut here; what is committed stays
+        if self._alone:
+            self.store.release_leases()
+        self.remit = build(
+            settings(),
+            transact=MortalTransact(inline(world.engine), life),
+            store=MortalStore(self.store, life),
+            http=open_http(Line(world, life)),
+            clock=self.clock,
+            random=world.assistants.randbytes,
+            secret=SECRET.encode(),
+            monotonic=world.loop.time,
+        )
+        self._app = Starlette(routes=[*public_routes(self.remit), *conversation_routes(self.remit)])
+
+    def clock(self) -> datetime:
+        """Now, by the clock of this machine."""
+        return self._world.clock() + self.skew
+
+    # --- its fate ------------------------------------------------------------------------------------------------
+
+    def strikes(self, where: str) -> bool:
+        """See `Fate.strikes`."""
+        world = self._world
+        if self._doomed is not None:
+            self._doomed -= 1
+            if self._doomed <= 0:
+                self._died(f"again, {where}")
+                return True
+        if world.weather.where not in where or world.chance.random() >= world.weather.crash:
+            return False
+        self._died(where)
+        return True
+
+    def _died(self, where: str) -> None:
+        world = self._world
+        world.deaths += 1
+        world.fault(f"{self.name} dies {where}")
+        self._doomed = world.chance.randint(1, 30) if world.chance.random() < world.weather.frail else None
+        world.loop.call_later(world.chance.choice((0.1, 0.1, 1.0, 1.0, 5.0, 20.0, 70.0)), self._start_again)
+
+    def _start_again(self) -> None:
+        self.store.close()
+        self._open()
+
+    def calm(self) -> None:
+        """Nothing that was to happen to it alone happens any more."""
+        self._doomed, self.skew = None, timedelta()
+
+    def pause(self) -> float | None:
+        """See `Fate.pause`."""
+        world = self._world
+        luck = world.chance.random()
+        if luck < world.weather.stall:
+            world.fault(f"{self.name} stalls")
+            return world.chance.choice((3.0, 16.0, 61.0))
+        if luck < world.weather.slow:
+            return world.chance.choice((0.0, 0.0, 0.001, 0.02))
+        return None
+
+    def fails(self, what: str) -> str:
+        """See `Fate.fails`."""
+        world = self._world
+        likely: float = getattr(world.weather, what)
+        if not likely or world.chance.random() >= likely:
+            return ""
+        when = world.chance.choice(("before", "before", "after"))
+        world.fault(f"{self.name}: the {what} is away, {when} it wrote")
+        return when
+
+    def passes(self, place: Callable[[], str], *, died: bool) -> None:
+        """See `Fate.passes`."""
+        self._world.passes(place, died=died)
+
+    # --- asking it -----------------------------------------------------------------------------------------------
+
+    async def inside(self, work: Callable[[Remit], Coroutine[Any, Any, Answer]]) -> Answer:
+        """Have it do something. Raises `Gone` when it dies meanwhile, and what it raises itself."""
+        if not self.life.alive:
+            raise Gone
+        task = self.life.start(work(self.remit))
+        await asyncio.wait([task])
+        if task.cancelled() or isinstance(task.exception(), Crash):
+            raise Gone
+        return task.result()
+
+    async def ask(self, request: httpx.Request) -> httpx.Response:
+        """A request to its own routes. Raises `Gone`."""
+        return await self.inside(lambda _remit: ask(self._app, request))
+
+    async def round(self) -> bool:
+        """One round of its worker; whether another is worth it."""
+        try:
+            return await self.inside(lambda remit: remit.worker.work())
+        except (Gone, Unavailable, Uncertain):  # as `Worker.run` does: the next round finds the same rows
+            return False
+
+
+@cache
+def settings() -> Settings:
+    """Of every process: both sources of invoices, and the sandbox."""
+    return load(
+        None,
+        business={"name": "Simulated", "phone": "555", "timezone": "America/Los_Angeles", "currency": "USD"},
+        server={"base_url": HANDOFF},
+        invoices={"sources": ["portal", "book"], "portal_url": "http://sandbox/portal", "portal_key": KEY},
+        gateway={"url": "http://sandbox/processor", "key": KEY, "webhook_secret": SECRET},
+    )

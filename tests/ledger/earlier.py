@@ -1,0 +1,106 @@
+"""What stands in the tables of each revision, as plain values; a new revision adds its own rows here, and nothing else.
+
+`ROWS`: revision -> table -> rows, for every table that is new in that revision. `ADDED`: revision -> table -> what its
+new columns say of older rows. Written out, and made by no code of ours: what was stored once does not change when the
+code does.
+"""
+
+from typing import Any
+
+Rows = dict[str, list[dict[str, Any]]]
+
+AT = 1772625600000000  # 2026-03-04 12:00 UTC
+INVOICE = "book:0123456789abcdef0123456789abcdef"
+PAID, OPEN = "RM-1A11-1A11", "RM-2B22-2B22"
+
+_PAYMENT: dict[str, Any] = {
+    "chat": "web:1", "version": 3, "amount_minor": 12250, "fee_minor": 250, "currency": "USD", "method": "card",
+    "billing_name": "Dana Whitfield", "billing_zip": "94107", "gateway": "sandbox", "request_hash": "0" * 64,
+    "lease_until": 0, "fence": 1, "looked_at": AT, "created_at": AT, "changed_at": AT,
+}  # fmt: skip  # a row reads best as a row
+_SUM = b'"amount":{"minor":12250,"currency":"USD"}'
+
+ROWS: dict[str, Rows] = {
+    "0001": {
+        "payment": [
+            _PAYMENT | {"reference": PAID, "start_key": "a/1/0", "state": "succeeded", "gateway_key": "1" * 32,
+                        "brand": "visa", "last4": "4242"},
+            _PAYMENT | {"reference": OPEN, "start_key": "a/2/0", "state": "open", "gateway_key": "2" * 32,
+                        "page": "pg_2", "page_url": "https://pay.example/pg_2", "page_expires_at": AT + 10**9,
+                        "brand": "", "last4": ""},
+        ],
+        "payment_invoice": [
+            {"payment": PAID, "invoice": INVOICE, "number": "INV-7", "version": "1.0", "amount_minor": 12000,
+             "live": False, "reserved": True},
+            {"payment": OPEN, "invoice": "portal:9", "number": "INV-9", "version": "4", "amount_minor": 12000,
+             "live": True, "reserved": False},
+        ],
+        "payment_event": [
+            {"payment": PAID, "at": AT, "before": None, "after": "created", "cause": "started"},
+            {"payment": PAID, "at": AT, "before": "open", "after": "succeeded", "cause": "fact evt_1"},
+        ],
+        "fact": [
+            {"gateway": "sandbox", "id": "evt_1", "reference": PAID, "kind": "succeeded", "at": AT, "received_at": AT,
+             "body": b'{"id":"evt_1","reference":"RM-1A11-1A11","kind":"succeeded","at":"2026-03-04T12:00:00Z",' + _SUM
+             + b',"method":"card","brand":"visa","last4":"4242"}'},
+        ],
+        "journal": [
+            {"entry": f"{PAID}:succeeded", "payment": PAID, "at": AT, "account": account, "amount_minor": minor,
+             "currency": "USD"}
+            for account, minor in {"clearing": 12250, "receivable": -12000, "fees": -250}.items()
+        ],
+        "consent": [
+            {"payment": PAID, "at": AT, "chat": "web:1", "message": "m-7", "digest": "g" * 16,
+             "quote": b'{"lines":[{"invoice":"' + INVOICE.encode() + b'","number":"INV-7","version":"1.0",'
+             b'"amount":{"minor":12000,"currency":"USD"}}],"method":"card","name":"D","zip":"94107","fee_minor":250}'},
+        ],
+        "outbox": [
+            {"kind": "post", "payment": PAID, "key": f"post:{PAID}:0:payment", "due_at": AT, "lease_until": 0,
+             "fence": 0, "attempts": 0, "done_at": None,
+             "body": b'{"key":"post:RM-1A11-1A11:0:payment","invoice":"' + INVOICE.encode() + b'","reference":'
+             b'"RM-1A11-1A11","kind":"payment","amount":{"minor":12000,"currency":"USD"},"at":"2026-03-04T12:00:00Z"}'},
+            {"kind": "tell", "payment": PAID, "key": f"tell:{PAID}:3", "due_at": AT, "lease_until": AT, "fence": 2,
+             "attempts": 2, "done_at": AT,
+             "body": b'{"type":"payment","reference":"RM-1A11-1A11","state":"succeeded",' + _SUM
+             + b',"method":"card","numbers":["INV-7"],"invoices":["' + INVOICE.encode()
+             + b'"],"at":"2026-03-04T12:00:00Z"}'},
+        ],
+        # sha256 of "token", as links are stored
+        "go_link": [{"token_hash": "3c469e9d6c5875d37a43f353d4f88e61fcf812c66eee3457465a40b0da4153e0", "payment": OPEN,
+                     "shown_at": AT, "opened_at": AT}],
+        "pay_link": [{"token_hash": "5" * 64, "invoice": INVOICE, "created_at": AT, "expires_at": AT, "revoked_at": None}],
+        "attempt": [{"subject": "invoice:1", "window": 1, "wrong": 9}],
+        "tried": [{"key": "a/3/0", "at": AT, "answer": b'{"type":"wrong"}'}],
+        "handoff_case": [
+            {"key": "a/4/0", "chat": "web:1", "reason": "asked", "invoice": None, "payment": PAID, "summary": "please",
+             "at": AT, "closed_at": None},
+        ],
+        "book_customer": [{"id": "book:c", "name": "Dana Whitfield", "zip": "94107", "email": "dana@example.com"}],
+        "book_invoice": [
+            {"id": INVOICE, "supplier": "Green Lane", "number": "INV-7", "plain_number": "INV7", "customer": "book:c",
+             "kind": "invoice", "total_minor": 15000, "due_minor": 15000, "currency": "USD", "issued": "2026-03-01",
+             "due_date": None, "voided": False, "content_hash": "6" * 64, "revision": 1},
+        ],
+        "book_posting": [
+            {"key": "post:RM-0:0:payment", "invoice": INVOICE, "reference": "RM-0", "kind": "payment",
+             "amount_minor": 3000, "at": AT},
+        ],
+    },
+    "0002": {
+        "refund": [
+            {"id": "RF-3C33-3C33", "payment": PAID, "request_key": "desk/1", "amount_minor": 250, "state": "asked",
+             "gateway_key": "3" * 32, "asked_by": "agent", "why": "kind", "asked_at": AT, "changed_at": AT},
+        ],
+        "pause": [{"at": AT, "paused": True, "asked_by": "dana", "why": "holiday"}],
+        "comparison": [
+            {"gateway": "sandbox", "day": "2026-03-04", "began_at": AT, "lease_until": AT, "ended_at": AT, "report": "{}"},
+        ],
+    },
+}  # fmt: skip  # as above
+
+ADDED: dict[str, dict[str, dict[str, Any]]] = {
+    "0002": {
+        "payment": {"refunded_minor": 0, "happened_at": None, "unmoved": 0},
+        "handoff_case": {"evidence": ""},
+    },
+}

@@ -53,6 +53,7 @@ from services.invoices.book import Book
 from services.invoices.portal import Portal
 from services.invoices.several import Several
 from services.mail import Mail, Smtp
+from services.payments import ledger
 from services.payments.checkout import Checkout
 from services.payments.gateways.base import Gateway
 from services.payments.gateways.sandbox import SandboxGateway
@@ -350,6 +351,9 @@ def _upgrade(url: str) -> None:
         engine = open_engine(url)
         try:
             upgrade(engine)
+            if engine.dialect.name == "sqlite":
+                with engine.begin() as connection:
+                    ledger.release_all(connection)  # one process opens the file, and it is us
         finally:
             engine.dispose()
     except (ArgumentError, ImportError):  # their own texts repeat the address, which may hold a password

@@ -24,6 +24,7 @@ from dialogs.model import (
     Proved,
     ProveInvoice,
     Refused,
+    ResumePayment,
     StartPayment,
     Unreachable,
 )
@@ -70,6 +71,8 @@ class Hands:
             case StartPayment(scope, quote):
                 started = await self._checkout.start(key, chat, message, scope, quote)
                 return Refused(started.objection) if isinstance(started, NotStarted) else started
+            case ResumePayment(reference):
+                return await self._checkout.resume(chat, reference)
             case CloseLeftPage(scope, invoice):
                 return PageLeft(await self._checkout.close_left(scope, invoice))
             case CloseCheckout(reference):

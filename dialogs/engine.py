@@ -41,6 +41,7 @@ from dialogs.model import (
     Recalled,
     Refused,
     Reply,
+    ResumePayment,
     Sent,
     Simple,
     Slot,
@@ -118,7 +119,7 @@ def _answered(draft: Draft, effect: Effect, event: Came, view: View) -> Draft:
     match effect, event.outcome:
         case ProveInvoice(), Proved() | NotProved() | Locked():
             return _tried(draft, effect, event.outcome, view)
-        case StartPayment(), Payment() as payment:
+        case StartPayment() | ResumePayment(), Payment() as payment:
             talk = draft.talk.telling(payment)
             return replace(draft, talk=talk).only(*down_to_pay(talk, replace(task or PayInvoice(), payment=payment)))
         case StartPayment(_, quote), Refused(problem):
@@ -246,7 +247,7 @@ def _advance(draft: Draft, view: View) -> Turn:
             case Enter():
                 assert isinstance(move.task, PayInvoice | TellStatus | CallPerson)
                 draft = (draft if move.back else draft.task(None)).enter(move.task)
-            case ProveInvoice() | StartPayment() | CloseCheckout() | CloseLeftPage() | CallAgent():
+            case ProveInvoice() | StartPayment() | ResumePayment() | CloseCheckout() | CloseLeftPage() | CallAgent():
                 return _send(draft, move, view)
             case _:
                 return Turn(draft.talk, draft.said, lookups=(move,))

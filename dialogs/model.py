@@ -147,6 +147,12 @@ class StartPayment(msgspec.Struct, frozen=True, tag="start_payment"):
     quote: Quote
 
 
+class ResumePayment(msgspec.Struct, frozen=True, tag="resume_payment"):
+    """Go on with a payment of this chat that was agreed to, and whose page nobody has seen yet."""
+
+    reference: str
+
+
 class CloseCheckout(msgspec.Struct, frozen=True, tag="close_checkout"):
     reference: str
 
@@ -165,7 +171,7 @@ class CallAgent(msgspec.Struct, frozen=True, tag="call_agent"):
     payment: str = ""
 
 
-Effect: TypeAlias = ProveInvoice | StartPayment | CloseCheckout | CloseLeftPage | CallAgent
+Effect: TypeAlias = ProveInvoice | StartPayment | ResumePayment | CloseCheckout | CloseLeftPage | CallAgent
 
 
 class Sent(msgspec.Struct, frozen=True):

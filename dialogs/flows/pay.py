@@ -31,6 +31,7 @@ from dialogs.model import (
     OneInvoice,
     ProveInvoice,
     Reply,
+    ResumePayment,
     Say,
     Share,
     Slot,
@@ -219,7 +220,10 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
                 return CloseCheckout(payment.reference)
             case PaymentState.OPEN:
                 return Await(page_open(payment))
-            case PaymentState.CREATED | PaymentState.CONFIRMED | PaymentState.SUBMITTING | PaymentState.UNKNOWN:
+            case PaymentState.CREATED | PaymentState.CONFIRMED:
+                # a conversation that was lost has lost its start too; the ledger has not
+                return CloseCheckout(payment.reference) if self.leaving else ResumePayment(payment.reference)
+            case PaymentState.SUBMITTING | PaymentState.UNKNOWN:
                 return Await(news(payment))
             case state if state in _GONE and self.leaving == "drop":
                 return Done(Reply(Say("canceled"), choices=(PAY,)))
@@ -242,7 +246,7 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
                 case Absent():
                     return Done(Reply(Say("invoice_gone")))
                 case _:
-                    return Done(Reply(Say("books_unreachable"), choices=(AGAIN,)))
+                    return Await(Reply(Say("books_unreachable"), choices=(AGAIN,)))
         return self._prove(view)
 
     def _prove(self, view: View) -> Move:

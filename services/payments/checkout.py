@@ -191,6 +191,13 @@ class Checkout:
 
     # --- while it is under way ------------------------------------------------------------------------------------
 
+    async def resume(self, chat: str, reference: str) -> Payment:
+        """Go on with the start of a payment that this chat agreed to, under its own key; see `start` for what comes out."""
+        payment = await self.transact(lambda conn: ledger.of_chat(conn, chat, reference))
+        if payment is None:
+            raise LookupError(f"no payment {reference} of this chat")
+        return await self._open(reference)
+
     async def close(self, chat: str, reference: str) -> Payment:
         """Ask the gateway to close the page of a payment that this chat began, and say how it stands by its answer.
 

@@ -173,6 +173,12 @@ def release(conn: Connection, reference: str, fence: int) -> bool:
     return conn.execute(update(payments).where(mine).values(lease_until=0)).rowcount == 1
 
 
+def release_all(conn: Connection) -> None:
+    """For the one process of an embedded ledger, at its start: whatever a dead one was working on is nobody's now."""
+    conn.execute(update(payments).where(payments.c.lease_until > 0).values(lease_until=0))
+    outbox.release_all(conn)
+
+
 def look(conn: Connection, reference: str, now: datetime) -> int | None:
     """Claim a payment in order to look it up at the gateway, and note the time."""
     fence = claim(conn, reference, now)

@@ -135,6 +135,11 @@ def _lease(conn: Connection, job: int, fence: int, now: datetime) -> int | None:
     return fence + 1 if taken.rowcount == 1 else None
 
 
+def release_all(conn: Connection) -> None:
+    """Give back every lease; see `ledger.release_all`."""
+    conn.execute(update(outbox).where(outbox.c.lease_until > 0, outbox.c.done_at.is_(None)).values(lease_until=0))
+
+
 def finish(conn: Connection, job: Job, now: datetime) -> bool:
     """Mark a job as done; False when the lease was lost and somebody else answers for it (or already did).
 

@@ -7,14 +7,15 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, exists, func, select, update
+from sqlalchemy import Connection, Row, and_, exists, func, select, update
 
 from services.database import insert_once, instant, micros
 from services.errors import RemitError
 from services.model import Money
-from services.payments import cases, facts, reconcile, states
+from services.payments import cases, facts, outbox, reconcile, states
 from services.payments.cases import Trouble
 from services.payments.checkout import Checkout
 from services.payments.gateways.base import Fact
@@ -126,36 +127,50 @@ def _ours(conn: Connection, gateway: str, since: datetime) -> list[str]:
 async def _read_invoices_again(checkout: Checkout, now: datetime) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Payments whose invoices were settled or voided otherwise after them: those found, and those that nobody could read."""
     overpaid, unread = [], []
-    for reference, invoice, amount in await checkout.transact(lambda conn: _lately_paid(conn, now)):
+    for invoice, paid in (await checkout.transact(lambda conn: _lately_paid(conn, now))).items():
+        in_all = Money(sum(amount.minor for _, amount in paid), paid[0][1].currency)
         try:
-            surplus = await checkout.surplus(invoice, amount)
+            surplus = await checkout.surplus(invoice, in_all)
         except RemitError as error:
-            _log.warning("the invoice of %s cannot be read: %s", reference, type(error).__name__)
-            unread.append(reference)
+            _log.warning("an invoice that was paid lately cannot be read: %s", type(error).__name__)
+            unread += [reference for reference, _ in paid]
             continue
-        if surplus is not None:
-            overpaid.append(reference)
-            owed = partial(facts.owe_back, reference=reference, invoice=invoice, surplus=surplus, now=now)
-            await checkout.transact(owed)
+        left = 0 if surplus is None else surplus.minor
+        for reference, amount in paid:
+            if over := min(left, amount.minor):
+                left -= over
+                overpaid.append(reference)
+                too_much = Money(over, amount.currency)
+                owed = partial(facts.owe_back, reference=reference, invoice=invoice, surplus=too_much, now=now)
+                await checkout.transact(owed)
     return tuple(overpaid), tuple(unread)
 
 
-def _lately_paid(conn: Connection, now: datetime) -> list[tuple[str, str, Money]]:
-    """Whole payments that are in the books; the last one of an invoice is the one that was too much."""
+_KEPT = (states.SUCCEEDED, states.PART_REFUNDED, states.WON)  # some of the money is the business's, and undisputed
+
+
+def _lately_paid(conn: Connection, now: datetime) -> dict[str, list[tuple[str, Money]]]:
+    """By invoice, what payments still pay on it by the books: the last first, for it is the one that was too much."""
     rows = conn.execute(
-        select(payment.c.reference, payment_invoice.c.invoice, payment_invoice.c.amount_minor, payment.c.currency)
-        .join(payment_invoice, payment_invoice.c.payment == payment.c.reference)
+        select(payment_invoice, payment.c.currency, payment.c.refunded_minor)
+        .join(payment, payment.c.reference == payment_invoice.c.payment)
         .where(
-            payment.c.state == states.SUCCEEDED,
+            payment.c.state.in_(_KEPT),
             payment.c.changed_at >= micros(now - WATCHED),
             payment_invoice.c.reserved.is_(False),
         )
         .order_by(payment.c.changed_at.desc(), payment.c.reference)
     )
-    last: dict[str, tuple[str, str, Money]] = {}
+    paid: dict[str, list[tuple[str, Money]]] = {}
     for row in rows:
-        last.setdefault(row.invoice, (row.reference, row.invoice, Money(row.amount_minor, row.currency)))
-    return list(last.values())
+        paid.setdefault(row.invoice, []).append((row.payment, Money(_still_paid(conn, row), row.currency)))
+    return paid
+
+
+def _still_paid(conn: Connection, line: Row[Any]) -> int:
+    if not line.refunded_minor:
+        return int(line.amount_minor)
+    return sum(each.amount.minor for each in outbox.postings(conn, line.payment) if each.invoice == line.invoice)
 
 
 def _open_cases(

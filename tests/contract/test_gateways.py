@@ -13,7 +13,7 @@ import pytest
 
 from services.errors import Forged, Malformed, Uncertain
 from services.model import Method, Money, Reason
-from services.payments.gateways.base import Fact, FactKind, Gateway, PageRequest
+from services.payments.gateways.base import Batch, Fact, FactKind, Gateway, NoRefund, PageRequest, RefundRequest
 from services.payments.gateways.sandbox import SandboxGateway
 from services.sandbox.rehearsal import API_KEY, ROOT, SECRET, Rehearsal, Webhook, rehearse
 from services.sandbox.webhooks import sign
@@ -23,6 +23,7 @@ NOW = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
 DEMO = Path(__file__).parents[2] / "config" / "demo.toml"
 HALF_AN_HOUR = 30 * 60
 DAY = 24 * 3600
+REFUNDS_FAIL = "4000000000005126"  # published by Stripe as a refund that begins as succeeded and fails later
 
 
 class Side(Protocol):
@@ -32,6 +33,7 @@ class Side(Protocol):
     header: str  # of the signature
 
     async def pays_by_card(self, url: str) -> None: ...
+    async def pays_and_sends_refunds_back(self, url: str) -> None: ...
     async def is_declined(self, url: str) -> None: ...
     async def pays_by_bank(self, url: str) -> None: ...
     async def bank_refuses(self, url: str) -> None: ...
@@ -52,6 +54,9 @@ class SandboxSide:
 
     async def pays_by_card(self, url):
         await self.rehearsal.pay_by_card(url, "4242424242424242")
+
+    async def pays_and_sends_refunds_back(self, url):
+        await self.rehearsal.pay_by_card(url, REFUNDS_FAIL)
 
     async def is_declined(self, url):
         await self.rehearsal.pay_by_card(url, "4000000000009995")
@@ -369,3 +374,157 @@ async def test_a_close_whose_answer_got_lost_is_known_by_asking_again(side):
         await side.gateway.close_page(page.id)
     side.lose_answers(None)
     assert kinds(await side.gateway.close_page(page.id)) == [FactKind.CLOSED]
+
+
+# --- refunds ------------------------------------------------------------------------------------------------------
+
+
+def back(minor=12000, reference="RM-7KQ2-9XTD", refund="RF-1A11-1A11", currency="USD"):
+    return RefundRequest(reference, refund, Money(minor, currency))
+
+
+@pytest.fixture
+async def paid(side):
+    """A card payment of $120.00."""
+    page = await side.gateway.open_page(wanted(), "key-1")
+    await side.pays_by_card(page.url)
+    return page
+
+
+async def test_a_refund_is_told_with_our_id_and_its_own_sum(side, paid):
+    facts = await side.gateway.refund(back(5000), "refund-1")
+    assert kinds(facts) == [FactKind.SUCCEEDED, FactKind.REFUNDED]
+    assert (facts[1].refund, facts[1].amount, facts[1].reference) == (
+        "RF-1A11-1A11",
+        Money(5000, "USD"),
+        "RM-7KQ2-9XTD",
+    )
+    assert await side.gateway.find("RM-7KQ2-9XTD") == facts
+    assert tuple(await told(side)) == facts
+
+
+async def test_a_refund_asked_for_twice_under_one_key_is_one_refund(side, paid):
+    first = await side.gateway.refund(back(), "refund-1")
+    assert await side.gateway.refund(back(), "refund-1") == first
+    assert kinds(await side.gateway.find("RM-7KQ2-9XTD")) == [FactKind.SUCCEEDED, FactKind.REFUNDED]
+
+
+async def test_another_refund_under_a_used_key_is_refused_and_gives_nothing_back(side, paid):
+    await side.gateway.refund(back(5000), "refund-1")
+    with pytest.raises(Malformed):
+        await side.gateway.refund(back(5001), "refund-1")
+    assert len(await side.gateway.find("RM-7KQ2-9XTD")) == 2
+
+
+async def test_refunds_in_parts_add_up_and_not_a_cent_more_goes_back(side, paid):
+    for nth, minor in enumerate((5000, 6999)):
+        await side.gateway.refund(back(minor, refund=f"RF-{nth}"), f"refund-{nth}")
+    assert isinstance(await side.gateway.refund(back(2, refund="RF-2"), "refund-2"), NoRefund)
+    facts = await side.gateway.refund(back(1, refund="RF-3"), "refund-3")
+    assert sum(fact.amount.minor for fact in facts if fact.kind is FactKind.REFUNDED) == 12000
+
+
+@pytest.mark.parametrize("asked", [back(12001), back(100, currency="EUR")])
+async def test_what_cannot_be_refunded_is_refused_in_plain_words_and_stays_so_under_its_key(side, paid, asked):
+    refused = await side.gateway.refund(asked, "refund-1")
+    assert isinstance(refused, NoRefund)
+    assert refused.why
+    assert await side.gateway.refund(asked, "refund-1") == refused
+    assert kinds(await side.gateway.find("RM-7KQ2-9XTD")) == [FactKind.SUCCEEDED]
+
+
+async def test_nothing_is_refunded_of_what_nobody_paid(side):
+    await side.gateway.open_page(wanted(), "key-1")
+    assert isinstance(await side.gateway.refund(back(), "refund-1"), NoRefund)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_refund_whose_answer_got_lost_is_one_refund_under_its_key(side, paid, when):
+    side.lose_answers(when)
+    with pytest.raises(Uncertain):
+        await side.gateway.refund(back(), "refund-1")
+    side.lose_answers(None)
+    assert len(await side.gateway.find("RM-7KQ2-9XTD")) == (1 if when == "before" else 2)
+    assert kinds(await side.gateway.refund(back(), "refund-1")) == [FactKind.SUCCEEDED, FactKind.REFUNDED]
+
+
+async def test_a_bank_refund_takes_days_and_counts_from_the_moment_it_was_asked_for(side):
+    page = await side.gateway.open_page(BY_BANK, "key-1")
+    await side.pays_by_bank(page.url)
+    await side.time_passes(4 * DAY)
+    waiting = await side.gateway.refund(back(7000), "refund-1")
+    assert kinds(waiting) == [FactKind.PROCESSING, FactKind.SUCCEEDED]
+    assert isinstance(await side.gateway.refund(back(5001, refund="RF-2"), "refund-2"), NoRefund)
+    await side.time_passes(4 * DAY)
+    last = (await side.gateway.find("RM-7KQ2-9XTD"))[-1]
+    assert (last.kind, last.amount, last.refund) == (FactKind.REFUNDED, Money(7000, "USD"), "RF-1A11-1A11")
+
+
+async def test_a_refund_that_comes_back_says_which_one_it_was(side):
+    page = await side.gateway.open_page(wanted(), "key-1")
+    await side.pays_and_sends_refunds_back(page.url)
+    await side.gateway.refund(back(5000), "refund-1")
+    await side.time_passes(30 * DAY)
+    facts = await side.gateway.find("RM-7KQ2-9XTD")
+    assert kinds(facts) == [FactKind.SUCCEEDED, FactKind.REFUNDED, FactKind.REFUND_FAILED]
+    assert {(fact.refund, fact.amount.minor) for fact in facts[1:]} == {("RF-1A11-1A11", 5000)}
+
+
+# --- the listing --------------------------------------------------------------------------------------------------
+
+
+async def listing(side: Side, at: datetime) -> list[Fact]:
+    """All of it, batch by batch."""
+    facts, after = [], ""
+    while True:
+        batch = await side.gateway.since(at, after)
+        facts += batch.facts
+        if batch.next is None:
+            return facts
+        after = batch.next
+
+
+async def test_the_listing_has_every_fact_of_every_payment_once(side):
+    expected = []
+    for nth in range(70):  # more than fit into one batch
+        page = await side.gateway.open_page(wanted(f"RM-{nth}"), f"key-{nth}")
+        await side.is_declined(page.url)
+        await side.pays_by_card(page.url)
+        expected += await side.gateway.find(f"RM-{nth}")
+    assert await listing(side, NOW) == expected
+    assert (await side.gateway.since(NOW, "")).next
+
+
+async def test_the_listing_tells_what_webhooks_tell(side):
+    page = await side.gateway.open_page(BY_BANK, "key-1")
+    await side.bank_returns(page.url)
+    await side.time_passes(8 * DAY)
+    assert await listing(side, NOW) == await told(side)
+
+
+async def test_the_listing_begins_where_it_is_asked_to(side):
+    page = await side.gateway.open_page(BY_BANK, "key-1")
+    await side.pays_by_bank(page.url)
+    await side.time_passes(4 * DAY)
+    begun, settled = await side.gateway.find("RM-7KQ2-9XTD")
+    assert await listing(side, begun.at) == [begun, settled]
+    assert await listing(side, begun.at + timedelta(microseconds=1)) == [settled]
+    assert await listing(side, settled.at) == [settled]
+    assert await listing(side, settled.at + timedelta(seconds=1)) == []
+
+
+async def test_an_empty_listing_is_one_empty_batch(side):
+    await side.gateway.open_page(wanted(), "key-1")
+    assert await side.gateway.since(NOW - timedelta(days=60), "") == Batch((), None)
+
+
+async def test_what_happens_between_two_batches_is_in_the_later_one(side):
+    for nth in range(101):
+        page = await side.gateway.open_page(wanted(f"RM-{nth}"), f"key-{nth}")
+        await side.pays_by_card(page.url)
+    first = await side.gateway.since(NOW, "")
+    page = await side.gateway.open_page(wanted("RM-LATE"), "key-late")
+    await side.pays_by_card(page.url)
+    rest = await side.gateway.since(NOW, first.next)
+    assert rest.facts[-1].reference == "RM-LATE"
+    assert len(first.facts) + len(rest.facts) == 102

@@ -24,6 +24,7 @@ from services.invoices.several import Several
 from services.model import Billing, InvoiceState, Money, Objection, Rules, standing
 from services.sandbox.portal import Demo, DemoBusiness, DemoCustomer, DemoInvoice
 from services.sandbox.rehearsal import API_KEY, ROOT, rehearse
+from tests.databases import on_postgres, one_postgres  # noqa: F401  # fixtures: pytest finds them by name
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 DANA = DemoCustomer("dana", "Dana Whitfield", "94107", "dana@example.com")
@@ -89,10 +90,10 @@ def _sheet(voided=()):
 
 
 @asynccontextmanager
-async def _book():
-    engine = open_engine("sqlite://")
-    upgrade(engine)
-    transact = inline(engine)
+async def _book(engine=None):
+    memory = open_engine("sqlite://")
+    upgrade(memory)
+    transact = inline(engine or memory)
 
     async def bring(*voided):
         outcome = await import_files(
@@ -102,7 +103,7 @@ async def _book():
 
     await bring()
     yield Books(Book(transact), bring)
-    engine.dispose()
+    memory.dispose()
 
 
 @asynccontextmanager
@@ -122,9 +123,17 @@ async def _several():
         yield Books(Several({"book": books.invoices}), books.void)
 
 
-@pytest_asyncio.fixture(params=[_book, _portal, _several], ids=["book", "portal", "several"])
+IMPLEMENTATIONS = {"book": _book, "portal": _portal, "several": _several}
+
+
+@pytest_asyncio.fixture(params=["book", "book on PostgreSQL", "portal", "several"])
 async def books(request):
-    async with request.param() as ready:
+    if request.param == "book on PostgreSQL":
+        # asked for by name: the others need no server
+        async with _book(request.getfixturevalue("on_postgres")) as ready:
+            yield ready
+        return
+    async with IMPLEMENTATIONS[request.param]() as ready:
         yield ready
 
 

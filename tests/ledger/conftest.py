@@ -33,13 +33,16 @@ from services.payments.checkout import Checkout, PostJob, RefundJob
 from services.payments.gateways.base import Batch, Fact, FactKind, NoRefund, Page, PageRequest, RefundRequest
 from services.payments.giving_back import give_back, refund
 from services.payments.refunds import RefundOrder
-from services.schema import schema
+from tests.databases import on_postgres, one_postgres  # noqa: F401  # fixtures: pytest finds them by name
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
 
 class ScriptedGateway:
-    """Makes pages, remembers keys, and fails as told: `before` a request arrives, or `after` it was carried out."""
+    """Makes pages, remembers keys, and fails as told: `before` a request arrives, or `after` it was carried out.
+
+    None among its failures lets one request pass.
+    """
 
     name = "scripted"
 
@@ -112,8 +115,9 @@ class ScriptedGateway:
 
     @staticmethod
     def _fail(errors):
-        if errors:
-            raise errors.pop(0)
+        error = errors.pop(0) if errors else None
+        if error is not None:
+            raise error
 
 
 class Books:
@@ -266,28 +270,6 @@ def fact(
 @pytest.fixture(name="fact")
 def fact_fixture():
     return fact
-
-
-@pytest.fixture(scope="session")
-def _postgres_engine(session_postgres) -> Iterator[Engine]:
-    engine = open_engine(session_postgres.database())
-    yield engine
-    engine.dispose()
-
-
-def _empty(engine: Engine) -> None:
-    """As it was built. Evidence refuses to be deleted, so for once the triggers sleep."""
-    with engine.begin() as connection:
-        connection.execute(text("SET LOCAL session_replication_role = replica"))
-        for table in reversed(schema.sorted_tables):
-            connection.execute(table.delete())
-
-
-@pytest.fixture
-def on_postgres(_postgres_engine) -> Iterator[Engine]:
-    """A PostgreSQL with every table. It is emptied after each test, which is quicker than building another."""
-    yield _postgres_engine
-    _empty(_postgres_engine)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -147,7 +147,6 @@ async def test_a_gateway_that_goes_away_in_the_middle_is_asked_again_and_nothing
         world.passes(seconds=1)
         world.gateway.happens(references[-1], FactKind.SUCCEEDED)
     world.gateway.before = [None, error]  # the first batch comes, two facts of three
-    world.gateway._fail = lambda errors: _next(errors)
     with pytest.raises(type(error)):
         await compare()
     states = [(await world.checkout.view(reference)).state for reference in references]
@@ -157,18 +156,11 @@ async def test_a_gateway_that_goes_away_in_the_middle_is_asked_again_and_nothing
     assert (await world.checkout.view(references[-1])).state is S.SUCCEEDED
 
 
-def _next(errors):
-    error = errors.pop(0) if errors else None
-    if error is not None:
-        raise error
-
-
 async def test_one_question_without_an_answer_is_reported_and_asked_the_next_day(world, compare):
     quiet = await world.start()  # nothing happened on its page: it stands in no listing
     world.books.add("INV-2")
     paid = await world.paid("k2", invoice="book:INV-2")
     world.gateway.before = [None, None, Uncertain("slow")]
-    world.gateway._fail = lambda errors: _next(errors)
     assert (await compare()).listed == 1
 
     async def away():

@@ -174,9 +174,7 @@ async def test_a_slow_refund_is_settled_by_the_gateways_word_alone(world, by):
     assert await world.work() == []
     assert (await world.checkout.view(paid.reference)).state is S.SUCCEEDED
     world.passes(days=3)
-    told = world.gateway.happens(
-        paid.reference, FactKind.REFUNDED, amount=Money(5000, "USD"), refund=asked.id
-    )
+    told = world.gateway.happens(paid.reference, FactKind.REFUNDED, amount=Money(5000, "USD"), refund=asked.id)
     if by == "webhook":
         await world.checkout.take([told])
     else:

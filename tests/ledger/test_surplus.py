@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from services.errors import Unavailable
-from services.model import InvoiceState, Money, Objection, Rules
 from services.invoices.base import Posting
+from services.model import InvoiceState, Money, Objection, Rules
 from services.payments.cases import Trouble
 from services.payments.checkout import PostJob, TellJob
 from services.payments.comparison import compare_daily
@@ -41,7 +41,7 @@ async def news(world) -> list[int]:
 @pytest.mark.parametrize(
     ("how", "surplus"),
     [
-        (lambda world: elsewhere(world), 12000),
+        (elsewhere, 12000),
         (lambda world: elsewhere(world, 2000), 2000),
         (lambda world: change(world, state=InvoiceState.VOID), 12000),
         (lambda world: change(world, total=Money(9000, "USD"), version="2"), 3000),
@@ -139,3 +139,51 @@ async def test_of_two_payments_of_one_invoice_the_last_was_too_much(world):
     change(world, total=Money(11000, "USD"), version="2")
     assert (await compare_daily(world.checkout, world.at)).overpaid == (second.reference,)
     assert first.reference != second.reference
+
+
+@pytest.mark.parametrize(
+    ("how", "surplus"),
+    [(elsewhere, 7000), (lambda world: change(world, state=InvoiceState.VOID), 7000)],
+    ids=["paid elsewhere", "voided"],
+)
+async def test_a_payment_of_which_a_part_went_back_is_watched_like_any_other(world, how, surplus):
+    paid = await world.paid()
+    await world.refund(paid.reference, 5000)  # out of kindness
+    await world.work()
+    how(world)
+    world.passes(days=1)
+    assert (await compare_daily(world.checkout, world.at)).overpaid == (paid.reference,)
+    assert await news(world) == [surplus]
+    await world.refund(paid.reference, surplus, "r2")
+    await world.work()
+    world.passes(days=1)
+    assert (await compare_daily(world.checkout, world.at)).overpaid == ()
+
+
+async def test_a_dispute_that_was_won_does_not_hide_that_the_invoice_was_paid_twice(world):
+    paid = await world.paid()
+    for kind in (FactKind.DISPUTED, FactKind.WON):
+        await world.reports(paid.reference, kind)
+    await world.work()
+    elsewhere(world, 3000)
+    world.passes(days=1)
+    assert (await compare_daily(world.checkout, world.at)).overpaid == (paid.reference,)
+    assert await news(world) == [3000]
+
+
+@pytest.mark.parametrize(
+    ("how", "surpluses"),
+    [
+        (lambda world: change(world, state=InvoiceState.VOID), [5000, 7000]),
+        (lambda world: change(world, total=Money(4000, "USD"), version="2"), [5000, 3000]),
+        (lambda world: change(world, total=Money(7001, "USD"), version="2"), [4999]),
+    ],
+    ids=["voided", "lowered by more than the last payment", "lowered by less"],
+)
+async def test_of_several_payments_on_one_invoice_each_is_given_back_as_far_as_it_was_too_much(world, how, surpluses):
+    payments = [await world.paid("k1", minor=7000), await world.paid("k2")]
+    how(world)
+    world.passes(days=1)
+    found = (await compare_daily(world.checkout, world.at)).overpaid
+    assert found == tuple(paid.reference for paid in payments[::-1])[: len(surpluses)]
+    assert await news(world) == surpluses

@@ -57,7 +57,9 @@ async def together(world, *works):
 
 def order(key, *invoices, minor=12000):
     lines = tuple(Line(f"book:{number}", number, "1.0", Money(minor, "USD")) for number in invoices)
-    return starts.Order(key, "chat", f"says {key}", Quote(lines, Method.CARD, "D", "94107"), "scripted", "https://x", {})
+    return starts.Order(
+        key, "chat", f"says {key}", Quote(lines, Method.CARD, "D", "94107"), "scripted", "https://x", {}
+    )
 
 
 def begin(world, wanted):
@@ -140,10 +142,9 @@ async def test_different_news_of_one_payment_in_the_same_instant_all_count(many)
         told = [many.gateway.happens(opened.reference, kind, **more) for kind, more in news.items()]
         await together(many, *(lambda conn, one=one: facts.take(conn, "scripted", [one], many.at) for one in told))
         assert (await many.checkout.view(opened.reference)).state is S.LOST
-        kept = [await many.transact(lambda conn, a=a: journal.held(conn, opened.reference, a)) for a in journal.KEPT]
-        assert sum(kept) == 0
     totals = await many.transact(journal.trial_balance)
-    assert sum(totals["USD"].values()) == 0
+    given_back = {"clearing": ROUNDS * 5000, "disputes": 0, "receivable": 0, "refunds": -ROUNDS * 5000}
+    assert totals == {"USD": given_back}
 
 
 async def test_a_listing_and_webhooks_that_bring_the_same_facts_in_another_order_never_wait_for_each_other(many):
@@ -177,9 +178,7 @@ async def test_one_refund_asked_by_two_impatient_tabs_is_one(many):
     opened = await many.start()
     await many.reports(opened.reference, FactKind.SUCCEEDED)
     same = RefundOrder("r1", opened.reference, Money(5000, "USD"), "agent")
-    outcomes = await together(
-        many, *[lambda conn: refunds.ask(conn, same, many.at, many.chance.randbytes)] * AT_ONCE
-    )
+    outcomes = await together(many, *[lambda conn: refunds.ask(conn, same, many.at, many.chance.randbytes)] * AT_ONCE)
     assert len({outcome.id for outcome in outcomes}) == 1
 
 

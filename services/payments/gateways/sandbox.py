@@ -73,18 +73,21 @@ class _Wire(BaseModel):
 _Read = TypeVar("_Read", bound=_Wire)
 
 
+_PLAIN = r"^[^\x00-\x1f]*$"  # no database keeps a NUL, and no id of anybody's has a control character
+
+
 class _Event(_Wire):
-    id: Annotated[str, Field(min_length=1, max_length=200)]
+    id: Annotated[str, Field(min_length=1, max_length=200, pattern=_PLAIN)]
     type: Annotated[str, Field(max_length=64)]
     at: AwareDatetime
-    reference: Annotated[str, Field(min_length=1, max_length=64)]
+    reference: Annotated[str, Field(min_length=1, max_length=64, pattern=_PLAIN)]
     amount_minor: Annotated[int, Field(strict=True, gt=0, lt=10**15)]
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     method: Method
-    brand: Annotated[str, Field(max_length=24)] = ""
+    brand: Annotated[str, Field(max_length=24, pattern=_PLAIN)] = ""
     last4: Annotated[str, Field(pattern=r"^[0-9]{0,4}$")] = ""
     code: Annotated[str, Field(max_length=64)] = ""
-    refund: Annotated[str, Field(max_length=200)] = ""
+    refund: Annotated[str, Field(max_length=200, pattern=_PLAIN)] = ""
 
 
 class _Kind(_Wire):

@@ -33,7 +33,7 @@
       processing: 'Processing', date: 'Due date', amount: 'Amount', method: 'Paid with', on: 'Date',
       reference: 'Reference', card: 'Card', bank: 'Bank account', open_: 'Open', paid: 'Paid', void: 'Void',
       credit: 'Credit note', succeeded: 'Paid', failed: 'Not paid', returned: 'Returned by the bank',
-      refunded: 'Refunded', part_refunded: 'Partly refunded', other: 'Payment',
+      refunded: 'Refunded', part_refunded: 'Partly refunded', disputed: 'Disputed', other: 'Payment',
     },
     es: {
       title: 'Pagos', open: 'Abrir el chat', close: 'Cerrar el chat', news: ['1 mensaje nuevo', '# mensajes nuevos'],
@@ -46,10 +46,12 @@
       processing: 'En proceso', date: 'Vence el', amount: 'Importe', method: 'Pagado con', on: 'Fecha',
       reference: 'Referencia', card: 'Tarjeta', bank: 'Cuenta bancaria', open_: 'Pendiente', paid: 'Pagada',
       void: 'Anulada', credit: 'Nota de crédito', succeeded: 'Pagado', failed: 'No pagado',
-      returned: 'Devuelto por el banco', refunded: 'Reembolsado', part_refunded: 'Reembolsado en parte', other: 'Pago',
+      returned: 'Devuelto por el banco', refunded: 'Reembolsado', part_refunded: 'Reembolsado en parte',
+      disputed: 'En disputa', other: 'Pago',
     },
   };
 
+  const ENDS = { won: 'succeeded', lost: 'returned' }; // of a dispute
   const SOON = 15000; // milliseconds: an answer that comes later is shown, and the customer decides
 
   const BRANDS = {
@@ -831,7 +833,7 @@
       }
       if (card.kind !== 'receipt') return null;
       const means = [BRANDS[card.brand] || words[card.method] || card.method, card.last4 && `···· ${card.last4}`];
-      return this.facts(words.reference + ' ' + card.reference, words[card.state] || words.other, card.state, sum(card.amount_minor), [
+      return this.facts(words.reference + ' ' + card.reference, words[ENDS[card.state] || card.state] || words.other, card.state, sum(card.amount_minor), [
         [card.invoices.includes(',') ? words.invoices : words.invoice, card.invoices],
         [words.method, means.filter(Boolean).join(' ')],
         [words.on, card.at && moment(card.at, locale)],

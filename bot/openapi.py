@@ -70,6 +70,9 @@ class Said(BaseModel):
     text: str = ""
     choice: str = Field("", description="payload of a button")
     page: str = Field("", max_length=2000, description="where the chat sits now, to come back to")
+    seen: int | None = Field(
+        None, ge=0, description="`seq` of the last message on the screen: a yes agrees to nothing later"
+    )
 
 
 class RasaMetadata(BaseModel):

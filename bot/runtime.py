@@ -23,6 +23,7 @@ from bot.stores.base import Commit, Loaded, Message, Store, Waiting
 from dialogs.conversation import Conversation, Turn
 from dialogs.engine import step
 from dialogs.model import (
+    Agree,
     Came,
     Effect,
     Event,
@@ -36,7 +37,7 @@ from dialogs.model import (
     Simple,
     Waited,
 )
-from dialogs.reading.buttons import from_button
+from dialogs.reading.buttons import from_button, to_button
 from dialogs.reading.guard import redact
 from dialogs.reading.intents import read
 from services.database import micros
@@ -117,7 +118,8 @@ class Runtime:
                 continue  # somebody else began it in this instant
             assert found.talk is not None
             talk = replace(found.talk, home=inbound.home) if inbound.home else found.talk
-            shown = talk.quote_shown if shown is None else shown
+            if shown is None:
+                shown = "" if await self._unseen(talk, found, inbound) else talk.quote_shown
             if talk.quote_shown != shown:
                 talk = talk.unseen()  # another message was quicker, and its customer has not read what it brought
             event, heard = await self._read(inbound, talk)
@@ -125,6 +127,14 @@ class Runtime:
             commit = await self._compose(found, turn, event.at, inbound.id, heard)
             if await self._commit(commit):
                 return await self._perform(inbound, found, commit)
+
+    async def _unseen(self, talk: Conversation, found: Loaded, inbound: Inbound) -> bool:
+        """Whether the quote on the screen came after the last message that the customer says to have seen."""
+        if inbound.seen is None or inbound.seen >= found.seq or not talk.quote_shown:
+            return False
+        button = to_button(Agree(talk.quote_shown))
+        later = await self._store.since(inbound.chat, inbound.seen)
+        return any(choice.payload == button for message in later for choice in message.choices)
 
     async def _answered(self, inbound: Inbound) -> list[Message]:
         """A message that was taken in before: wait for what still belongs to its answer."""

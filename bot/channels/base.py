@@ -13,4 +13,5 @@ class Inbound(msgspec.Struct, frozen=True):
     locale: str = ""  # as the customer's page says
     home: str = ""  # address of the page that the chat sits on
     client: str = ""  # network address of the customer, if the channel knows it
+    seen: int | None = None  # the last message that was on the screen when it was sent, if the channel knows it
     fresh: bool = False  # the chat's address was made for this message: nobody has used it before

@@ -23,6 +23,7 @@ class _Said(msgspec.Struct):
     text: str = ""
     choice: str = ""
     page: Annotated[str, msgspec.Meta(max_length=2000)] = ""  # where the chat sits now
+    seen: Annotated[int, msgspec.Meta(ge=0)] | None = None  # number of the last message on the screen
 
 
 _decode = msgspec.json.Decoder(_Said).decode
@@ -52,4 +53,5 @@ def read(body: bytes, conversation: str, client: str) -> Inbound:
         raise Malformed(f"not a message: {error}") from error
     except RecursionError as error:
         raise Malformed("not a message: nested too deeply") from error
-    return Inbound(chat_of(conversation), said.id, said.choice or said.text, home=said.page, client=client)
+    text = said.choice or said.text
+    return Inbound(chat_of(conversation), said.id, text, home=said.page, client=client, seen=said.seen)

@@ -172,6 +172,7 @@
       this.pauses = new Set();
       this.id = null; // of the conversation on show
       this.cursor = 0; // last message that came by the event stream: only there is the order without holes
+      this.top = 0; // last message shown: a yes agrees to nothing that came later
     }
 
     get stored() {
@@ -202,7 +203,7 @@
     }
 
     say(words) {
-      const item = { id: chance(), chat: this.id, ...words };
+      const item = { id: chance(), chat: this.id, seen: this.top, ...words };
       this.unsent.push(item);
       if (!sensitive(item.text)) this.shelf.set('unsent', [...(this.shelf.get('unsent') || []), item]);
       this.start();
@@ -231,9 +232,10 @@
         const item = this.unsent[0];
         try {
           const chat = await this.ready();
-          const { id, text, choice } = item;
-          const response = await this.call('POST', `/${chat.id}/messages`, chat.token, { id, text, choice, page: this.greeting().page });
+          const { id, text, choice, seen } = item;
+          const response = await this.call('POST', `/${chat.id}/messages`, chat.token, { id, text, choice, seen, page: this.greeting().page });
           const { messages } = await response.json();
+          this.reach(messages);
           this.drop(item);
           this.told.answered(item, chat.id === this.id ? messages : []);
           tries = 0;
@@ -295,6 +297,10 @@
       }
     }
 
+    reach(messages) {
+      for (const { seq } of messages) this.top = Math.max(this.top, seq);
+    }
+
     take(blocks) {
       const messages = [];
       for (const block of blocks) {
@@ -302,6 +308,7 @@
         if (lines.length) messages.push(JSON.parse(lines.map((line) => line.slice(5)).join('\n')));
       }
       for (const { seq } of messages) this.cursor = Math.max(this.cursor, seq);
+      this.reach(messages);
       if (messages.length) this.told.messages(messages);
     }
 
@@ -337,7 +344,7 @@
       if (chat.id === this.id) return;
       const before = this.id;
       this.id = chat.id;
-      this.cursor = 0;
+      this.cursor = this.top = 0;
       this.told.began(before);
       if (this.reading) this.reading.abort(); // it reads the conversation before
     }

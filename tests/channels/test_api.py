@@ -237,3 +237,20 @@ async def test_nobody_listens_any_more_once_the_line_is_closed(world):
             await asyncio.sleep(0.05)
         assert not world.remit.bell._listening
         assert msgspec.json.encode(begun)
+
+
+async def test_a_yes_agrees_to_nothing_that_its_customer_has_not_seen(world):
+    async with served(world) as http:
+        begun, key = await begin(http, world)
+
+        async def says(text, seen):
+            said = {"id": f"{text}-{seen}", "text": text, "seen": seen}
+            return (await http.post(f"{API}/{begun['id']}/messages", json=said, headers=key)).json()["messages"]
+
+        (quote,) = await says("card", begun["messages"][-1]["seq"])
+        changed = await says("$31.50", quote["seq"])
+        unseen = await says("ok", quote["seq"])  # sent in the same breath: the smaller sum was not on the screen yet
+        assert [m["text"] for m in unseen] == [m["text"] for m in changed]
+        assert await world.book() == []
+        await says("ok", unseen[-1]["seq"])
+        assert [row["amount_minor"] for row in await world.book()] == [3150]

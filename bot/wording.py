@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import date, datetime, tzinfo
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from babel import Locale
@@ -39,11 +39,7 @@ class Wording:
     @classmethod
     def load(cls, file: Path, timezone: tzinfo) -> "Wording":
         """Read one language's file; its stem is the locale. Raises `Misconfigured` naming the faulty key."""
-        try:
-            found = tomllib.loads(file.read_text(encoding="utf-8"))
-        except (OSError, tomllib.TOMLDecodeError) as error:
-            raise Misconfigured(f"wording {file.name}: {error}") from error
-        return cls(file.stem, found, timezone)
+        return _loaded(file, timezone)
 
     def keys(self) -> frozenset[str]:
         return frozenset(self._sentences)
@@ -68,6 +64,15 @@ class Wording:
         if isinstance(value, date):
             return _day(value, self._babel)
         return "" if value is None else str(value)
+
+
+@cache  # one installation, one set of files: a process reads each of them once, whoever asks
+def _loaded(file: Path, timezone: tzinfo) -> Wording:
+    try:
+        found = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise Misconfigured(f"wording {file.name}: {error}") from error
+    return Wording(file.stem, found, timezone)
 
 
 def _pieces(key: str, text: str) -> tuple[tuple[str, str | None], ...]:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, assert_never
 
 from bot.runtime import Runtime
@@ -68,11 +69,11 @@ class Worker:
         waiting = await self._store.claim(self._clock(), LEASE_SECONDS, BATCH)
         free = asyncio.Semaphore(AT_ONCE)
 
-        async def in_turn(work: Coroutine[Any, Any, None]) -> None:
+        async def in_turn(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
             async with free:
-                await work
+                await work()
 
-        due = (*(self._do(job) for job in jobs), *(self._runtime.resume(effect) for effect in waiting))
+        due = (*(partial(self._do, job) for job in jobs), *(partial(self._runtime.resume, one) for one in waiting))
         # whoever does not answer holds up neither the others nor the questions to the gateway
         *_, compared = await _all((*(in_turn(work) for work in due), self._ask_the_gateway()))
         return bool(jobs) or bool(compared)

@@ -11,12 +11,13 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, Table, create_engine, event, pool
+from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, pool
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -55,10 +56,14 @@ def instant(stored: int) -> datetime:
 
 def insert_once(conn: Connection, table: Table, **values: Any) -> bool:
     """Insert one row, unless a unique key of it is already there: then nothing happens and the answer is False."""
-    insert = sqlite.insert if conn.dialect.name == "sqlite" else postgresql.insert
-    row = insert(table).values(**values).on_conflict_do_nothing()
+    return conn.execute(_insert_once(table, conn.dialect.name), values).rowcount == 1
+
+
+@cache  # one for each table: building a statement costs more than running it
+def _insert_once(table: Table, dialect: str) -> Insert:
+    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
     # asked for: an INSERT that also fetches its new key would not count its rows otherwise
-    return conn.execute(row, execution_options={"preserve_rowcount": True}).rowcount == 1
+    return insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
 
 def open_engine(url: str) -> Engine:

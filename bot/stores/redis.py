@@ -16,6 +16,7 @@ to nobody::
 A script is refused as a whole when memory is full, and reaches replicas and the append-only file as a whole.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,7 +30,15 @@ from redis import Redis as SyncRedis
 from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff, NoBackoff
-from redis.exceptions import AuthenticationError, OutOfMemoryError, RedisClusterException, RedisError, ResponseError
+from redis.commands.core import AsyncScript
+from redis.exceptions import (
+    AuthenticationError,
+    NoScriptError,
+    OutOfMemoryError,
+    RedisClusterException,
+    RedisError,
+    ResponseError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -145,6 +154,8 @@ class RedisStore:
         """``kept``: how long a conversation outlives its last turn. ``pause`` waits so many seconds before a lost line is dialled again."""
         self._url = url
         self._redis = _open(url)
+        # a cluster's client sends to many servers, and has no one line to share
+        self._ask = _Rounds(self._redis).ask if isinstance(self._redis, Redis) else self._redis.execute_command
         self._commit, self._since, self._claim, self._knock = (
             self._redis.register_script(script) for script in (_COMMIT, _SINCE, _CLAIM, _KNOCK)
         )
@@ -161,7 +172,7 @@ class RedisStore:
 
     async def load(self, chat: str, message: str) -> Loaded:
         with _clearly():
-            found = await self._redis.execute_command("HMGET", _talk(chat), "talk", "seq", "given", f"i:{message}")
+            found = await self._ask("HMGET", _talk(chat), "talk", "seq", "given", f"i:{message}")
         talk, seq, given, taken_in = found
         if talk is None:
             return Loaded(None)
@@ -171,7 +182,7 @@ class RedisStore:
         """As the protocol says. The line is tried again when an answer is lost: a commit has a name, so it is written once."""
         chat = turn.talk.chat
         with _clearly(Uncertain):
-            kept = await self._commit(keys=[_talk(chat), *_outbox(_shard(chat))], args=self._told(turn))
+            kept = await self._run(self._commit, [_talk(chat), *_outbox(_shard(chat))], self._told(turn))
         if kept == -1:
             raise ValueError("a turn numbers its messages as if none had been told")
         return bool(kept)
@@ -305,7 +316,14 @@ class RedisStore:
     async def knock(self, name: str, burst: int, per_second: float) -> int:
         """Take a token from the bucket of this name, which all workers share; 0, or the seconds until there is one."""
         with _clearly():
-            return int(await self._knock(keys=[f"remit:limit:{name}"], args=[round(1_000_000 / per_second), burst]))
+            return int(await self._run(self._knock, [f"remit:limit:{name}"], [round(1_000_000 / per_second), burst]))
+
+    async def _run(self, script: AsyncScript, keys: list[str], told: list[str | int | bytes]) -> Any:
+        """One of the scripts that every turn runs."""
+        try:
+            return await self._ask("EVALSHA", script.sha, len(keys), *keys, *told)
+        except NoScriptError:  # a Redis that was started again has forgotten it
+            return await script(keys=keys, args=told)
 
 
 # --- keys -----------------------------------------------------------------------------------------------------------
@@ -344,6 +362,51 @@ def _open(url: str) -> _Client:
         return RedisCluster.from_url(_plain(url), max_connections=CONNECTIONS, **timeouts)
     pool = BlockingConnectionPool.from_url(url, max_connections=CONNECTIONS, timeout=TIMEOUT_SECONDS, **timeouts)
     return Redis.from_pool(pool)
+
+
+class _Rounds:
+    """What is asked of Redis in one round of the event loop goes out in one piece, over one connection.
+
+    What its client does around a command costs more than the command; so customers who come at once share it. Each is
+    answered for itself: a refusal is of one command, and only a broken line is everybody's.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._asked: list[tuple[tuple[str | int | bytes, ...], asyncio.Future[Any]]] = []
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def ask(self, *command: str | int | bytes) -> Any:
+        """The answer to one command; raises what Redis or the line has against it."""
+        loop = asyncio.get_running_loop()
+        if not self._asked:
+            loop.call_soon(self._begin, loop)  # after whoever else asks in this round
+        answer: asyncio.Future[Any] = loop.create_future()
+        self._asked.append((command, answer))
+        return await answer
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        asked, self._asked = self._asked, []
+        task = loop.create_task(self._go(asked))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def _go(self, asked: list[tuple[tuple[str | int | bytes, ...], asyncio.Future[Any]]]) -> None:
+        found: list[Any]
+        try:
+            async with self._redis.pipeline(transaction=False) as line:
+                for command, _ in asked:
+                    line.execute_command(*command)
+                found = await line.execute(raise_on_error=False)
+        except Exception as error:  # noqa: BLE001  # not swallowed: everybody who asked raises it
+            found = [error] * len(asked)
+        for (_, answer), each in zip(asked, found, strict=True):
+            if answer.done():  # who asked has left
+                continue
+            if isinstance(each, Exception):
+                answer.set_exception(each)
+            else:
+                answer.set_result(each)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, and_, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from services.database import insert_once, micros
 from services.model import Money, Payment
@@ -51,17 +51,25 @@ def _store(conn: Connection, gateway: str, told: Fact, now: datetime) -> bool:
     )
 
 
+_OF_PAYMENT = fact.c.gateway == bindparam("gateway"), fact.c.reference == bindparam("reference")
+_SAID = select(fact.c.body).where(*_OF_PAYMENT)
+_fact = msgspec.json.Decoder(Fact).decode
+
+
 def of_payment(conn: Connection, gateway: str, reference: str) -> list[Fact]:
     """Everything that this gateway ever said about one reference."""
-    this = fact.c.gateway == gateway, fact.c.reference == reference
-    return [msgspec.json.decode(body, type=Fact) for body in conn.execute(select(fact.c.body).where(*this)).scalars()]
+    bodies = conn.execute(_SAID, {"gateway": gateway, "reference": reference}).scalars()
+    return [_fact(body) for body in bodies]
+
+
+_OURS = payments.c.gateway == bindparam("gateway"), payments.c.reference == bindparam("reference")
+_LOCKED = select(payments).where(*_OURS).with_for_update()
 
 
 def apply(conn: Connection, gateway: str, reference: str, now: datetime, fresh: AbstractSet[str] = frozenset()) -> None:
     """Bring a payment to where all its facts say it stands. ``fresh`` names the facts that were not known before."""
-    ours = and_(payments.c.reference == reference, payments.c.gateway == gateway)
     # locked: two deliveries at once must each see the other's facts (SQLite has one writer anyway)
-    row = conn.execute(select(payments).where(ours).with_for_update()).one_or_none()
+    row = conn.execute(_LOCKED, {"gateway": gateway, "reference": reference}).one_or_none()
     facts = of_payment(conn, gateway, reference)
     if row is None or not facts:
         return
@@ -126,6 +134,8 @@ def _follow(conn: Connection, before: Row[Any], standing: Standing, now: datetim
         outbox.add_return(conn, moved, posted, now)
     ledger.hold(conn, moved.reference, moved.state)
     more_went_back = moved.refunded_minor - before.refunded_minor
+    if moved.state in (states.DISPUTED, states.LOST):
+        more_went_back = min(0, more_went_back)  # word of an earlier refund that came late: the dispute is told already
     if moved.state in states.TOLD and (moved.state != before.state or more_went_back):
         ledger.tell(conn, moved.reference, now, refund_failed=more_went_back < 0)
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from services.database import micros
 from services.model import Money
@@ -74,19 +74,26 @@ def enter_lost(conn: Connection, reference: str, part: Part, at: datetime) -> bo
     return _enter(conn, _went_back(f"{reference}:lost", reference, part, DISPUTES), at)
 
 
+_LINES = select(journal).where(journal.c.entry == bindparam("entry"))
+
+
 def reverse(conn: Connection, entry: str, name: str, at: datetime) -> bool:
     """An entry with every sign turned, as a new one called ``name``; False when there is none, or it was turned before."""
-    rows = conn.execute(select(journal).where(journal.c.entry == entry)).all()
+    rows = conn.execute(_LINES, {"entry": entry}).all()
     if not rows:
         return False
     turned = {row.account: -row.amount_minor for row in rows}
     return _enter(conn, _Entry(name, rows[0].payment, rows[0].currency, turned), at)
 
 
+_HELD = select(func.coalesce(func.sum(journal.c.amount_minor), 0)).where(
+    journal.c.payment == bindparam("payment"), journal.c.account == bindparam("account")
+)
+
+
 def held(conn: Connection, reference: str, account: str) -> int:
     """What one payment left on one account, in minor units."""
-    this = journal.c.payment == reference, journal.c.account == account
-    return int(conn.execute(select(func.coalesce(func.sum(journal.c.amount_minor), 0)).where(*this)).scalar_one())
+    return int(conn.execute(_HELD, {"payment": reference, "account": account}).scalar_one())
 
 
 def trial_balance(conn: Connection) -> dict[str, dict[str, int]]:
@@ -115,7 +122,7 @@ def _went_back(name: str, reference: str, part: Part, account: str) -> _Entry:
 def _enter(conn: Connection, entry: _Entry, at: datetime) -> bool:
     if sum(entry.lines.values()) != 0:
         raise ValueError(f"entry {entry.name} does not sum to zero")
-    if conn.execute(select(journal.c.id).where(journal.c.entry == entry.name).limit(1)).first() is not None:
+    if conn.execute(_LINES, {"entry": entry.name}).first() is not None:
         return False
     common = {"entry": entry.name, "payment": entry.payment, "at": micros(at), "currency": entry.currency}
     moved = {account: minor for account, minor in entry.lines.items() if minor}

@@ -3,7 +3,8 @@
 Plain synchronous functions over one connection, each meant to run inside one transaction of its caller. They never
 await, never reach a network and never read a clock: instants are arguments. A payment's row, its event, its journal
 lines and its jobs are written together or not at all. How a payment begins is told in `services.payments.starts`, what
-the gateway's word makes of it in `services.payments.facts`.
+the gateway's word makes of it in `services.payments.facts`. Statements that run in every turn or every round of a worker
+are built once, above the function that runs them: building one costs more than running it.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from services.database import instant, micros
@@ -46,7 +62,7 @@ class Listed(msgspec.Struct, frozen=True):
 
 def payment(conn: Connection, reference: str) -> Payment | None:
     """One payment by its reference, or None."""
-    return _one(conn, payments.c.reference == reference)
+    return _whole(conn, find_row(conn, reference))
 
 
 def of_chat(conn: Connection, chat: str, reference: str) -> Payment | None:
@@ -62,9 +78,12 @@ def known(conn: Connection, reference: str) -> Payment:
     return found
 
 
+_BY_KEY = select(payments).where(payments.c.start_key == bindparam("start_key"))
+
+
 def by_key(conn: Connection, start_key: str) -> Payment | None:
     """The payment that this start made, or None."""
-    return _one(conn, payments.c.start_key == start_key)
+    return _whole(conn, conn.execute(_BY_KEY, {"start_key": start_key}).one_or_none())
 
 
 def live_on(conn: Connection, invoice: str) -> Payment | None:
@@ -96,43 +115,55 @@ def reserved(conn: Connection, invoice: str) -> int:
     return position(conn, invoice).reserved
 
 
+_SPOKEN_FOR = func.sum(payment_invoice.c.amount_minor).filter(payment_invoice.c.reserved)
+_POSITION = (
+    select(func.coalesce(_SPOKEN_FOR, 0), func.coalesce(func.sum(payments.c.version), 0))
+    .select_from(payment_invoice.join(payments))
+    .where(payment_invoice.c.invoice == bindparam("invoice"), payments.c.reference != bindparam("apart_from"))
+)
+
+
 def position(conn: Connection, invoice: str, apart_from: str = "") -> Position:
     """What is held on an invoice, and how much moved, by all payments but the one named in ``apart_from``."""
-    spoken_for = func.sum(payment_invoice.c.amount_minor).filter(payment_invoice.c.reserved)
-    row = conn.execute(
-        select(func.coalesce(spoken_for, 0), func.coalesce(func.sum(payments.c.version), 0))
-        .select_from(payment_invoice.join(payments))
-        .where(payment_invoice.c.invoice == invoice, payments.c.reference != apart_from)
-    ).one()
+    row = conn.execute(_POSITION, {"invoice": invoice, "apart_from": apart_from}).one()
     return Position(int(row[0]), int(row[1]))
 
 
 def page_of(conn: Connection, reference: str) -> Page | None:
     """The hosted page of a payment, or None while we know of none."""
-    row = find_row(conn, payments.c.reference == reference)
+    row = find_row(conn, reference)
     return None if row is None or row.page is None else Page(row.page, row.page_url, instant(row.page_expires_at))
 
 
-def find_row(conn: Connection, which: ColumnElement[bool]) -> Row[Any] | None:
+_ROW = select(payments).where(payments.c.reference == bindparam("reference"))
+
+
+def find_row(conn: Connection, reference: str) -> Row[Any] | None:
     """The row of one payment, with what no customer sees, or None."""
-    return conn.execute(select(payments).where(which)).one_or_none()
+    return conn.execute(_ROW, {"reference": reference}).one_or_none()
 
 
 def row_of(conn: Connection, reference: str) -> Row[Any]:
     """The row of a payment that must be there."""
-    return conn.execute(select(payments).where(payments.c.reference == reference)).one()
+    return conn.execute(_ROW, {"reference": reference}).one()
 
 
 def _one(conn: Connection, which: ColumnElement[bool]) -> Payment | None:
-    row = find_row(conn, which)
+    return _whole(conn, conn.execute(select(payments).where(which)).one_or_none())
+
+
+def _whole(conn: Connection, row: Row[Any] | None) -> Payment | None:
     return None if row is None else read(row, lines_of(conn, row.reference))
+
+
+# in one order everywhere, so that two transactions on the same invoices never wait for each other crosswise
+_OF_PAYMENT = payment_invoice.c.payment == bindparam("payment")
+_LINES = select(payment_invoice).where(_OF_PAYMENT).order_by(payment_invoice.c.invoice)
 
 
 def lines_of(conn: Connection, reference: str) -> Sequence[Row[Any]]:
     """What a payment pays on each of its invoices."""
-    # in one order everywhere, so that two transactions on the same invoices never wait for each other crosswise
-    of_payment = select(payment_invoice).where(payment_invoice.c.payment == reference)
-    return conn.execute(of_payment.order_by(payment_invoice.c.invoice)).all()
+    return conn.execute(_LINES, {"payment": reference}).all()
 
 
 def read(row: Row[Any], lines: Sequence[Row[Any]]) -> Payment:
@@ -187,13 +218,8 @@ def look(conn: Connection, reference: str, now: datetime) -> int | None:
     return fence
 
 
-def to_look_up(conn: Connection, gateway: str, now: datetime, n: int = 200) -> list[str]:
-    """References whose state is worth a question to the gateway now, longest unasked first.
-
-    Whatever may hang is asked about every 15 s, and hourly once the gateway has had no news for a while; what merely
-    takes time, every hour; a page past its end, at once.
-    """
-    soon, late = micros(now - timedelta(seconds=15)), micros(now - timedelta(hours=1))
+def _worth_a_question() -> Select[Any]:
+    soon, late, now = (bindparam(name, type_=BigInteger) for name in ("soon", "late", "now"))
     state, looked, changed = payments.c.state, payments.c.looked_at, payments.c.changed_at
     hanging = state.in_((states.UNKNOWN, states.CONFIRMED, states.SUBMITTING))
     asked = and_(refund_rows.c.payment == payments.c.reference, refund_rows.c.state == RefundState.ASKED)
@@ -201,11 +227,25 @@ def to_look_up(conn: Connection, gateway: str, now: datetime, n: int = 200) -> l
     due = or_(
         and_(hanging, looked <= soon, changed <= soon, or_(payments.c.unmoved < PATIENCE, looked <= late)),
         and_(waiting, looked <= late, changed <= late),
-        and_(state == states.OPEN, looked <= soon, payments.c.page_expires_at <= micros(now)),
+        and_(state == states.OPEN, looked <= soon, payments.c.page_expires_at <= now),
     )
-    mine = payments.c.gateway == gateway, payments.c.lease_until <= micros(now)
-    query = select(payments.c.reference).where(due, *mine).order_by(looked, payments.c.reference).limit(n)
-    return list(conn.execute(query).scalars())
+    mine = payments.c.gateway == bindparam("gateway"), payments.c.lease_until <= now
+    query = select(payments.c.reference).where(due, *mine).order_by(looked, payments.c.reference)
+    return query.limit(bindparam("n", type_=Integer))
+
+
+_WORTH_A_QUESTION = _worth_a_question()
+
+
+def to_look_up(conn: Connection, gateway: str, now: datetime, n: int = 200) -> list[str]:
+    """References whose state is worth a question to the gateway now, longest unasked first.
+
+    Whatever may hang is asked about every 15 s, and hourly once the gateway has had no news for a while; what merely
+    takes time, every hour; a page past its end, at once.
+    """
+    soon, late = micros(now - timedelta(seconds=15)), micros(now - timedelta(hours=1))
+    asked = {"gateway": gateway, "soon": soon, "late": late, "now": micros(now), "n": n}
+    return list(conn.execute(_WORTH_A_QUESTION, asked).scalars())
 
 
 def unmoved(conn: Connection, reference: str, version: int) -> None:
@@ -219,7 +259,7 @@ def unmoved(conn: Connection, reference: str, version: int) -> None:
 
 def step(conn: Connection, reference: str, after: PaymentState, cause: str, now: datetime, **columns: object) -> bool:
     """One step of ours, with everything that follows from it; False when the table has no such step from here."""
-    row = find_row(conn, payments.c.reference == reference)
+    row = find_row(conn, reference)
     if row is None or row.state not in states.sources(after):
         return False
     if not move(conn, row, after, cause, now, **columns):
@@ -249,9 +289,8 @@ def note(
 ) -> None:
     """Add to the history of a payment: from where to where, and because of what (never anything personal)."""
     before, after = move
-    conn.execute(
-        insert(payment_event).values(payment=reference, at=micros(now), before=before, after=after, cause=cause)
-    )
+    noted = {"payment": reference, "at": micros(now), "before": before, "after": after, "cause": cause}
+    conn.execute(insert(payment_event), noted)
 
 
 def tell(conn: Connection, reference: str, now: datetime, *, refund_failed: bool = False) -> None:

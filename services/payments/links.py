@@ -29,7 +29,7 @@ class Refusal(StrEnum):
 def share(conn: Connection, reference: str, now: datetime, random: Callable[[int], bytes]) -> str:
     """A fresh token that leads to the hosted page of this payment."""
     token = new_token(random)
-    conn.execute(insert(go_link).values(token_hash=token_hash(token), payment=reference, shown_at=micros(now)))
+    conn.execute(insert(go_link), {"token_hash": token_hash(token), "payment": reference, "shown_at": micros(now)})
     return token
 
 

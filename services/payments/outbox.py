@@ -7,10 +7,10 @@ database.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
-from sqlalchemy import Connection, and_, exists, select, update
+from sqlalchemy import BigInteger, Connection, Integer, Select, and_, bindparam, exists, select, update
 
 from services.database import insert_once, micros
 from services.invoices.base import Kind, Posting
@@ -69,29 +69,31 @@ def add(conn: Connection, key: str, reference: str, body: Posting | Payment | Re
     )
 
 
+# built once, here and below: they run for every payment and in every round of a worker
+_OF_CAUSE = select(outbox.c.id).where(outbox.c.key == bindparam("key"))
+_DONE = _OF_CAUSE.where(outbox.c.done_at.is_not(None))
+_OF_PAYMENT = outbox.c.payment == bindparam("payment")
+_POSTINGS = select(outbox.c.body).where(_OF_PAYMENT, outbox.c.kind == "post").order_by(outbox.c.id)
+
+
 def has(conn: Connection, key: str) -> bool:
     """Whether this cause made a job, done or not."""
-    return conn.execute(select(outbox.c.id).where(outbox.c.key == key)).first() is not None
+    return conn.execute(_OF_CAUSE, {"key": key}).first() is not None
 
 
 def is_done(conn: Connection, key: str) -> bool:
     """Whether the job of this cause was done."""
-    this = outbox.c.key == key, outbox.c.done_at.is_not(None)
-    return conn.execute(select(outbox.c.id).where(*this)).first() is not None
+    return conn.execute(_DONE, {"key": key}).first() is not None
 
 
 def postings(conn: Connection, reference: str) -> list[Posting]:
     """Everything that was or will be posted to the books because of one payment."""
-    this = outbox.c.payment == reference, outbox.c.kind == "post"
-    bodies = conn.execute(select(outbox.c.body).where(*this).order_by(outbox.c.id)).scalars()
+    bodies = conn.execute(_POSTINGS, {"payment": reference}).scalars()
     return [msgspec.json.decode(body, type=Posting) for body in bodies]
 
 
-def claim(conn: Connection, n: int, now: datetime, key: str | None = None) -> list[Job]:
-    """At most ``n`` due jobs, or the one of this cause if it is due, leased to the caller for `LEASE`.
-
-    Jobs of one kind and payment come one after the other, so nobody hears of a success before its processing.
-    """
+def _due() -> Select[Any]:
+    """Jobs of one kind and payment come one after the other, so nobody hears of a success before its processing."""
     earlier = outbox.alias("earlier")
     is_first = ~exists().where(
         and_(
@@ -101,18 +103,26 @@ def claim(conn: Connection, n: int, now: datetime, key: str | None = None) -> li
             earlier.c.id < outbox.c.id,
         )
     )
-    at = micros(now)
-    due = (
+    at = bindparam("at", type_=BigInteger)
+    return (
         select(outbox, payment.c.chat)
         .join(payment)
         .where(outbox.c.done_at.is_(None), outbox.c.due_at <= at, outbox.c.lease_until <= at, is_first)
         .order_by(outbox.c.due_at, outbox.c.id)
-        .limit(n)
+        .limit(bindparam("n", type_=Integer))
     )
-    if key is not None:
-        due = due.where(outbox.c.key == key)
+
+
+_DUE = _due()
+_DUE_OF_CAUSE = _DUE.where(outbox.c.key == bindparam("key"))
+
+
+def claim(conn: Connection, n: int, now: datetime, key: str | None = None) -> list[Job]:
+    """At most ``n`` due jobs, or the one of this cause if it is due, leased to the caller for `LEASE`."""
+    asked = {"at": micros(now), "n": n}
+    due = conn.execute(_DUE, asked) if key is None else conn.execute(_DUE_OF_CAUSE, {**asked, "key": key})
     jobs: list[Job] = []
-    for row in conn.execute(due).all():
+    for row in due.all():
         fence = _lease(conn, row.id, row.fence, now)
         if fence is None:
             continue  # another worker was quicker

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, and_, select
+from sqlalchemy import Connection, Row, select
 
 from services.database import insert_once, instant, micros
 from services.model import Method, Money, Objection, Payment, Quote, Reason
@@ -189,7 +189,7 @@ def _record_consent(conn: Connection, reference: str, order: Order, now: datetim
 
 def send(conn: Connection, reference: str, return_url: Callable[[str], str], now: datetime) -> Sending | Payment | Hold:
     """What to send for this payment now, leased to the caller; or the payment itself when nothing is to be sent."""
-    row = ledger.find_row(conn, payments.c.reference == reference)
+    row = ledger.find_row(conn, reference)
     if row is None:
         raise LookupError(f"no payment {reference}")
     if row.page is not None or row.state not in (states.CONFIRMED, states.OPEN):
@@ -220,8 +220,8 @@ def _request_of(row: Row[Any], lines: Sequence[Row[Any]], return_url: str) -> Pa
 def opened(conn: Connection, sending: Sending, page: Page, now: datetime) -> Payment | None:
     """The gateway made the page: OPEN, with its address. None when the lease was lost: another answer counts."""
     reference = sending.request.reference
-    row = ledger.find_row(conn, and_(payments.c.reference == reference, payments.c.fence == sending.fence))
-    if row is None:
+    row = ledger.find_row(conn, reference)
+    if row is None or row.fence != sending.fence:
         return None
     ledger.step(
         conn,
@@ -255,8 +255,8 @@ def never_heard(conn: Connection, reference: str, fence: int, now: datetime) -> 
     came in an answer that nobody waits for any more, and no request follows from here, so nobody can pay on it.
     A page ends after its own end. Any other payment of which the gateway knew before is a person's case.
     """
-    row = ledger.find_row(conn, and_(payments.c.reference == reference, payments.c.fence == fence))
-    if row is None:
+    row = ledger.find_row(conn, reference)
+    if row is None or row.fence != fence:
         return False
     if row.state == states.CONFIRMED:
         waited = now - instant(row.changed_at) >= GIVE_UP_AFTER

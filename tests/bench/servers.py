@@ -1,6 +1,8 @@
-"""The two measuring rods, as ASGI apps: an echo, and a bare turn, which reads, loads, decodes, encodes, commits and answers.
+"""The measuring rods, as ASGI apps: an echo, and for each store a bare turn, which reads, loads, decodes, encodes,
+commits and answers.
 
-``python -m tests.bench.servers echo|floor PORT FOLDER`` runs one under the very server that the assistant runs under.
+``python -m tests.bench.servers echo|sqlite|redis PORT PLACE`` runs one under the very server that the assistant runs
+under; the place is the folder of the SQLite file, or the address of the Redis.
 """
 
 import asyncio
@@ -12,6 +14,8 @@ from queue import Empty, SimpleQueue
 
 import msgspec
 import uvicorn
+from redis import Redis as SyncRedis
+from redis.asyncio import Redis
 
 STATE_BYTES = 1600
 _LINE = b'{"seq":7,"from":"bot","text":"Please check: $120.00 to Green Lane Lawn Care for invoice INV-1042, by card."}'
@@ -35,32 +39,46 @@ class State(msgspec.Struct):
 
 
 class Floor:
-    """The least a turn can do that keeps its promises: one SELECT; state, inbox id and two lines of the log in one
-    commit; one fsync for whoever waits. No conversation, no framework.
+    """The least a turn can do that keeps its promises: one read; state, inbox id and two lines of the log in one
+    commit, which is waited for. No conversation, no framework.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.read = _connect(folder)
-        self.queue: SimpleQueue = SimpleQueue()
-        self.encode = msgspec.json.Encoder().encode
-        self.decode = msgspec.json.Decoder(State).decode
-        self.decode_body = msgspec.json.Decoder().decode
-        threading.Thread(target=self._write, args=(_connect(folder),), daemon=True).start()
+    encode = staticmethod(msgspec.json.Encoder().encode)
+    _state = staticmethod(msgspec.json.Decoder(State).decode)
+    _body = staticmethod(msgspec.json.Decoder().decode)
 
     async def __call__(self, scope, receive, send):
         if scope["type"] != "http":
             return
-        said = self.decode_body((await receive())["body"])
-        (row,) = self.read.execute("SELECT state FROM talk WHERE chat = ?", (said["sender"],)).fetchone()
-        state = self.decode(row)
+        chat = self._body((await receive())["body"])["sender"]
+        state = self._state(await self.load(chat))
         state.version += 1
-        saved = asyncio.get_running_loop().create_future()
-        self.queue.put((self.encode(state), said["sender"], state.version, saved))
-        await saved
+        await self.commit(chat, state)
         await send(_HEAD)
-        await send(
-            {"type": "http.response.body", "body": self.encode([{"recipient_id": said["sender"], "text": "ok"}])}
-        )
+        await send({"type": "http.response.body", "body": self.encode([{"recipient_id": chat, "text": "ok"}])})
+
+    async def load(self, chat: str) -> bytes:
+        raise NotImplementedError
+
+    async def commit(self, chat: str, state: State) -> None:
+        raise NotImplementedError
+
+
+class SqliteFloor(Floor):
+    """One SELECT, one transaction, one fsync for whoever waits."""
+
+    def __init__(self, folder: str) -> None:
+        self.read = _connect(Path(folder))
+        self.queue: SimpleQueue = SimpleQueue()
+        threading.Thread(target=self._write, args=(_connect(Path(folder)),), daemon=True).start()
+
+    async def load(self, chat):
+        return self.read.execute("SELECT state FROM talk WHERE chat = ?", (chat,)).fetchone()[0]
+
+    async def commit(self, chat, state):
+        saved = asyncio.get_running_loop().create_future()
+        self.queue.put((self.encode(state), chat, state.version, saved))
+        await saved
 
     def _write(self, db: sqlite3.Connection) -> None:
         while True:
@@ -91,8 +109,32 @@ def _connect(folder: Path) -> sqlite3.Connection:
     return db
 
 
-def prepare(folder: Path, chats: list[str]) -> None:
-    """The rows that the floor turns over."""
+class RedisFloor(Floor):
+    """One HGET and one script that compares the version, by the same client library as the store: 2 round trips."""
+
+    _TURN = """
+    if redis.call('HGET', KEYS[1], 'version') ~= ARGV[1] then return 0 end
+    redis.call('HSET', KEYS[1], unpack(ARGV, 2))
+    return 1
+    """
+
+    def __init__(self, url: str) -> None:
+        self.redis = Redis.from_url(url)
+        with SyncRedis.from_url(url) as redis:
+            self.turn = redis.script_load(self._TURN)
+
+    async def load(self, chat):
+        return await self.redis.execute_command("HGET", f"floor:{chat}", "state")
+
+    async def commit(self, chat, state):
+        version = state.version
+        fields = ("state", self.encode(state), "version", version, f"i:{version}", b"")
+        lines = (f"m:{version * 2}", _LINE, f"m:{version * 2 + 1}", _LINE)
+        assert await self.redis.execute_command("EVALSHA", self.turn, 1, f"floor:{chat}", version - 1, *fields, *lines)
+
+
+def prepare(chats: list[str], folder: Path, redis: SyncRedis) -> None:
+    """What the floors turn over."""
     part = {"type": "fact", "number": "INV-1042", "minor": 12000, "at": "2026-03-02T15:30:00Z"}
     parts = []
     while len(state := msgspec.json.encode(State(1, parts))) < STATE_BYTES:
@@ -103,12 +145,22 @@ def prepare(folder: Path, chats: list[str]) -> None:
     db.execute("CREATE TABLE log (chat TEXT, seq INTEGER, body BLOB, PRIMARY KEY (chat, seq)) WITHOUT ROWID")
     db.executemany("INSERT INTO talk VALUES (?, ?)", [(chat, state) for chat in chats])
     db.close()
+    for chat in chats:
+        redis.hset(f"floor:{chat}", mapping={"state": state, "version": 1})
 
 
-def main(kind: str, port: str, folder: str) -> None:
-    app = echo if kind == "echo" else Floor(Path(folder))
+_APPS = {"echo": lambda _place: echo, "sqlite": SqliteFloor, "redis": RedisFloor}
+
+
+def main(kind: str, port: str, place: str) -> None:
     config = uvicorn.Config(
-        app, port=int(port), loop="uvloop", http="httptools", access_log=False, log_level="warning", lifespan="off"
+        _APPS[kind](place),
+        port=int(port),
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_level="warning",
+        lifespan="off",
     )
     uvicorn.Server(config).run()
 

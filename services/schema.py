@@ -65,7 +65,7 @@ payment_invoice = Table(
     "payment_invoice",
     schema,
     Column("payment", ForeignKey("payment.reference"), primary_key=True),
-    Column("invoice", String(120), primary_key=True),
+    Column("invoice", String(120), primary_key=True, index=True),
     Column("number", String(120), nullable=False),
     Column("version", String(80), nullable=False),
     Column("amount_minor", BigInteger, nullable=False),

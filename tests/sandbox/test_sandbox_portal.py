@@ -183,7 +183,7 @@ async def test_the_control_window_shows_an_invoice_with_its_postings(stage, port
     assert (posted["key"], posted["reference"], posted["amount_minor"]) == ("k1", "RM-1", 5000)
 
 
-@pytest.mark.parametrize("change", [{"status": "gone"}, {"due_minor": -1}, {"due_minor": 1.5}, {"x": 1}])
+@pytest.mark.parametrize("change", [{"status": "gone"}, {"total_minor": -1}, {"due_minor": 1.5}, {"x": 1}])
 async def test_a_change_nobody_understands_is_refused(stage, change):
     assert (await stage.http.post("/control/invoices/INV-1042", json=change)).status_code == 400
 

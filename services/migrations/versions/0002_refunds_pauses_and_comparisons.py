@@ -18,6 +18,7 @@ def upgrade() -> None:
     op.add_column("payment", sa.Column("happened_at", sa.BigInteger))
     op.add_column("payment", sa.Column("unmoved", sa.Integer, nullable=False, server_default="0"))
     op.add_column("handoff_case", sa.Column("evidence", sa.Text, nullable=False, server_default=""))
+    op.create_index("ix_payment_invoice_invoice", "payment_invoice", ["invoice"])
     op.create_index("one_payment_per_yes", "consent", ["chat", "message"], unique=True)
     _refunds()
     _pauses()

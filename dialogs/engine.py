@@ -134,7 +134,7 @@ def _answered(draft: Draft, effect: Effect, event: Came, view: View) -> Draft:
             draft = replace(draft, talk=draft.talk.forgetting(view.at))
             return draft.only(left) if left else draft.only()
         case CloseCheckout(), Payment() as payment:
-            return _closed(replace(draft, talk=draft.talk.telling(payment)), payment)
+            return _closed(draft, payment)
         case CloseLeftPage(), PageLeft(gone):
             # what the books say of the invoice may be another thing now
             draft = replace(draft, talk=draft.talk.forgetting(view.at)).say(
@@ -176,7 +176,8 @@ def _closed(draft: Draft, payment: Payment) -> Draft:
     """The page was asked to be closed: it is, or it was paid a moment before, or nobody knows yet."""
     task = paying(draft.talk)
     if task is None or not _is(task.payment, payment):
-        return replace(draft, rest=True)
+        return replace(draft, rest=True)  # nobody waits for this answer; whatever is news in it comes by itself
+    draft = replace(draft, talk=draft.talk.telling(payment))
     match payment.state:
         case PaymentState.FAILED | PaymentState.CANCELED if task.leaving != "drop":
             draft = draft.say("failed_page_closed")

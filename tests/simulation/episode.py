@@ -14,15 +14,19 @@ from .books import Row
 from .forger import Forger
 from .life import task_factory
 from .loop import StuckError, run
+from .office import Office
 from .oracle import Oracle
 from .people import Bill, Person, Tab
 from .process import Process
+from .till import ARRIVED
 from .world import Alarm, Places, Weather, World
 
 STEPS = 400  # of one episode: long enough for days to pass, short enough to read
 _TOLD = 45  # lines of a story that are shown
 _DAY, _HOUR = 86_400, 3_600
-_RESTS = (1, 20, 65, 130, 600, 2_000, 4_000, 4_000, 4_000, *(_DAY,) * 7, _HOUR, _HOUR, 4_000)
+_RESTS = (1, 20, 65, 130, 600, 2_000, 4_000, 4_000, 4_000, *(_DAY,) * 7)
+_DECIDED = (3 * _DAY, 5 * _DAY, 5 * _DAY, 3 * _DAY, 3 * _DAY, _DAY, _DAY)  # until banks have decided every dispute
+_LAST = (_HOUR, _HOUR, 4_000)
 CALM = Weather(slow=0.1)
 SKIES = (
     *(CALM,) * 3,
@@ -74,7 +78,7 @@ async def _play(seed: int, steps: int, skies: Sequence[Weather], folder: Path, p
         episode = Episode(world, await people(world), skies)
         taken = await episode.run(steps)
         await world.close()
-    kept = sum(row.state in ("succeeded", "processing", "returned") for row in world.sandbox.processor.book())
+    captured = sum(page.state in {*ARRIVED, "processing", "returned"} for page in world.sandbox.processor._payments)
     story = world.story
     return Outcome(
         seed,
@@ -82,7 +86,7 @@ async def _play(seed: int, steps: int, skies: Sequence[Weather], folder: Path, p
         story.faults,
         tuple(world.violations),
         tuple(story.lines),
-        kept,
+        captured,
         frozenset(places.struck),
         frozenset(places.reached),
     )
@@ -146,6 +150,7 @@ class Episode:
         self._people = people
         self._oracle = Oracle(world, people)
         self._forger = Forger(world)
+        self._office = Office(world)
         self._tasks: dict[asyncio.Task[None], None] = {}
         self._pumping: dict[str, asyncio.Task[None]] = {}
 
@@ -170,8 +175,10 @@ class Episode:
     async def _step(self) -> None:
         chance = self._world.chance
         luck = chance.random()
-        if luck < 0.60:
+        if luck < 0.56:
             self._start(chance.choice(self._people).act())
+        elif luck < 0.60:
+            self._start(self._office.act())
         elif luck < 0.88:
             self._pump(chance.choice(self._world.processes))
         elif luck < 0.92:
@@ -237,6 +244,7 @@ class Episode:
         self._world.weather = chance.choice(self._skies)
         faults.delay_s = chance.choice((0, 0, 0, 30, 2_000, _DAY, 3 * _DAY))
         faults.duplicate, faults.reorder = chance.random() < 0.4, chance.random() < 0.4
+        faults.portal = chance.choice((None, None, None, None, "before", "after"))
         self._world.fault(f"{self._world.weather}, {faults}")
 
     async def _time_passes(self) -> None:
@@ -254,7 +262,8 @@ class Episode:
         world = self._world
         world.calm()
         world.tell("everything comes to rest")
-        for pause in _RESTS:
+        decided = _DECIDED if world.chance.random() < 0.5 else ()  # else some are judged while a bank has the money
+        for pause in (*_RESTS, *decided, *_LAST):
             world.step()
             await asyncio.sleep(pause)
             await self._let_finish()

@@ -12,6 +12,7 @@ from .life import Gone
 from .process import HANDOFF, SECRET
 from .world import World
 
+_KINDS = ("payment.succeeded", "payment.returned", "page.closed", "refund.succeeded", "refund.failed", "dispute.lost")
 _URL = f"{HANDOFF}/webhooks/payments/sandbox"
 
 
@@ -80,6 +81,6 @@ class Forger:
     def _invent(self, body: bytes) -> bytes:
         event = msgspec.json.decode(body)
         event["id"] = f"evt_{self._world.chance.randbytes(8).hex()}"
-        event["type"] = self._world.chance.choice(("payment.succeeded", "payment.returned", "page.closed"))
+        event["type"] = self._world.chance.choice(_KINDS)
         self._invented.add(event["id"])
         return msgspec.json.encode(event)

@@ -23,6 +23,8 @@ _CARDS = (
     *("4242424242424242",) * 8,
     *("5555555555554444",) * 3,
     *("4000002500003155",) * 2,  # 3-D Secure
+    *("4000000000000259", "4000000000002685") * 2,  # disputed the next day, lost and won
+    *("4000000000007726", "4000000000005126"),  # refunds come late, and fail later
     *("4000000000000002", "4000000000009995", "4000000000000127", "4000008260003178", "1234"),
 )
 _ACCOUNTS = (
@@ -64,6 +66,10 @@ _WORDS = (
     "my card is 4242 4242 4242 4242",
     "",
     "can I talk to a human?",
+    "where's my refund?",
+    "I want my money back",
+    "/refund",
+    "/here",
     "bye",
     "new link",
     "\u202e\u0000",
@@ -168,6 +174,8 @@ class Person:
             return self._begin()
         if agree and luck < 0.7:
             return self.say(chance.choice((agree, agree, agree, "yes", "1", "ok")))
+        if "/here" in offered and luck < 0.7:
+            return self.say("/here")
         if last is not None and last.link and luck < 0.8:
             return self._pay(self._links[-1])
         return self._wander(offered)

@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 
 from bot.api import conversation_routes
 from bot.app import Remit, build
+from bot.internal import internal_routes
 from bot.settings import Settings, load
 from bot.stores.base import Loaded
 from bot.stores.sqlite import SqliteStore
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 KEY, SECRET, HANDOFF = "simulation-key", "simulation-secret", "http://remit"
+TOKEN = "simulation-token"  # of the command line
 
 
 class SharedStore(SqliteStore):
@@ -74,7 +76,8 @@ class Process:
             secret=SECRET.encode(),
             monotonic=world.loop.time,
         )
-        self._app = Starlette(routes=[*public_routes(self.remit), *conversation_routes(self.remit)])
+        routes = (public_routes(self.remit), conversation_routes(self.remit), internal_routes(self.remit, TOKEN))
+        self._app = Starlette(routes=[route for some in routes for route in some])
 
     def clock(self) -> datetime:
         """Now, by the clock of this machine."""

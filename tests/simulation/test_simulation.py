@@ -10,7 +10,7 @@ import pytest
 import bot.stores.sqlite
 from bot.worker import Worker
 from dialogs.conversation import Conversation
-from services.payments import starts
+from services.payments import outbox, pauses, starts, states
 from services.payments.checkout import Checkout, Job, PostJob, TellJob
 from services.payments.gateways import sandbox
 from services.payments.gateways.sandbox import SandboxGateway
@@ -35,6 +35,20 @@ def test_crashes_and_lost_answers_double_nothing_and_leave_nobody_waiting(seed: 
 
 def test_the_runs_that_prove_something_take_money() -> None:
     assert sum(play(seed, 250).captured for seed in SEEDS) > 5
+
+
+def test_money_goes_back_too_and_the_business_stops_and_goes_on() -> None:
+    told = "\n".join(line for seed in SEEDS for line in play(seed).story)
+    happened = (
+        '"state":"done"',  # a refund that somebody of the business asked for
+        "at the processor's own dashboard",
+        "dispute",
+        "another till takes",
+        "has paused new payments",
+        "the office asks: compare",
+        "says '/here'",
+    )
+    assert [each for each in happened if each not in told] == []
 
 
 def test_the_same_seed_tells_the_same_story() -> None:
@@ -145,6 +159,21 @@ def test_a_posting_marked_as_done_before_it_is_made_is_caught(monkeypatch: pytes
 
     monkeypatch.setattr(Checkout, "post", too_early)
     caught("the books were told", "was due and", sky=Weather(slow=0.1, crash=0.1, where="before a call"))
+
+
+def test_a_payment_that_begins_while_the_business_has_paused_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pauses, "is_paused", lambda _conn: False)
+    caught("while the business had paused", sky=Weather(slow=0.1))
+
+
+def test_a_refund_that_nobody_is_told_of_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(states, "TOLD", states.TOLD - {states.REFUNDED, states.PART_REFUNDED})
+    caught("last heard", sky=Weather(slow=0.1))
+
+
+def test_a_refund_that_never_reaches_the_books_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "add_given_back", lambda *_: None)
+    caught("the books were told", sky=Weather(slow=0.1))
 
 
 def test_a_webhook_that_is_taken_unsigned_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from sqlalchemy import Engine
 from bot.app import Remit
 from services.database import open_engine, upgrade
 from services.errors import Unavailable, Uncertain
+from services.sandbox.payments import Event
 from services.sandbox.portal import Demo
 from services.sandbox.world import build_sandbox
 
@@ -96,6 +97,9 @@ class World:
         self.violations: list[str] = []
         self.on_page: Callable[[str], None] = lambda _reference: None
         self.on_webhook: Callable[[httpx.Request], None] = lambda _request: None
+        self.on_event: Callable[[Event], None] = lambda _event: None  # of the processor, as it happens
+        self.on_switch: Callable[[], None] = lambda: None  # the business is about to stop or resume, or just did
+        self.paused = False  # the business was told that no new payment begins
         self.cut_off = ""  # back ends whose path begins with this are not there
         self.leaps = 0
         self.deaths = 0
@@ -112,6 +116,7 @@ class World:
             api_key=KEY,
             demo=demo,
         )
+        self.sandbox.processor._publish = self._published
         self.engine = _fresh_ledger()
         self.ledger = _driver(self.engine)
         self.books = Books(self, sheet)
@@ -153,7 +158,7 @@ class World:
         self.weather = Weather()
         self.cut_off = ""
         faults = self.sandbox.faults
-        faults.delay_s, faults.duplicate, faults.reorder = 0, False, False
+        faults.delay_s, faults.duplicate, faults.reorder, faults.portal = 0, False, False, None
         for process in self.processes:
             process.calm()
 
@@ -232,6 +237,10 @@ class World:
         if len(self.sandbox.processor._pages) != known:
             self.on_page(msgspec.json.decode(request.content)["reference"])
         return answered
+
+    def _published(self, event: Event) -> None:
+        self.sandbox.webhooks.queue(event)
+        self.on_event(event)
 
     def change(self, number: str, **change: object) -> None:
         """The business changes one of the portal's invoices."""

@@ -1,0 +1,219 @@
+"""What the people know: the last word about each payment, whether any news came twice, and whether all of it arrived.
+
+Read from the messages alone. What is true is told by the processor's own book.
+"""
+
+import re
+import tomllib
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from bot.settings import CONFIG
+from bot.stores.base import Message
+from services.sandbox.payments import HostedPage
+
+from .till import ARRIVED, Till, state_of
+
+if TYPE_CHECKING:
+    from .people import Person
+    from .world import World
+
+_NEWS = ARRIVED | {"processing", "returned"}
+_STAYS_PAID = {"succeeded", "part_refunded", "won"}  # what a payment may be whose refund failed
+_OF_REFUNDS = {"part_refunded", "refunded", "refund failed"}
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a message says of one payment. ``sum`` is what it says was given back, as digits."""
+
+    reference: str
+    state: str
+    sum: str = ""
+
+
+class Screens:
+    """The screens of everybody in one world."""
+
+    def __init__(self, world: "World", people: "list[Person]", till: Till) -> None:
+        self._world = world
+        self._people = people
+        self._till = till
+        self._earlier: dict[str, list[Message]] = defaultdict(list)  # of conversations that were lost
+        self._shown: dict[str, list[Message]] = defaultdict(list)  # of these, what reached somebody's screen
+
+    def conversations_lost(self) -> None:
+        """Everybody begins anew; what they were told they still know. Call it just before."""
+        for chat, person in {person.chat: person for person in self._people}.items():
+            log = self._log(person)
+            seen = {seq for other in self._people if other.chat == chat for seq in other.seen}
+            self._earlier[chat] += log
+            self._shown[chat] += [message for message in log if message.seq in seen]
+        for person in self._people:
+            person.forget()
+
+    def judge(self) -> None:
+        """What everybody knows is so, and everything they were told reached them."""
+        for person in self._people:
+            self._told(person)
+            self._about_pages(person)
+            self._heard_all(person)
+
+    def heard_of_surplus(self, reference: str) -> bool:
+        """Whether somebody was told that this payment was too much."""
+        return any(
+            said.reference == reference and said.state == "overpaid"
+            for person in self._people
+            for message in [*self._earlier[person.chat], *self._log(person)]
+            for said in understood(message)
+        )
+
+    def _told(self, person: "Person") -> None:
+        """The last thing said about each payment is how it stands, and no news was told twice."""
+        said: dict[str, list[Said]] = defaultdict(list)
+        for message in [*self._earlier[person.chat], *self._log(person)]:
+            for each in understood(message):
+                said[each.reference].append(each)
+        begun = self._world.rows("SELECT reference FROM payment WHERE chat = :chat", chat=person.chat)
+        for reference in sorted(row["reference"] for row in begun):
+            named = [each for each in said[reference] if each.state not in ("", "overpaid")]
+            self._last_word(person, reference, named)
+        notices = Counter(  # who begins anew is told anew
+            each for message in self._log(person) if message.sender == "notice" for each in understood(message)
+        )
+        for each, times in notices.items():
+            if times > self._may_be_told(each):
+                self._world.violate(f"{person.name} was told {times} times that {each.reference} is {each.state}")
+
+    def _last_word(self, person: "Person", reference: str, named: list[Said]) -> None:
+        pages = self._till.of_reference(reference)
+        state = state_of(pages[0]) if pages else "failed"
+        last = named[-1] if named else Said(reference, "")
+        fits = last.state == state or (last.state == "refund failed" and state in _STAYS_PAID)
+        if state in _NEWS and not fits:
+            heard = last.state or "nothing"
+            self._world.violate(f"{person.name} last heard {heard!r} of {reference}, which is {state}")
+        elif state == "failed" and last.state in _NEWS:
+            self._world.violate(f"{person.name} believes that {reference} is {last.state}; it failed")
+        elif last.state == "part_refunded" == state and last.sum != _digits(pages[0]):
+            what = f"{last.sum} of {reference} was refunded; it is {_digits(pages[0])}"
+            self._world.violate(f"{person.name} last heard that {what}")
+
+    def _may_be_told(self, said: Said) -> int:
+        """How often the same can be news: a refund may fail and be made again, a dispute lead back to what was."""
+        if said.state not in _OF_REFUNDS:
+            return 1
+        events = [event for page in self._till.of_reference(said.reference) for event in page.events]
+        return max(1, sum(event.type.startswith("refund.") or event.type == "dispute.won" for event in events))
+
+    def _about_pages(self, person: "Person") -> None:
+        log = [*self._shown[person.chat], *self._log(person)]
+        open_now = [message for message in log if _ABOUT_PAGE.search(message.text)]
+        if open_now and not _PAGE_OVER.search(open_now[-1].text):
+            self._world.violate(f"{person.name} was last told about a page: {open_now[-1].text!r}; no page is open")
+
+    def _heard_all(self, person: "Person") -> None:
+        """Every message of the log reached its reader, once, and as it stands in the log."""
+        for message in self._log(person):
+            seen = person.seen.get(message.seq)
+            if seen is None and message.seq <= person.up_to:
+                self._world.violate(f"{person.name} never saw message {message.seq}: {message.text[:60]!r}")
+            if seen is not None and seen != message:
+                self._world.violate(f"{person.name} saw another message {message.seq} than the log has")
+
+    def _log(self, person: "Person") -> list[Message]:
+        log = "SELECT body FROM message WHERE chat = ? ORDER BY seq"
+        rows = self._world.stored(log, person.chat)
+        return [m for m in (msgspec.json.decode(body, type=Message) for (body,) in rows) if m.sender != "customer"]
+
+
+def _digits(page: HostedPage) -> str:
+    return str(page.refunded_minor)
+
+
+# --- sentences ------------------------------------------------------------------------------------------------------
+
+_REFERENCE = re.compile(r"RM-[0-9A-Z]{4}-[0-9A-Z]{4}")
+_STATES = {  # by how the key of the sentence begins
+    "processing": "processing",
+    "paid_": "succeeded",
+    "returned_": "returned",
+    "failed_": "failed",
+    "checking": "",
+    "overpaid": "overpaid",
+    "part_refunded": "part_refunded",
+    "refunded": "refunded",
+    "refund_failed": "refund failed",
+    "disputed": "disputed",
+    "won": "won",
+    "lost": "lost",
+}
+_ASIDE = {"overpaid", "refund failed"}  # what is said beside the state
+
+
+def understood(message: Message) -> Iterable[Said]:
+    """The payments that a message names, each with what it says of it."""
+    for reference in _REFERENCE.findall(message.text):
+        for pattern, state in _sentences():
+            if (match := pattern.fullmatch(message.text)) is not None:
+                yield Said(reference, state, re.sub(r"\D", "", match.groupdict().get("refunded") or "").lstrip("0"))
+                break
+
+
+def meant(message: Message) -> Iterable[tuple[str, str]]:
+    """The payments that a message names, each with the state it says it is in; empty for one of none."""
+    for said in understood(message):
+        yield said.reference, "" if said.state in _ASIDE else said.state
+
+
+@cache
+def _sentences() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Every sentence of the wording that names a payment's reference, as a pattern, with the state it tells."""
+    wording = tomllib.loads((CONFIG / "wording" / "en.toml").read_text(encoding="utf-8"))
+    return tuple(
+        (_pattern(sentence), next((state for start, state in _STATES.items() if key.startswith(start)), ""))
+        for key, sentence in wording.items()
+        if "{reference}" in sentence
+    )
+
+
+def _pattern(sentence: str) -> re.Pattern[str]:
+    """``{refunded}`` by its name, for what it says; every other value by whatever stands there."""
+    parts = re.split(r"(\{\w+\})", sentence)
+    values = {"{refunded}": "(?P<refunded>.*)"}
+    return re.compile("".join(values.get(part, ".*") if part[:1] == "{" else re.escape(part) for part in parts))
+
+
+@cache
+def _family(*starts: str) -> str:
+    wording = tomllib.loads((CONFIG / "wording" / "en.toml").read_text(encoding="utf-8"))
+    some = (_pattern(text).pattern for key, text in wording.items() if key.startswith(starts))
+    return "|".join(some).replace("(?P<refunded>", "(?:")
+
+
+_OVER = (
+    "processing",
+    "paid_",
+    "returned_",
+    "failed_",
+    "canceled",
+    "refused_",
+    "restarted",
+    "confirm_",
+    "ask_",
+    "already_paid",
+    "overpaid",
+    "part_refunded",
+    "refunded",
+    "refund_failed",
+    "disputed",
+    "won",
+    "lost",
+)
+_ABOUT_PAGE = re.compile(f"^(?:{_family('page_open', 'preparing', 'declined_', 'checking', *_OVER)})$")
+_PAGE_OVER = re.compile(f"^(?:{_family(*_OVER)})$")

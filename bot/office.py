@@ -110,12 +110,12 @@ async def _refund(remit: "Remit", order: GiveBackOrder) -> Response | Refund:
         return refusal(404, NotRefundable.NO_PAYMENT, f"there is no payment {order.reference}")
     amount = None if order.amount == "all" else read_amount(order.amount, paid.amount.currency)
     since = remit.clock() - JUST_NOW
-    before = await remit.transact(lambda conn: refunds.asked_since(conn, order.reference, since))
+    asked = RefundOrder(f"office:{order.key}", order.reference, amount, order.asked_by, order.why)
+    before = await remit.transact(lambda conn: refunds.asked_since(conn, asked, since))
     same = [each for each in before if each.amount == amount]
     if same and not order.again:
         why = f"{same[-1].id} over {same[-1].amount} was asked for a moment ago; add --again for another one like it"
         return refusal(409, "just_asked", why)
-    asked = RefundOrder(f"office:{order.key}", order.reference, amount, order.asked_by, order.why)
     made = await giving_back.refund(remit.checkout, asked)
     remit.worker.wake()
     return refusal(409, made, _WHY_NOT[made]) if isinstance(made, NotRefundable) else made

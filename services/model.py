@@ -334,6 +334,7 @@ class Payment(msgspec.Struct, frozen=True, omit_defaults=True, tag="payment"):
     refunded_minor: int = 0  # given back so far
     surplus_minor: int = 0  # paid beyond what was owed by then, and to be given back; only in the news of it
     refund_failed: bool = False  # what was given back came back; only in the news of it
+    dispute_won: bool = False  # decided for the business just now; only in the news of it
     happened_at: datetime | None = None  # at the gateway, UTC: the date that a receipt carries
 
     @property

@@ -23,6 +23,7 @@ from dialogs.model import (
     Came,
     Change,
     CloseCheckout,
+    CloseLeftPage,
     Effect,
     Event,
     Fact,
@@ -35,6 +36,7 @@ from dialogs.model import (
     OneInvoice,
     Opened,
     Outcome,
+    PageLeft,
     PaymentMoved,
     PaymentNow,
     Pressed,
@@ -42,6 +44,7 @@ from dialogs.model import (
     ProveInvoice,
     Recalled,
     Refused,
+    ResumePayment,
     Simple,
     Slot,
     StartPayment,
@@ -479,8 +482,13 @@ def outcome_of(talk: Talk, key: str, chance: random.Random) -> Outcome:
         case CloseCheckout(reference):
             state = chance.choice((PaymentState.FAILED, PaymentState.FAILED, *ENDED[1:4]))
             return talk.becomes(talk.payments[reference], state, GONE if state is PaymentState.FAILED else None)
+        case ResumePayment(reference):
+            return talk.becomes(talk.payments[reference], chance.choice((PaymentState.OPEN, *ENDED)))
+        case CloseLeftPage():
+            return PageLeft(chance.random() < 0.7)
         case CallAgent():
             return Called(1)
+    raise AssertionError(f"an effect that nobody here answers: {talk.keys[key]}")
 
 
 def happens(talk: Talk, chance: random.Random) -> Event:
@@ -574,3 +582,15 @@ def test_random_customers_do_pay_now_and_then():
             talk.take(happens(talk, chance))
             began += len(starts(talk))
     assert began > 20
+
+
+def test_news_in_an_answer_that_nobody_waits_for_are_still_told_when_they_come():
+    talk, payment = on_the_page()
+    talk.says("cancel")
+    closing = talk.sends()
+    paid = talk.becomes(payment, PaymentState.SUCCEEDED)
+    talk.take(PaymentMoved(paid, talk.at))  # its webhook was quicker, so nothing is being closed any more
+    refunded = talk.becomes(paid, PaymentState.REFUNDED)
+    talk.answered(closing, refunded)
+    talk.take(PaymentMoved(refunded, talk.at))
+    assert talk.said() == ["refunded"]

@@ -122,8 +122,8 @@ def of_payment(payment: Payment) -> Mapping[str, Value]:
 def news(payment: Payment) -> Reply:
     """The sentence for a payment as it stands, with the one thing to do next."""
     values = of_payment(payment)
-    if payment.surplus_minor or payment.refund_failed:
-        key = "overpaid" if payment.surplus_minor else "refund_failed"
+    if payment.surplus_minor or payment.refund_failed or payment.dispute_won:
+        key = "overpaid" if payment.surplus_minor else "won" if payment.dispute_won else "refund_failed"
         return Reply(Say(key, values), card=ReceiptCard(payment), choices=(PERSON,))
     match payment.state:
         case PaymentState.CREATED | PaymentState.CONFIRMED | PaymentState.SUBMITTING:

@@ -137,7 +137,9 @@ def _follow(conn: Connection, before: Row[Any], standing: Standing, now: datetim
     if moved.state in (states.DISPUTED, states.LOST):
         more_went_back = min(0, more_went_back)  # word of an earlier refund that came late: the dispute is told already
     if moved.state in states.TOLD and (moved.state != before.state or more_went_back):
-        ledger.tell(conn, moved.reference, now, refund_failed=more_went_back < 0)
+        # what was refunded before the dispute says the state again; that it was won, nothing else says
+        won = before.state == states.DISPUTED and moved.state in (states.PART_REFUNDED, states.REFUNDED)
+        ledger.tell(conn, moved.reference, now, refund_failed=more_went_back < 0, dispute_won=won)
 
 
 def _give_back(conn: Connection, paid: Payment, row: Row[Any], refund: GivenBack, now: datetime) -> None:

@@ -293,10 +293,13 @@ def note(
     conn.execute(insert(payment_event), noted)
 
 
-def tell(conn: Connection, reference: str, now: datetime, *, refund_failed: bool = False) -> None:
-    """A job that tells the customer how this payment stands as of now, once per move."""
+def tell(conn: Connection, reference: str, now: datetime, **because: bool) -> None:
+    """A job that tells the customer how this payment stands as of now, once per move.
+
+    ``because`` names what its state alone does not say: ``refund_failed``, ``dispute_won``.
+    """
     row = row_of(conn, reference)
-    told = msgspec.structs.replace(read(row, lines_of(conn, reference)), refund_failed=refund_failed)
+    told = msgspec.structs.replace(read(row, lines_of(conn, reference)), **because)
     outbox.add(conn, f"tell:{reference}:{row.version}", reference, told, now)
 
 

@@ -123,9 +123,10 @@ def known_refund(conn: Connection, refund: str) -> Refund:
     return found
 
 
-def asked_since(conn: Connection, reference: str, since: datetime) -> list[Refund]:
-    """Refunds of one payment that were asked for since then and did not fail, the oldest first."""
-    this = refunds.c.payment == reference, refunds.c.asked_at >= micros(since), refunds.c.state != RefundState.FAILED
+def asked_since(conn: Connection, order: RefundOrder, since: datetime) -> list[Refund]:
+    """Refunds of an order's payment that were asked for since then, under other keys, and did not fail; the oldest first."""
+    other = refunds.c.payment == order.reference, refunds.c.request_key != order.key
+    this = *other, refunds.c.asked_at >= micros(since), refunds.c.state != RefundState.FAILED
     return [_read(row) for row in conn.execute(_REFUNDS.where(*this).order_by(refunds.c.asked_at))]
 
 

@@ -355,9 +355,11 @@ class Runtime:
                     return commit
                 continue
             async with awaited.writing:
-                commit = await self._compose(found, turn, event.at, cause, done=done, given=awaited.waiting)
+                # without words of its own it hands nothing over: a repetition of the message could not know of it
+                given = awaited.waiting and bool(turn.replies)
+                commit = await self._compose(found, turn, event.at, cause, done=done, given=given)
                 if await self._commit(commit):
-                    if awaited.waiting:
+                    if given:
                         awaited.messages.extend([*await self._missed(found), *commit.messages])
                     return commit
 

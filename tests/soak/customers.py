@@ -110,11 +110,12 @@ class Customer:
         message = self._chance.randbytes(8).hex()
         self.sent[message] = text
         luck, tries = self._chance.random(), 2 if self._chance.random() < 0.15 else 1
+        lost = self._house.lost
         answers = await asyncio.gather(*(self._say(message, text) for _ in range(tries)))
         if luck < 0.1:
             again = {each.seq for each in await self._say(message, text)}
             before = {each.seq for each in answers[0]}
-            if not before <= again and self._lost == self._house.lost:
+            if not before <= again and lost == self._house.lost:
                 self.found(f"got {sorted(before)} for {message}, and {sorted(again)} when it was sent again")
 
     async def _say(self, message: str, text: str) -> list[Message]:

@@ -109,9 +109,9 @@ def _say(remit: "Remit") -> Endpoint:
         conversation = request.path_params["id"]
         if not _opens(request, conversation, remit):
             return _unauthorized()
-        if seconds := await remit.say_limit.wait(conversation):
-            return _too_often(seconds)
         client = request.client.host if request.client else ""
+        if seconds := await remit.say_limit.wait(conversation) or await remit.household_limit.wait(household(client)):
+            return _too_often(seconds)
         try:
             inbound = widget.read(await read_body(request, widget.LARGEST), conversation, client)
         except Malformed as error:

@@ -81,6 +81,7 @@ class Remit:
     secret: bytes
     begin_limit: Limit
     say_limit: Limit
+    household_limit: Limit
 
     def today(self) -> date:
         """Today in the business's time zone."""
@@ -137,7 +138,7 @@ def build(
         random=random,
         patience=settings.chat.patience_seconds,
     )
-    worker = Worker(checkout, store, runtime, clock)
+    worker = Worker(checkout, store, runtime, clock, timedelta(days=settings.chat.kept_days))
     return Remit(
         settings=settings,
         clock=clock,
@@ -155,6 +156,7 @@ def build(
         secret=secret,
         begin_limit=Limit("begin", 300, 10.0, monotonic, knock),  # conversations of one address
         say_limit=Limit("say", 60, 5.0, monotonic, knock),  # messages of one conversation
+        household_limit=Limit("household", 600, 20.0, monotonic, knock),  # of one address: a whole office may share it
     )
 
 

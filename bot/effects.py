@@ -32,6 +32,7 @@ from services import identity
 from services.errors import Malformed, Unavailable, Uncertain
 from services.identity import Identity
 from services.invoices.access import Access
+from services.model import Payment
 from services.payments.checkout import Checkout
 from services.payments.checkout import Refused as NotStarted
 
@@ -63,16 +64,15 @@ class Hands:
         """Do it, once per ``key`` however often it is called.
 
         ``message`` is the id of the customer's message that caused it, ``client`` the address it came from.
-        Raises `Unavailable` or `Uncertain`: it is to be called again, later, with the same key.
+        Raises `Unavailable`, `Uncertain` or `Malformed`: it is to be called again, later, with the same key.
         """
         match effect:
             case ProveInvoice(number, code):
                 return _proof(await self._identity.prove(key, number, code, client, chat))
             case StartPayment(scope, quote):
-                started = await self._checkout.start(key, chat, message, scope, quote)
-                return Refused(started.objection) if isinstance(started, NotStarted) else started
+                return _started(await self._checkout.start(key, chat, message, scope, quote))
             case ResumePayment(reference):
-                return await self._checkout.resume(chat, reference)
+                return _started(await self._checkout.resume(chat, reference))
             case CloseLeftPage(scope, invoice):
                 return PageLeft(await self._checkout.close_left(scope, invoice))
             case CloseCheckout(reference):
@@ -81,6 +81,10 @@ class Hands:
                 return Called(await self._identity.call_agent(key, chat, reason, invoice, payment, summary))
             case _:
                 assert_never(effect)
+
+
+def _started(answer: Payment | NotStarted) -> Outcome:
+    return Refused(answer.objection) if isinstance(answer, NotStarted) else answer
 
 
 def _proof(answer: identity.Proved | identity.Wrong | identity.Locked) -> Outcome:

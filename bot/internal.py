@@ -1,6 +1,6 @@
 """The way the command line reaches the running server: imports, pay links and the console's conversation.
 
-One process opens the databases, so `remit import` and its like hand their work to it. The address and a random token
+Embedded databases are open in one process, the server, so `remit import` and its like hand their work to it. The address and a random token
 stand in ``server.json`` of the data folder, readable by its owner alone; the routes answer nobody without it.
 """
 

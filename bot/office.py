@@ -1,4 +1,4 @@
-"""What a business asks of its payments from the command line: list, refund, pause, cases, compare.
+"""What a business asks of its payments from the command line: list, refund, settle, pause, cases, compare.
 
 Here is the server's side, behind the token of ``server.json`` (`bot.internal`); what is printed is
 `bot.office_commands`. What may be refunded is the ledger's to say.
@@ -7,7 +7,7 @@ Here is the server's side, behind the token of ``server.json`` (`bot.internal`);
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -15,11 +15,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bot.web import Endpoint, answer, read_body, refusal
+from dialogs.reading.guard import redact
 from services.errors import Misconfigured
 from services.model import Money, PaymentState, exponent
-from services.payments import cases, comparison, giving_back, ledger, refunds
+from services.payments import cases, comparison, facts, giving_back, ledger, refunds
 from services.payments.ledger import Listed
 from services.payments.refunds import NotRefundable, Refund, RefundOrder
+from services.payments.rulings import Ruling
 
 if TYPE_CHECKING:
     from bot.app import Remit
@@ -44,6 +46,13 @@ class GiveBackOrder(msgspec.Struct):
     asked_by: Annotated[str, msgspec.Meta(max_length=100)]
     why: Annotated[str, msgspec.Meta(max_length=500)] = ""
     again: bool = False  # although the same sum was refunded a moment ago
+
+
+class SettleOrder(msgspec.Struct):
+    reference: str
+    state: Literal["succeeded", "failed", "returned"]
+    asked_by: Annotated[str, msgspec.Meta(max_length=100)]
+    why: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 
 
 class PauseOrder(msgspec.Struct):
@@ -74,6 +83,7 @@ def office_routes(remit: "Remit", guarded: Guard) -> list[Route]:
     return [
         route("payments", ListOrder, _payments),
         route("refund", GiveBackOrder, _refund),
+        route("settle", SettleOrder, _settle),
         route("pause", PauseOrder, _pause),
         route("cases", CaseOrder, _cases),
         route("compare", CompareOrder, _compare),
@@ -110,7 +120,7 @@ async def _refund(remit: "Remit", order: GiveBackOrder) -> Response | Refund:
         return refusal(404, NotRefundable.NO_PAYMENT, f"there is no payment {order.reference}")
     amount = None if order.amount == "all" else read_amount(order.amount, paid.amount.currency)
     since = remit.clock() - JUST_NOW
-    asked = RefundOrder(f"office:{order.key}", order.reference, amount, order.asked_by, order.why)
+    asked = RefundOrder(f"office:{order.key}", order.reference, amount, order.asked_by, redact(order.why).text)
     before = await remit.transact(lambda conn: refunds.asked_since(conn, asked, since))
     same = [each for each in before if each.amount == amount]
     if same and not order.again:
@@ -142,8 +152,18 @@ def read_amount(told: str, currency: str) -> Money:
     raise Misconfigured(f"{told!r} is not a sum of {currency}, which has {places} decimals; write one like 12 or 'all'")
 
 
+async def _settle(remit: "Remit", order: SettleOrder) -> Response | dict[str, Any]:
+    made = Ruling(order.reference, PaymentState(order.state), order.asked_by, redact(order.why).text)
+    if not await remit.transact(lambda conn: facts.settle(conn, made, remit.clock())):
+        why = f"{order.reference} is no payment in doubt: only where the gateway contradicts itself a person decides"
+        return refusal(409, "not_in_doubt", why)
+    remit.worker.wake()
+    (found,) = await remit.transact(lambda conn: ledger.listed(conn, None, order.reference, 1))
+    return _shown(found)
+
+
 async def _pause(remit: "Remit", order: PauseOrder) -> dict[str, bool]:
-    changed = await remit.checkout.pause(order.paused, order.asked_by, order.why)
+    changed = await remit.checkout.pause(order.paused, order.asked_by, redact(order.why).text)
     return {"paused": order.paused, "changed": changed}
 
 

@@ -1,4 +1,4 @@
-"""`remit payments`, `refund`, `pause`, `resume`, `cases` and `compare`: what is asked, and what is printed.
+"""`remit payments`, `refund`, `settle`, `pause`, `resume`, `cases` and `compare`: what is asked, and what is printed.
 
 The running server does the work (`bot.office`). Nothing here decides anything about money.
 """
@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bot.command_line import Server
-from bot.office import CaseOrder, CompareOrder, GiveBackOrder, ListOrder, PauseOrder
+from bot.office import CaseOrder, CompareOrder, GiveBackOrder, ListOrder, PauseOrder, SettleOrder
 from bot.settings import Settings
 from services.model import Money, PaymentState
 
@@ -34,6 +34,16 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     refund.add_argument("--again", action="store_true", help="although the same sum was refunded a moment ago")
     refund.set_defaults(run=_told(_refund, find))
 
+    settle = commands.add_parser("settle", help="say how a payment stands of which the gateway contradicts itself")
+    settle.add_argument("reference", metavar="PAYMENT", help="its reference, such as RM-7KQ2-9XTD")
+    settle.add_argument(
+        "state",
+        choices=("succeeded", "failed", "returned"),
+        help="succeeded: all of the money is here; failed: none was taken; returned: all of it went back",
+    )
+    settle.add_argument("--why", required=True, metavar="TEXT", help="how you know; kept with your word")
+    settle.set_defaults(run=_told(_settle, find))
+
     stop = commands.add_parser("pause", help="take no new payments from now on")
     stop.add_argument("--why", default="", help="kept with the pause")
     stop.set_defaults(run=_told(_pause, find), paused=True)
@@ -48,7 +58,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     compare.add_argument("--days", type=int, default=62, help="how far back")
     compare.set_defaults(run=_told(_compare, find))
 
-    for each in (listing, refund, stop, go_on, cases, compare):
+    for each in (listing, refund, settle, stop, go_on, cases, compare):
         each.add_argument("--json", action="store_true")
 
 
@@ -98,6 +108,12 @@ async def _refund(server: Server, options: argparse.Namespace) -> tuple[Any, str
         "failed": "refused by the gateway, nothing was refunded: see `remit cases`",
     }
     return made, f"{made['id']}: {Money(**made['amount'])} of {made['payment']} {said[made['state']]}"
+
+
+async def _settle(server: Server, options: argparse.Namespace) -> tuple[Any, str]:
+    order = SettleOrder(options.reference, options.state, getpass.getuser(), options.why)
+    found = await server.ask("settle", order)
+    return found, f"{found['reference']} is {found['state']} until the gateway says anything new"
 
 
 async def _pause(server: Server, options: argparse.Namespace) -> tuple[Any, str]:

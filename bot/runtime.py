@@ -49,8 +49,10 @@ log = logging.getLogger(__name__)
 
 _MARKS = re.compile(r"\[[a-z ]+ removed\]")  # what the guard leaves behind is not the customer's word
 LONGEST_PAUSE_S = 15  # between two tries of an effect: a customer waits, and what is away may be back at any moment
+_LONG_TRIED = 12  # attempts after which the pause between two is longest
 MOST_LOOK_UPS = 20  # rounds in one turn; real ones need three
 LONGEST = 4000  # characters of one message that are read and kept
+LONGEST_BYTES = 8 * 1024  # which in some scripts is less
 
 
 def name_of(token: str) -> str:
@@ -201,12 +203,12 @@ class Runtime:
         if token and (typed or not inbound.text or talk.came_by != name_of(token)):
             return await self._opened(token), "/start"
         whole = redact(inbound.text)  # before the cut, which could go through a number and so hide it
-        guarded = replace(whole, text=whole.text[:LONGEST])
+        guarded = replace(whole, text=whole.text[:LONGEST].encode()[:LONGEST_BYTES].decode(errors="ignore"))
         if guarded.found:
             beside = _MARKS.sub(" ", guarded.text).strip()
             acts = tuple(act for act in read(beside, talk, self._house) if act is not Simple.UNCLEAR)
             return Heard((Simple.CARD_TYPED, *acts), self._now()), guarded.text
-        if len(inbound.text) > LONGEST:
+        if len(inbound.text) > LONGEST or guarded.text != whole.text:
             return Heard((Simple.TOO_LONG,), self._now()), guarded.text
         if guarded.text.startswith("/"):
             return Pressed(from_button(guarded.text), self._now()), guarded.text
@@ -329,11 +331,15 @@ class Runtime:
             return False
         answered = True
         for next_key, following in commit.effects if commit else ():
+            if following == effect:  # its answer changed nothing: at once, it would be asked for ever
+                await self._postpone(next_key, attempts=_LONG_TRIED)
+                answered = False
+                continue
             answered = await self._carry_out(next_key, chat, cause, following, client=client) and answered
         return answered
 
     async def _postpone(self, key: str, attempts: int) -> None:
-        pause = timedelta(seconds=min(LONGEST_PAUSE_S, 2 ** min(attempts, 12)))
+        pause = timedelta(seconds=min(LONGEST_PAUSE_S, 2 ** min(attempts, _LONG_TRIED)))
         try:
             await self._store.postpone(key, self._clock() + pause)
         except Unavailable:

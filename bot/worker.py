@@ -1,5 +1,6 @@
 """What goes on without a message: telling late results, posting to the books, finishing what a dead process left,
-and asking the gateway about payments that hang. Everything it does is written down first and may be done twice.
+asking the gateway about payments that hang, and forgetting what is old. Everything it does is written down first and may
+be done twice.
 """
 
 import asyncio
@@ -10,7 +11,8 @@ from functools import partial
 from typing import Any, assert_never
 
 from bot.runtime import Runtime
-from bot.stores.base import Store
+from bot.stores.base import Store, Waiting
+from services import pruning
 from services.errors import RemitError
 from services.payments.checkout import Checkout, Job, PostJob, RefundJob, TellJob
 from services.payments.comparison import compare_daily
@@ -20,42 +22,53 @@ from services.payments.reconcile import reconcile
 log = logging.getLogger(__name__)
 
 AT_ONCE = 8  # jobs and effects under way
-BATCH = 32  # four rounds of those, each of one call's time-outs, end within the lease
+# Four rounds of those. Where back ends let each wait for all its time-outs, the last ones outlive their leases and are
+# taken up by somebody else as well: their keys and fences make once of it.
+BATCH = 32
 LEASE_SECONDS = 60
 PAUSE_SECONDS = 1.0
 RECONCILE_EVERY = timedelta(seconds=15)
 COMPARE_EVERY = timedelta(hours=1)  # how often to see whether today's comparison is still to be made
+PRUNE_EVERY = timedelta(days=1)
 
 
 class Worker:
-    """One per process. `run` goes on until canceled; `work` is one round of it."""
+    """One per process. `run` goes on until canceled; `work` is one round of its jobs and questions, to their ends."""
 
-    def __init__(self, checkout: Checkout, store: Store, runtime: Runtime, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, checkout: Checkout, store: Store, runtime: Runtime, clock: Callable[[], datetime], kept: timedelta
+    ) -> None:
+        """``kept``: how long a silent conversation is."""
         self._checkout = checkout
         self._store = store
         self._runtime = runtime
         self._clock = clock
+        self._kept = kept
         self._woken = asyncio.Event()
         self._reconciled: datetime | None = None
         self._compared: datetime | None = None
+        self._pruned: datetime | None = None
 
     def wake(self) -> None:
         """There is something to do: do not wait for the next round."""
         self._woken.set()
 
     async def run(self) -> None:
+        """Each at its own pace: a comparison of an hour holds up neither the jobs nor the questions of the minute."""
+        errands = (self._reconcile, self._compare, self._prune_daily)
+        await asyncio.gather(self._keep_working(), *(self._keep_looking(errand) for errand in errands))
+
+    async def _keep_working(self) -> None:
         while True:
             self._woken.clear()
-            try:
-                busy = await self.work()
-            except RemitError as error:  # a store is away, locked or full: what was to be done is still written there
-                log.warning("a round of the worker was cut short: %s", error)
-                busy = False
-            except Exception:  # one broken round must not end the worker; the next one finds the same rows
-                log.exception("a round of the worker broke")
-                busy = False
-            if not busy:
+            if not await _withstood(self._work_off):
                 await self._rest()
+
+    async def _keep_looking(self, errand: Callable[[], Coroutine[Any, Any, bool]]) -> None:
+        while True:
+            if await _withstood(errand):
+                self.wake()  # it made work
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def _rest(self) -> None:
         try:
@@ -65,36 +78,40 @@ class Worker:
 
     async def work(self) -> bool:
         """One round; whether there was anything to do, so that another round is worth it."""
+        busy, due = await self._claim()
+        # whoever does not answer holds up neither the others nor the questions to the gateway
+        *_, compared = await _all((*due, self._ask_the_gateway()))
+        return busy or bool(compared)
+
+    # --- jobs and effects ----------------------------------------------------------------------------------------
+
+    async def _work_off(self) -> bool:
+        busy, due = await self._claim()
+        await _all(due)
+        return busy
+
+    async def _claim(self) -> tuple[bool, list[Coroutine[Any, Any, None]]]:
+        """Whether jobs are due, and what is to be done of jobs and effects, `AT_ONCE` of it side by side."""
         jobs = await self._checkout.jobs(BATCH)
-        waiting = await self._store.claim(self._clock(), LEASE_SECONDS, BATCH)
         free = asyncio.Semaphore(AT_ONCE)
 
         async def in_turn(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
             async with free:
                 await work()
 
-        due = (*(partial(self._do, job) for job in jobs), *(partial(self._runtime.resume, one) for one in waiting))
-        # whoever does not answer holds up neither the others nor the questions to the gateway
-        *_, compared = await _all((*(in_turn(work) for work in due), self._ask_the_gateway()))
-        return bool(jobs) or bool(compared)
+        due = [
+            *(partial(self._do, job) for job in jobs),
+            *(partial(self._runtime.resume, one) for one in await self._left()),
+        ]
+        return bool(jobs), [in_turn(work) for work in due]
 
-    async def _ask_the_gateway(self) -> bool:
-        """About what hangs, every 15 s, and about everything, once a day; whether that made work."""
-        now = self._clock()
-        if self._reconciled is None or now - self._reconciled >= RECONCILE_EVERY:
-            self._reconciled = now
-            await reconcile(self._checkout, now)
-        if self._compared is not None and now - self._compared < COMPARE_EVERY:
-            return False
-        self._compared = now
+    async def _left(self) -> list[Waiting]:
+        """Effects that somebody left. A conversation store that is away holds up no job: those are the ledger's."""
         try:
-            report = await compare_daily(self._checkout, now)
+            return await self._store.claim(self._clock(), LEASE_SECONDS, BATCH)
         except RemitError as error:
-            log.warning("the daily comparison was cut short (%s); it is made anew", type(error).__name__)
-            return False
-        if report is not None and (report.unknown or report.forgotten or report.overpaid):
-            log.warning("the daily comparison opened cases: see `remit cases`")
-        return report is not None
+            log.warning("effects that were left have to wait: %s", error)
+            return []
 
     async def _do(self, job: Job) -> None:
         try:
@@ -110,7 +127,85 @@ class Worker:
                     assert_never(job)
         except RemitError as error:
             log.warning("%s %d: %s, attempt %d", type(job).__name__, job.id, type(error).__name__, job.attempts + 1)
-            await self._checkout.later(job, min(3600, 2 ** min(job.attempts + 1, 12)))
+            await self._put_off(job)
+        except Exception:  # a bug, of which the other jobs must not suffer; those behind it wait as long as it does
+            log.exception("%s %d broke, attempt %d", type(job).__name__, job.id, job.attempts + 1)
+            await self._put_off(job)
+
+    async def _put_off(self, job: Job) -> None:
+        """Try it again, ever more rarely; in the end a person hears of it."""
+        await self._checkout.later(job, min(3600, 2 ** min(job.attempts + 1, 12)))
+        await self._checkout.stuck(job)
+
+    # --- errands -------------------------------------------------------------------------------------------------
+
+    async def _ask_the_gateway(self) -> bool:
+        """About what hangs, then about everything, where it is time to; whether that made work."""
+        await self._reconcile()
+        return await self._compare()
+
+    async def _reconcile(self) -> bool:
+        """Ask about what hangs, every 15 s; whether the gateway gave word."""
+        now = self._clock()
+        if not _is_time(self._reconciled, now, RECONCILE_EVERY):
+            return False
+        self._reconciled = now
+        return bool(await reconcile(self._checkout, now))
+
+    async def _compare(self) -> bool:
+        """Hold everything against the gateway's listing, once a day; whether that was done now."""
+        now = self._clock()
+        if not _is_time(self._compared, now, COMPARE_EVERY):
+            return False
+        self._compared = now
+        try:
+            report = await compare_daily(self._checkout, now)
+        except RemitError as error:
+            log.warning("the daily comparison was cut short (%s); it is made anew", type(error).__name__)
+            return False
+        if report is not None and (report.unknown or report.forgotten or report.overpaid):
+            log.warning("the daily comparison opened cases: see `remit cases`")
+        return report is not None
+
+    async def _prune_daily(self) -> bool:
+        now = self._clock()
+        if _is_time(self._pruned, now, PRUNE_EVERY):
+            self._pruned = now
+            await self.prune()
+        return False
+
+    async def prune(self) -> None:
+        """Forget silent conversations, and rows of the ledger's database that nobody can ask for any more.
+
+        In small transactions, so that no customer waits for it.
+        """
+        now = self._clock()
+        talks = await self._store.prune(now - self._kept)
+        rows = 0
+        for table in pruning.TABLES:
+            after: str | int | None = table.first
+            while after is not None:
+                piece = partial(pruning.prune, table=table, after=after, now=now)
+                gone, after = await self._checkout.transact(piece)
+                rows += gone
+        if talks or rows:
+            log.info("forgot %d silent conversations and %d old rows", talks, rows)
+
+
+def _is_time(last: datetime | None, now: datetime, every: timedelta) -> bool:
+    """Whether it is time again. A clock that was set back must not stop anything until it is there once more."""
+    return last is None or not last <= now < last + every
+
+
+async def _withstood(work: Callable[[], Coroutine[Any, Any, bool]]) -> bool:
+    """What a round answered; False when it was cut short: it must not be the last one."""
+    try:
+        return await work()
+    except RemitError as error:  # a store is away, locked or full: what was to be done is still written there
+        log.warning("a round of the worker was cut short: %s", error)
+    except Exception:  # the next round finds the same rows
+        log.exception("a round of the worker broke")
+    return False
 
 
 async def _all(works: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:

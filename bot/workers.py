@@ -16,12 +16,13 @@ log = logging.getLogger(__name__)
 REFUSED = (1, 2)  # exit codes of a server that could not start, and said why
 TOO_SOON_SECONDS = 5.0
 PAUSE_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 30.0
 
 
 def supervise(workers: int, listening: socket.socket, arguments: Sequence[str]) -> int:
     """Run ``workers`` processes of ``python -m bot ARGUMENTS... FILE_DESCRIPTOR`` until Ctrl-C or SIGTERM.
 
-    Answers with the exit code: 0 when they were ended, or that of a worker that could not even start.
+    Answers with the exit code: 0 when they were ended, or that of a worker that could not even start when none ever had.
     """
     return asyncio.run(_Workers(workers, listening, arguments).run())
 
@@ -31,6 +32,7 @@ class _Workers:
         self._workers = workers
         self._socket = listening.fileno()
         self._arguments = (*arguments, str(self._socket))
+        self._one_came_up = False
 
     async def run(self) -> int:
         stop = asyncio.Event()
@@ -45,18 +47,27 @@ class _Workers:
         return next((task.result() for task in keeping if task in done), 0)
 
     async def _keep(self) -> int:
-        """One worker, started again whenever it dies; ends with the code of one that refused to start."""
+        """One worker, started again whenever it dies; ends with the code of one that refused to start, if none ever did."""
         loop = asyncio.get_running_loop()
+        pause = PAUSE_SECONDS
         while True:
-            began, worker = loop.time(), await self._spawn()
+            worker = await self._spawn()
+            lived = loop.call_later(TOO_SOON_SECONDS, self._came_up)
             try:
                 code = await worker.wait()
             finally:
+                too_soon = lived.when() > loop.time()
+                lived.cancel()
                 await end(worker)
-            if code in REFUSED and loop.time() - began < TOO_SOON_SECONDS:
+            if code in REFUSED and not self._one_came_up:
                 return code
-            log.warning("a worker ended with %d; starting another", code)
-            await asyncio.sleep(PAUSE_SECONDS)
+            # what kept one from starting may pass, and the others serve meanwhile
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS) if too_soon else PAUSE_SECONDS
+            log.warning("a worker ended with %d; starting another in %.1f s", code, pause)
+            await asyncio.sleep(pause)
+
+    def _came_up(self) -> None:
+        self._one_came_up = True
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         # a pipe on standard input: when this process dies, however, they read its end and stop

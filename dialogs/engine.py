@@ -121,14 +121,17 @@ def _answered(draft: Draft, effect: Effect, event: Came, view: View) -> Draft:
             return _tried(draft, effect, event.outcome, view)
         case StartPayment() | ResumePayment(), Payment() as payment:
             talk = draft.talk.telling(payment)
-            return replace(draft, talk=talk).only(*down_to_pay(talk, replace(task or PayInvoice(), payment=payment)))
-        case StartPayment(_, quote), Refused(problem):
+            return replace(draft, talk=talk).only(
+                *down_to_pay(talk, replace(task or PayInvoice(), payment=payment).moved(payment))
+            )
+        case (StartPayment() | ResumePayment()) as start, Refused(problem):
+            number = start.quote.lines[0].number if isinstance(start, StartPayment) else _number(draft, start)
             left = task.refused() if task else None
             paused = problem is Objection.PAUSED and task is not None and not task.leaving
             choices: tuple[Choice, ...] = (AGAIN, PERSON) if paused else ()
             if problem is Objection.ALREADY_LIVE and may_close_left_page(view.scope):
                 choices = (HERE,)
-            draft = draft.reply(Reply(refusal(problem, quote.lines[0].number, view.house), choices))
+            draft = draft.reply(Reply(refusal(problem, number, view.house), choices))
             # shown again it would only be refused again: what was told stays, for when the pause is over
             draft = replace(draft, rest=paused)
             draft = replace(draft, talk=draft.talk.forgetting(view.at))
@@ -150,6 +153,11 @@ def _answered(draft: Draft, effect: Effect, event: Came, view: View) -> Draft:
             return draft.reply(handed_over(reason, view.house))  # they went on meanwhile, and so does their task
         case _:
             raise TypeError(f"{type(event.outcome).__name__} does not answer {type(effect).__name__}")
+
+
+def _number(draft: Draft, start: ResumePayment) -> str:
+    """The invoice of a payment that this chat began before."""
+    return next((p.numbers[0] for p in draft.talk.payments if p.reference == start.reference), "")
 
 
 def _tried(draft: Draft, proof: ProveInvoice, outcome: Proved | NotProved | Locked, view: View) -> Draft:

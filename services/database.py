@@ -17,7 +17,19 @@ from typing import Any, Protocol, TypeVar
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, pool
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    ExceptionContext,
+    Insert,
+    Table,
+    create_engine,
+    event,
+    make_url,
+    or_,
+    pool,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -29,8 +41,22 @@ Work = Callable[[Connection], Answer]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+_AHEAD = timedelta(hours=1)  # no lease reaches so far: such an instant was written before a clock was set back
+
 # Only a stranger to this process can hold SQLite's lock; everybody waits behind the one who waits for it.
 LOCKED_SECONDS = 2
+
+# What a URL of PostgreSQL may say otherwise (libpq's names). A server that is cut off, or a statement without end, must
+# not hold a thread for the hours that TCP waits by itself.
+_PATIENCE = {
+    "connect_timeout": "5",
+    "options": "-c statement_timeout=30000",
+    "keepalives_idle": "20",
+    "keepalives_interval": "5",
+    "keepalives_count": "4",
+    "tcp_user_timeout": "40000",
+}
+_READ_ONLY = "25006"  # SQLSTATE read_only_sql_transaction: a standby
 
 
 class Transact(Protocol):
@@ -54,6 +80,13 @@ def instant(stored: int) -> datetime:
     return _EPOCH + timedelta(microseconds=stored)
 
 
+def past(
+    column: ColumnElement[int], at: int | ColumnElement[int], now: int | ColumnElement[int]
+) -> ColumnElement[bool]:
+    """Whether an instant written in this column is not after ``at``, or can only stem from before a clock was set back."""
+    return or_(column <= at, column > now + _AHEAD // timedelta(microseconds=1))
+
+
 def insert_once(conn: Connection, table: Table, **values: Any) -> bool:
     """Insert one row, unless a unique key of it is already there: then nothing happens and the answer is False."""
     return conn.execute(_insert_once(table, conn.dialect.name), values).rowcount == 1
@@ -69,17 +102,27 @@ def _insert_once(table: Table, dialect: str) -> Insert:
 def open_engine(url: str) -> Engine:
     """An engine for ``sqlite:///FILE``, ``sqlite://`` (memory) or ``postgresql+psycopg://…``, set up for money."""
     if not url.startswith("sqlite"):
-        return create_engine(url, hide_parameters=True)
+        patience = {name: told for name, told in _PATIENCE.items() if name not in make_url(url).query}
+        engine = create_engine(url, connect_args=patience, hide_parameters=True)
+        event.listen(engine, "handle_error", _leave_out_values)
+        return engine
     memory = url in ("sqlite://", "sqlite:///:memory:")
     engine = create_engine(
         url,
         poolclass=pool.StaticPool if memory else pool.QueuePool,
         connect_args={"check_same_thread": False, "timeout": LOCKED_SECONDS},
-        hide_parameters=True,  # names and zips never reach an exception's text, or a log by it
+        hide_parameters=True,  # names and zips never reach an exception's text, or a log by it: here, and in PostgreSQL below
     )
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", lambda conn: conn.exec_driver_sql("BEGIN IMMEDIATE"))
     return engine
+
+
+def _leave_out_values(context: ExceptionContext) -> None:
+    """PostgreSQL says what was wrong in one line, and repeats the whole row in those below: DETAIL, CONTEXT."""
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if error is not None and error.args:
+            error.args = (str(error.args[0]).partition("\n")[0], *error.args[1:])
 
 
 def _set_up_sqlite(connection: object, _record: object) -> None:
@@ -96,6 +139,7 @@ def upgrade(engine: Engine) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":  # servers of several machines that start at once: one after the other
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")  # of a large table it may take an hour
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7366697468)")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -168,6 +212,8 @@ def _trouble(error: BaseException) -> str:
         # SQLITE_ERROR, alone among them, is a statement that is wrong: our bug
         wrong = getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
         return "" if wrong else getattr(cause, "sqlite_errorname", "SQLite")
+    if getattr(cause, "sqlstate", None) == _READ_ONLY:
+        return "it is a standby, or was made read-only"
     lost = isinstance(error, OperationalError) or error.connection_invalidated
     return type(cause).__name__ if lost else ""
 

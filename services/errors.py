@@ -5,6 +5,7 @@
     ├── Uncertain        it may have happened; look it up before anything else
     ├── Forged           a signature or secret does not fit; nothing of the message was used
     ├── Malformed        foreign bytes that are not what their sender's contract says
+    │   └── Rejected     a plain no to this very request, which therefore did nothing
     └── Misconfigured    the settings cannot work; says which one and what to write instead
 
 A message is safe to log: it never holds a card or bank number, a name, an address or a secret.
@@ -29,6 +30,10 @@ class Forged(RemitError):
 
 class Malformed(RemitError):
     """An answer or message that breaks its own contract."""
+
+
+class Rejected(Malformed):
+    """A service says no to a request that its contract allows: it did nothing, and a person has to see why."""
 
 
 class Misconfigured(RemitError):

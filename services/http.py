@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import httpx
 
-from services.errors import Malformed, RemitError, Unavailable, Uncertain
+from services.errors import Malformed, Rejected, RemitError, Unavailable, Uncertain
 
 Pause = Callable[[float], Awaitable[None]]  # seconds; `asyncio.sleep` in production, a counter in tests
 
@@ -51,7 +51,7 @@ class Remote:
         return await self._tries(request, safe=True)
 
     async def post(self, path: str, body: bytes, *, key: str | None = None) -> httpx.Response:
-        """Write JSON; answers below 500 but 429 are returned. Raises `Unavailable` or `Uncertain`.
+        """Write JSON; answers below 500 but 429 are returned, a no after a doubtful try is not. Raises `Unavailable` or `Uncertain`.
 
         Only a call with an idempotency ``key`` is ever sent twice.
         """
@@ -65,6 +65,10 @@ class Remote:
         """The error for an answer outside the contract. Carries the status only."""
         return Malformed(f"{self._name} answered outside its contract: status {response.status_code}")
 
+    def rejected(self, response: httpx.Response) -> Rejected:
+        """The error for a plain no. Carries the status only."""
+        return Rejected(f"{self._name} says no: status {response.status_code}")
+
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
 
@@ -74,6 +78,8 @@ class Remote:
         while True:
             answer = await self._once(request)
             if isinstance(answer, httpx.Response):
+                if doubt and answer.is_client_error:
+                    raise Uncertain(f"{self._name} says no now, and an earlier try may have arrived")
                 return answer
             doubt = doubt or isinstance(answer, Uncertain)
             if not pauses or self._pause is None:

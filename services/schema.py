@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 schema = MetaData()
-APPEND_ONLY = ("payment_event", "fact", "journal", "consent", "pause", "book_posting")
+APPEND_ONLY = ("payment_event", "fact", "journal", "consent", "ruling", "pause", "book_posting")
 
 # --- payments -----------------------------------------------------------------------------------------------------
 
@@ -58,6 +58,7 @@ payment = Table(
     Column("refunded_minor", BigInteger, nullable=False, server_default="0"),  # by the gateway's word
     Column("happened_at", BigInteger),  # at the gateway, what the state rests on
     Column("unmoved", Integer, nullable=False, server_default="0"),  # look-ups in a row that brought nothing new
+    Column("ruling", Integer),  # of a person, on which the state rests while the facts contradict each other
     CheckConstraint("amount_minor > 0", name="payment_amount_positive"),
 )
 
@@ -131,6 +132,18 @@ consent = Table(  # append-only
 # One yes begins one payment, however often and late its message arrives.
 Index("one_payment_per_yes", consent.c.chat, consent.c.message, unique=True)
 
+ruling = Table(  # append-only
+    "ruling",
+    schema,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("payment", ForeignKey("payment.reference"), nullable=False, index=True),
+    Column("at", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),  # succeeded, failed, returned
+    Column("facts", Integer, nullable=False),  # how many there were to rule about; it ends with the next one
+    Column("asked_by", String(120), nullable=False),
+    Column("why", Text, nullable=False),
+)
+
 refund = Table(
     "refund",
     schema,
@@ -188,6 +201,7 @@ Index(
     sqlite_where=outbox.c.done_at.is_(None),
     postgresql_where=outbox.c.done_at.is_(None),
 )
+Index("outbox_of_payment", outbox.c.payment, outbox.c.kind, outbox.c.id)
 
 go_link = Table(
     "go_link",

@@ -47,7 +47,7 @@ COMPUTED = {
     "f'stopping_{self.leaving}'": {"stopping_change", "stopping_drop", "stopping_restart"},
     "f'paid_{payment.method}'": {f"paid_{method}" for method in Method},
     "f'declined_{reason}'": {f"declined_{reason}" for reason in Reason if reason not in PAGES},
-    "f'failed_{payment.reason or 'declined'}'": {f"failed_{reason}" for reason in Reason},
+    "f'failed_{payment.reason or _UNSAID[payment.state]}'": {f"failed_{reason}" for reason in Reason},
     "f'returned_{reason}'": {f"returned_{reason}" for reason in BACK},
     "f'refused_{problem}'": {f"refused_{problem}" for problem in Objection},
     "f'person_called_{reason}'": {f"person_called_{reason}" for reason in REASONS},

@@ -2,6 +2,8 @@
 
 import msgspec
 
+NO_NUL = r"^[^\x00]*\Z"  # of whatever names something: PostgreSQL keeps no text with one
+
 
 class Inbound(msgspec.Struct, frozen=True):
     """One message of a customer, as the channel gave it. ``text`` may be a button's payload."""

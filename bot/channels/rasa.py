@@ -4,24 +4,27 @@
 is; the runtime treats it as the name of a conversation.
 """
 
+from typing import Annotated
+
 import msgspec
 
-from bot.channels.base import Inbound
+from bot.channels.base import NO_NUL, Inbound
 from bot.stores.base import Message
 from services.errors import Malformed
 
 LARGEST = 64 * 1024  # bytes of one request
 LONGEST_ID = 120  # characters of a sender or message id
+_Name = Annotated[str, msgspec.Meta(pattern=NO_NUL)]
 
 
 class _Metadata(msgspec.Struct):
-    message_id: str = ""
+    message_id: _Name = ""
     pay_link: str = ""
-    client_address: str = ""  # the customer's, told by the front end
+    client_address: _Name = ""  # the customer's, told by the front end
 
 
 class _Body(msgspec.Struct):
-    sender: str | None = None
+    sender: _Name | None = None
     message: str | None = None
     metadata: _Metadata | None = None
 

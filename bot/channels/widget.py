@@ -11,11 +11,11 @@ from typing import Annotated
 
 import msgspec
 
-from bot.channels.base import Inbound
+from bot.channels.base import NO_NUL, Inbound
 from services.errors import Malformed
 
 LARGEST = 64 * 1024  # bytes of one request
-_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
+_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=120, pattern=NO_NUL)]
 
 
 class _Said(msgspec.Struct):

@@ -13,6 +13,8 @@ from dialogs.model import Effect
 
 # A turn's own process works on its effects at once; another may look at them when this lease is over.
 FIRST_LEASE_SECONDS = 30
+# Messages of one conversation that are kept, and at times some more: nobody reads further up, and nobody may fill the store.
+LOG_KEPT = 500
 
 
 class Button(msgspec.Struct, frozen=True):
@@ -101,3 +103,6 @@ class Store(Protocol):
 
     async def postpone(self, key: str, due: datetime) -> None:
         """Try this effect again at ``due``; the lease is given back."""
+
+    async def prune(self, before: datetime) -> int:
+        """Forget the conversations that have been silent since ``before`` and wait for no effect; how many that were."""

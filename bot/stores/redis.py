@@ -42,7 +42,7 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from bot.stores.base import FIRST_LEASE_SECONDS, Commit, Loaded, Message, Waiting
+from bot.stores.base import FIRST_LEASE_SECONDS, LOG_KEPT, Commit, Loaded, Message, Waiting
 from dialogs.conversation import Conversation
 from dialogs.model import Effect
 from services.database import micros
@@ -64,12 +64,16 @@ _COMMIT = """#!lua
 local talk, outbox, due = KEYS[1], KEYS[2], KEYS[3]
 local before, number, by, inbox, done, open, ttl, wake, at = unpack(ARGV, 1, 9)
 local effects = tonumber(ARGV[10])
-local was = redis.call('HMGET', talk, 'version', 'by', 'seq')
+local was = redis.call('HMGET', talk, 'version', 'by', 'seq', 'first')
 if was[2] == by then return 1 end -- the same commit again: its answer was lost on the line
 if (was[1] or '0') ~= before then return 0 end
 if inbox ~= '' and redis.call('HEXISTS', talk, inbox) == 1 then return 0 end
 if number ~= '' and was[3] and tonumber(number) <= tonumber(was[3]) then return -1 end
 redis.call('HSET', talk, 'by', by, unpack(ARGV, 11 + 2 * effects))
+if was[4] and was[3] - was[4] >= KEPT then -- the oldest lines give way
+  for n = tonumber(was[4]), was[3] - KEPT do redis.call('HDEL', talk, string.format('m:%.0f', n)) end
+  redis.call('HSET', talk, 'first', string.format('%.0f', was[3] - KEPT + 1))
+end
 for i = 11, 9 + 2 * effects, 2 do
   redis.call('HSET', outbox, ARGV[i], ARGV[i + 1])
   redis.call('ZADD', due, at, ARGV[i])
@@ -83,7 +87,7 @@ if more ~= 0 and redis.call('HINCRBY', talk, open, more) <= 0 then redis.call('H
 redis.call('EXPIRE', talk, ttl)
 if wake ~= '' then redis.call('PUBLISH', 'remit:wake', wake) end
 return 1
-"""
+""".replace("KEPT", str(LOG_KEPT))
 
 # after this number, at most so many
 _SINCE = """#!lua flags=no-writes
@@ -250,7 +254,7 @@ class RedisStore:
                 sent = _sent(body)
                 if attempts == 1 or await self._is_here(sent.chat):
                     found.append(Waiting(key.decode(), sent.chat, sent.cause, sent.effect, attempts))
-                else:  # done at least once, and its conversation has expired: nobody is left to be told
+                else:  # claimed before, and its conversation has expired: nobody is left to be told
                     await self._drop(shard, key)
             if len(found) >= most:
                 break
@@ -262,6 +266,10 @@ class RedisStore:
                 for shard in range(SHARDS):  # the key does not tell its shard; where it is not, XX changes nothing
                     asked.execute_command("ZADD", _outbox(shard)[1], "XX", micros(due), key)
                 await asked.execute()
+
+    async def prune(self, before: datetime) -> int:  # noqa: ARG002  # the protocol's
+        """Nothing: here a conversation expires by itself, so long after its last turn as was said when it was made."""
+        return 0
 
     async def _shards_due(self, now: int) -> list[int]:
         """The shards in which something is due, in one round trip; the longest waiting first."""

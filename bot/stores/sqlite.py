@@ -13,12 +13,13 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import msgspec
 
-from bot.stores.base import FIRST_LEASE_SECONDS, Commit, Loaded, Message, Waiting
+from bot.stores.base import FIRST_LEASE_SECONDS, LOG_KEPT, Commit, Loaded, Message, Waiting
 from dialogs.conversation import Conversation
 from dialogs.model import Effect
 from services.database import micros
@@ -51,6 +52,7 @@ _BEGIN = "INSERT OR IGNORE INTO conversation (version, seq, given, changed_at, s
 _SAVE = "UPDATE conversation SET version=?, seq=?, given=?, changed_at=?, state=? WHERE chat=? AND version=?"
 _TAKE_IN = "INSERT OR IGNORE INTO inbox (chat, id, from_seq, own_seq) VALUES (?, ?, ?, ?)"
 _LOG = "INSERT INTO message (chat, seq, cause, at, body) VALUES (?, ?, ?, ?, ?)"
+_TRIM = "DELETE FROM message WHERE chat = ? AND seq <= ?"
 _SEND = "INSERT INTO outbox (key, chat, cause, effect, due_at) VALUES (?, ?, ?, ?, ?)"
 _DONE = "DELETE FROM outbox WHERE key = ?"
 _ANSWER = """
@@ -65,6 +67,14 @@ UPDATE outbox SET due_at = ?, attempts = attempts + 1
 WHERE key IN (SELECT key FROM outbox WHERE due_at <= ? ORDER BY due_at LIMIT ?)
 RETURNING key, chat, cause, effect, attempts
 """
+
+# walked through by the key, a piece at a time: an index of instants would be written with every turn
+_WALK = "SELECT chat, changed_at FROM conversation WHERE chat > ? ORDER BY chat LIMIT ?"
+_FORGET = """
+DELETE FROM conversation WHERE chat = ? AND changed_at = ? AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.chat = conversation.chat)
+"""
+TRIM_EVERY = 50  # messages: to look with every turn would cost a twentieth of it
+PIECE = 200  # conversations; who waits for their reading waits a millisecond
 
 # Only a stranger can hold this file's lock, and we wait for it on the event loop, where everybody else waits too.
 LOCKED_MS = 250
@@ -160,6 +170,17 @@ class SqliteStore:
 
     async def postpone(self, key: str, due: datetime) -> None:
         await self._do(lambda db: db.execute("UPDATE outbox SET due_at = ? WHERE key = ?", (micros(due), key)))
+
+    async def prune(self, before: datetime) -> int:
+        last, forgotten = "", 0
+        while piece := self._look(_WALK, last, PIECE).fetchall():
+            last = piece[-1][0]
+            for chat, changed_at in piece:
+                if changed_at < micros(before):
+                    self._recent.pop(chat, None)
+                    forgotten += await self._do(partial(_forget, chat=chat, changed_at=changed_at))
+            await asyncio.sleep(0)  # whoever came meanwhile goes first
+        return forgotten
 
     async def _do(self, work: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
         job = _Job(work)
@@ -277,11 +298,23 @@ def _write_turn(
         if db.execute(_TAKE_IN, (talk.chat, turn.cause, turn.from_seq, own)).rowcount != 1:
             raise _Stale
     db.executemany(_LOG, bodies)
+    earlier = turn.seq - len(bodies)
+    if turn.seq // TRIM_EVERY != earlier // TRIM_EVERY:
+        db.execute(_TRIM, (talk.chat, earlier - LOG_KEPT))
     if turn.effects:
         due = at + FIRST_LEASE_SECONDS * 1_000_000
         db.executemany(_SEND, [(key, talk.chat, turn.cause, _encode(effect), due) for key, effect in turn.effects])
     if turn.done:
         db.execute(_DONE, (turn.done,))
+    return True
+
+
+def _forget(db: sqlite3.Connection, chat: str, changed_at: int) -> bool:
+    """Whether a conversation was still silent, and is gone with all that was said in it."""
+    if db.execute(_FORGET, (chat, changed_at)).rowcount != 1:
+        return False
+    for table in ("inbox", "message"):
+        db.execute(f"DELETE FROM {table} WHERE chat = ?", (chat,))  # noqa: S608  # the names are above
     return True
 
 

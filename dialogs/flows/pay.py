@@ -156,7 +156,7 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
             case "restart":
                 return PayInvoice()
             case _:
-                return replace(self, leaving="")
+                return replace(self, payment=None, leaving="")
 
     def under_way(self, view: View) -> Line | None:
         """The invoice and sum of the page that is open, or is being made just now."""

@@ -38,6 +38,7 @@ _RETURNS = (
     Reason.NOT_AUTHORIZED,
 )
 _PAGES = (Reason.PAGE_EXPIRED, Reason.PAGE_CLOSED, Reason.NEVER_OPENED)  # ends of a page, never declines on one
+_UNSAID = {PaymentState.FAILED: Reason.DECLINED, PaymentState.CANCELED: Reason.NEVER_OPENED}  # it never had a page
 CANCEL = Choice(Say("button_cancel"), Simple.DROP)
 LINK = Choice(Say("button_link"), Want("link"))  # first: a "1" sent twice must not cancel anything
 OTHER_INVOICE = Choice(Say("button_other_invoice"), Change(Slot.INVOICE))
@@ -139,7 +140,7 @@ def news(payment: Payment) -> Reply:
         case PaymentState.SUCCEEDED:
             return Reply(Say(f"paid_{payment.method}", values), card=ReceiptCard(payment))
         case PaymentState.FAILED | PaymentState.CANCELED:
-            return Reply(Say(f"failed_{payment.reason or 'declined'}", values), choices=(PAY_AGAIN, PERSON))
+            return Reply(Say(f"failed_{payment.reason or _UNSAID[payment.state]}", values), choices=(PAY_AGAIN, PERSON))
         case PaymentState.RETURNED:
             reason = payment.reason if payment.reason in _RETURNS else Reason.RETURNED_OTHER
             return Reply(Say(f"returned_{reason}", values), card=ReceiptCard(payment), choices=(PAY_AGAIN, PERSON))

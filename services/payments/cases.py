@@ -1,9 +1,10 @@
 """Cases for a person: what the ledger and the reconciler cannot decide, with what they saw.
 
-A case is opened in the transaction that met the trouble, once per key, and never silently closed. Who works on it, and
-how, is told elsewhere; nothing here moves money.
+A case is opened in the transaction that met the trouble, once per key, and never closed but by a person, or by the word
+that ends the trouble. Who works on it, and how, is told elsewhere; nothing here moves money.
 """
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -26,7 +27,10 @@ class Trouble(StrEnum):
     DISPUTED = "disputed"  # the customer's bank wants to hear the business
     REFUND_FAILED = "refund_failed"  # the money is the business's again; the customer waits for it
     REFUND_UNSURE = "refund_unsure"  # asked for so long ago that asking again could refund twice
-    NOT_POSTED = "not_posted"  # the books refuse a payment that was made
+    GATEWAY_REFUSES = "gateway_refuses"  # it makes no pages: a revoked key, or a request it cannot read
+    REFUND_LOST = "refund_lost"  # the bank sent back all of a payment that was refunded: the customer got that twice
+    NOT_POSTED = "not_posted"  # the books refuse a payment that was made, or are away for half a day
+    NOT_TOLD = "not_told"  # news of a payment that cannot be told to its chat
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -40,6 +44,11 @@ class Case(msgspec.Struct, frozen=True):
     invoice: str | None
     payment: str | None
     evidence: str
+
+
+def short(name: str) -> str:
+    """What stands for a foreign name in keys, whose length is limited."""
+    return name if len(name) <= 32 else hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
 def open_case(
@@ -82,3 +91,9 @@ def close_case(conn: Connection, case: int, now: datetime) -> bool:
     """Close a case; False when there is none such that is open."""
     this = handoff_case.c.id == case, handoff_case.c.closed_at.is_(None)
     return conn.execute(update(handoff_case).where(*this).values(closed_at=micros(now))).rowcount == 1
+
+
+def settle(conn: Connection, payment: str, reason: Trouble, now: datetime) -> None:
+    """The trouble of this kind with a payment is over: its cases are closed."""
+    this = handoff_case.c.payment == payment, handoff_case.c.reason == reason, handoff_case.c.closed_at.is_(None)
+    conn.execute(update(handoff_case).where(*this).values(closed_at=micros(now)))

@@ -13,15 +13,13 @@ import msgspec
 from sqlalchemy import Connection
 
 from services.database import Transact
-from services.errors import RemitError, Unavailable, Uncertain
+from services.errors import Malformed, RemitError, Unavailable, Uncertain
 from services.invoices.base import Invoices
 from services.model import (
     Bearer,
     Customer,
     Invoice,
-    InvoiceState,
     Line,
-    Money,
     Objection,
     Payment,
     Quote,
@@ -32,7 +30,7 @@ from services.model import (
     standing,
 )
 from services.payments import facts as word
-from services.payments import ledger, links, outbox, pauses, starts, states
+from services.payments import ledger, links, outbox, pauses, starts, states, surplus
 from services.payments.gateways.base import Fact, Gateway
 from services.payments.keys import Hold
 from services.payments.ledger import Position
@@ -85,7 +83,8 @@ class Checkout:
         ``message`` is the id of the message in which the customer agreed. The payment that comes back is OPEN, or
         whatever has become of it since. `Unavailable`: no page was made, the same key may be tried again, and if no
         request before it was uncertain the invoice is free for another start. `Uncertain`: start with the same key
-        again (later), or let the reconciler find out.
+        again (later), or let the reconciler find out. `Malformed`: the gateway refuses, and a person was called; after
+        ten minutes of that the payment comes back as it ended.
         """
         _check_form(quote)
         begun = await self.transact(lambda conn: ledger.by_key(conn, key))
@@ -96,8 +95,8 @@ class Checkout:
             taken = await self._begin(scope, order, begun)
             if isinstance(taken, Refused):
                 return taken
-            begun = taken
-        return await self._open(begun.reference)
+            return await self._open(taken.reference)
+        return await self._go_on(chat, begun.reference)
 
     async def _begin(self, scope: Scope, order: Order, canceled: Payment | None) -> Payment | Refused:
         own = "" if canceled is None else canceled.reference
@@ -119,8 +118,8 @@ class Checkout:
             return await self.transact(lambda conn: starts.begin_again(conn, own, judged.positions, now))
         return await self.transact(lambda conn: starts.begin(conn, judged, now, self.random))
 
-    async def _judge(self, scope: Scope, quote: Quote, own: str) -> Mapping[str, Position] | Refused:
-        """The positions on which the quote is payable for this scope, or the first objection."""
+    async def _judge(self, scope: Scope | None, quote: Quote, own: str) -> Mapping[str, Position] | Refused:
+        """The positions on which the quote is payable for this scope (None: whose it is was judged before), or an objection."""
         ids = [line.invoice for line in quote.lines]
         # before the books are read: whatever moves from here to the commit shows as another position
         positions = await self.transact(lambda conn: {invoice: ledger.position(conn, invoice, own) for invoice in ids})
@@ -151,6 +150,36 @@ class Checkout:
         processing = await self.reserved(invoice)
         return None if found is None else msgspec.structs.replace(found, processing=processing)
 
+    async def _go_on(self, chat: str, reference: str) -> Payment | Refused:
+        """Go on with a start that was begun before. What was payable then may not be so any more:
+
+        last request             judged now  the gateway        what happens
+        a moment ago             not         not asked          sent again: the judgement is as young
+        surely none made a page  payable     not asked          sent
+        surely none made a page  objection   not asked          CANCELED, and refused
+        minutes ago              payable     not asked          sent again, as long as the payment is young
+        minutes ago              any         never heard of it  FAILED: a page that comes late has an address nobody knows;
+                                                                refused, if there is an objection
+        minutes ago              payable     has heard of it    sent again, to learn the page
+        minutes ago              objection   has heard of it    sent again to learn the page, which is closed; refused,
+                                                                or paid if the customer was quicker
+        minutes ago              any         gives no word      raised: try again later
+        """
+        stale = await self.transact(lambda conn: starts.stale(conn, reference, self.clock()))
+        if stale is None:
+            return await self._open(reference)
+        if (problem := await self._judge_again(stale.quote, reference)) is not None:
+            ended = await self.close(chat, reference)
+            return problem if ended.state in (states.CANCELED, states.FAILED) else ended
+        asked = await self._asked(reference) if stale.given_up else None
+        return await self._open(reference) if asked is None or asked.state is states.CONFIRMED else asked
+
+    async def _judge_again(self, quote: Quote, reference: str) -> Refused | None:
+        if await self.paused():
+            return Refused(Objection.PAUSED, await self._seen(quote.lines[0].invoice))
+        judged = await self._judge(None, quote, reference)
+        return judged if isinstance(judged, Refused) else None
+
     async def _open(self, reference: str) -> Payment:
         """Send what is still to be sent for a payment; see `start` for what comes out."""
         sending = await self.transact(lambda conn: starts.send(conn, reference, self._return_url, self.clock()))
@@ -160,7 +189,7 @@ class Checkout:
             case Hold.BUSY:
                 raise Uncertain(f"{reference} is being sent or looked up elsewhere")
             case Hold.LOOK_UP:
-                found = await self._look_up(reference)
+                found = await self._asked(reference)
                 if found.state is states.CONFIRMED:
                     raise Uncertain(f"{reference} cannot be sent again safely, and the gateway has no word on it yet")
                 return found
@@ -176,6 +205,8 @@ class Checkout:
         except Unavailable:
             await self.transact(lambda conn: starts.not_made(conn, sending, self.clock()))
             raise
+        except Malformed as error:
+            return await self._refused(sending, error)
         except RemitError:  # sent, and no answer that can be used: the same request may follow, under the same key
             await self.transact(lambda conn: ledger.release(conn, reference, sending.fence))
             raise
@@ -184,6 +215,45 @@ class Checkout:
             raise Uncertain(f"{reference} took longer than its lease; somebody else answers for it")
         return opened
 
+    async def _refused(self, sending: Sending, why: Malformed) -> Payment:
+        """The payment as it ended, when it was tried for long enough; else ``why`` is raised, and it is tried again."""
+        reference = sending.request.reference
+        enough = await self.transact(lambda conn: starts.refused(conn, sending, why, self.clock()))
+        payment = await self.transact(lambda conn: ledger.known(conn, reference))
+        if enough and payment.state is states.CONFIRMED:
+            payment = await self._asked(reference)
+        if not enough or payment.state is states.CONFIRMED:
+            raise why
+        return payment
+
+    async def _asked(self, reference: str) -> Payment:
+        """A payment after the gateway's word, which may be that it never heard of it: that can end it."""
+        await self.look_at(reference, self.clock())
+        return await self.transact(lambda conn: ledger.known(conn, reference))
+
+    async def look_at(self, reference: str, now: datetime) -> bool:
+        """Ask the gateway about one payment and take its word; False when somebody else holds its lease."""
+        fence = await self.transact(lambda conn: ledger.look(conn, reference, now))
+        if fence is None:
+            return False
+        try:
+            facts = await self.gateway.find(reference)
+        except RemitError:
+            await self.transact(lambda conn: ledger.release(conn, reference, fence))
+            raise
+
+        def settle(conn: Connection) -> None:
+            before = ledger.row_of(conn, reference)
+            if facts is None:
+                starts.never_heard(conn, reference, fence, now)
+            else:
+                word.take(conn, self.gateway.name, facts, now)
+            ledger.unmoved(conn, reference, before.version)
+            ledger.release(conn, reference, fence)
+
+        await self.transact(settle)
+        return True
+
     async def _look_up(self, reference: str) -> Payment:
         facts = await self.gateway.find(reference)
         await self.take(facts or ())
@@ -191,31 +261,40 @@ class Checkout:
 
     # --- while it is under way ------------------------------------------------------------------------------------
 
-    async def resume(self, chat: str, reference: str) -> Payment:
+    async def resume(self, chat: str, reference: str) -> Payment | Refused:
         """Go on with the start of a payment that this chat agreed to, under its own key; see `start` for what comes out."""
         payment = await self.transact(lambda conn: ledger.of_chat(conn, chat, reference))
         if payment is None:
             raise LookupError(f"no payment {reference} of this chat")
-        return await self._open(reference)
+        return await self._go_on(chat, reference)
 
     async def close(self, chat: str, reference: str) -> Payment:
         """Ask the gateway to close the page of a payment that this chat began, and say how it stands by its answer.
 
         FAILED with `PAGE_CLOSED`, or SUCCEEDED or PROCESSING if the customer was quicker; still OPEN when the gateway
-        gave no word. A start whose answer was lost is sent again under its own key first, to learn the page. Raises
-        `Unavailable`, `Uncertain`, and `LookupError` for a payment that is not this chat's.
+        gave no word. CANCELED when surely no page was made. A start whose answer was lost is sent again under its own key
+        first, to learn the page, unless the gateway never heard of it. Raises `Unavailable`, `Uncertain`, `Malformed`,
+        and `LookupError` for a payment that is not this chat's.
         """
         payment = await self.transact(lambda conn: ledger.of_chat(conn, chat, reference))
         if payment is None:
             raise LookupError(f"no payment {reference} of this chat")
         if payment.state is states.CONFIRMED:
-            payment = await self._open(reference)
+            payment = await self._learn_page(reference)
         if payment.state not in (states.OPEN, states.UNKNOWN):
             return payment
         page = await self.transact(lambda conn: ledger.page_of(conn, reference))
         if page is None:
             return await self._look_up(reference)
         await self.take(await self.gateway.close_page(page.id))
+        return await self.transact(lambda conn: ledger.known(conn, reference))
+
+    async def _learn_page(self, reference: str) -> Payment:
+        """A start that is to end: ended if nothing was made, by the gateway's word or surely; else with its page known."""
+        if not await self.transact(lambda conn: starts.withdraw(conn, reference, self.clock())):
+            payment = await self._asked(reference)
+            if payment.state is states.CONFIRMED:
+                return await self._open(reference)
         return await self.transact(lambda conn: ledger.known(conn, reference))
 
     async def close_left(self, scope: Scope, invoice: str) -> bool:
@@ -291,29 +370,41 @@ class Checkout:
         """Give a job back for another try after ``seconds``; False when its lease was lost."""
         return await self.transact(lambda conn: outbox.postpone(conn, job, self.clock() + timedelta(seconds=seconds)))
 
+    async def stuck(self, job: Job, after: int = outbox.STUCK_AFTER) -> None:
+        """Call a person for a job that was tried so often and went through on no try; before that, nothing happens."""
+        if job.attempts + 1 >= after:
+            await self.transact(lambda conn: outbox.stuck(conn, job, self.clock()))
+
     async def post(self, job: PostJob) -> bool:
-        """Write a posting to the books, then mark its job as done. Raises `Unavailable` and `Uncertain`: then `later`.
+        """Write a posting to the books, then mark its job as done.
 
         What the books say is owed by then decides whether the payment was too much: that opens a case for a refund.
+        Raises `Unavailable` and `Uncertain`, and `Malformed` when the books refuse it, which a person hears: then `later`.
         """
+        try:
+            return await self._post(job)
+        except Malformed:
+            await self.stuck(job, after=1)
+            raise
+
+    async def _post(self, job: PostJob) -> bool:
         posting = job.posting
         await self.invoices.record(posting)
-        surplus = await self.surplus(posting.invoice, posting.amount) if posting.kind == "payment" else None
+        found = await self.invoices.get(posting.invoice) if posting.kind == "payment" else None
 
         def finish(conn: Connection) -> bool:
-            if surplus is not None:
-                word.owe_back(conn, posting.reference, posting.invoice, surplus, self.clock())
+            if found is not None:
+                surplus.owe_back(conn, found, self._rules.overpay, self.clock(), posting.reference)
             return outbox.finish(conn, job, self.clock())
 
         return await self.transact(finish)
 
-    async def surplus(self, invoice: str, paid: Money) -> Money | None:
-        """How much of what was paid on an invoice it does not owe, with the payment in the books; None: nothing."""
-        found = None if self._rules.overpay else await self.invoices.get(invoice)
-        if found is None or found.state is InvoiceState.CREDIT:
-            return None
-        over = paid.minor if found.state is InvoiceState.VOID else min(paid.minor, -found.due.minor)
-        return Money(over, paid.currency) if over > 0 else None
+    async def owe_back(self, invoice: str) -> list[str]:
+        """Read an invoice again, and open a case for what payments paid on it and it does not owe; of which payments."""
+        found = await self.invoices.get(invoice)
+        if found is None:
+            return []
+        return await self.transact(lambda conn: surplus.owe_back(conn, found, self._rules.overpay, self.clock()))
 
     # --- the business's switch --------------------------------------------------------------------------------------
 

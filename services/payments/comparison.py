@@ -7,19 +7,17 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, and_, exists, func, select, update
+from sqlalchemy import Connection, and_, exists, func, literal, select, update
 
 from services.database import insert_once, instant, micros
 from services.errors import RemitError
-from services.model import Money
-from services.payments import cases, facts, outbox, reconcile, states
+from services.payments import cases, facts, refunds, states
 from services.payments.cases import Trouble
 from services.payments.checkout import Checkout
 from services.payments.gateways.base import Fact
-from services.schema import comparison, fact, payment, payment_invoice
+from services.schema import comparison, fact, handoff_case, payment, payment_invoice
 
 _log = logging.getLogger(__name__)
 
@@ -29,10 +27,11 @@ LOOKS_BACK = timedelta(
 OVERLAP = timedelta(days=3)  # after that, since the last one that ended, and what its clock and ours may differ by
 WATCHED = timedelta(days=14)  # how long after a payment its invoice is read again
 _LEASE = timedelta(hours=1)
+_PIECE = 200  # cases opened in one transaction
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What one comparison saw. ``unknown``, ``forgotten`` and ``overpaid`` became cases for a person."""
+    """What one comparison saw. ``unknown`` and ``overpaid`` became cases for a person just now, ``forgotten`` by now."""
 
     listed: int  # facts in the gateway's listing
     news: int  # of these, the ones that no webhook had brought
@@ -64,7 +63,9 @@ async def compare(checkout: Checkout, since: datetime, now: datetime) -> Report:
         seen |= {told.reference for told in batch.facts}
     unanswered = await _ask_about_the_missing(checkout, seen, since, now)
     overpaid, unread = await _read_invoices_again(checkout, now)
-    unknown, forgotten = await checkout.transact(lambda conn: _open_cases(conn, checkout.gateway.name, since, now))
+    unknown = await _call_about_unknown(checkout, now)
+    await checkout.transact(lambda conn: _call_about_refunds(conn, now))
+    forgotten = await checkout.transact(lambda conn: _forgotten(conn, since))
     return Report(listed, news, unknown, forgotten, overpaid, (*unanswered, *unread))
 
 
@@ -108,7 +109,7 @@ async def _ask_about_the_missing(checkout: Checkout, seen: set[str], since: date
     unanswered = []
     for reference in missing:
         try:
-            await reconcile.look_at(checkout, reference, now)
+            await checkout.look_at(reference, now)
         except RemitError as error:
             _log.warning("no word about %s in the comparison: %s", reference, type(error).__name__)
             unanswered.append(reference)
@@ -126,70 +127,72 @@ def _ours(conn: Connection, gateway: str, since: datetime) -> list[str]:
 
 async def _read_invoices_again(checkout: Checkout, now: datetime) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Payments whose invoices were settled or voided otherwise after them: those found, and those that nobody could read."""
-    overpaid, unread = [], []
-    for invoice, paid in (await checkout.transact(lambda conn: _lately_paid(conn, now))).items():
-        in_all = Money(sum(amount.minor for _, amount in paid), paid[0][1].currency)
+    overpaid, unread = list[str](), list[str]()
+    for invoice, references in (await checkout.transact(lambda conn: _lately_paid(conn, now))).items():
         try:
-            surplus = await checkout.surplus(invoice, in_all)
+            overpaid += await checkout.owe_back(invoice)
         except RemitError as error:
             _log.warning("an invoice that was paid lately cannot be read: %s", type(error).__name__)
-            unread += [reference for reference, _ in paid]
-            continue
-        left = 0 if surplus is None else surplus.minor
-        for reference, amount in paid:
-            if over := min(left, amount.minor):
-                left -= over
-                overpaid.append(reference)
-                too_much = Money(over, amount.currency)
-                owed = partial(facts.owe_back, reference=reference, invoice=invoice, surplus=too_much, now=now)
-                await checkout.transact(owed)
+            unread += references
     return tuple(overpaid), tuple(unread)
 
 
-_KEPT = (states.SUCCEEDED, states.PART_REFUNDED, states.WON)  # some of the money is the business's, and undisputed
-
-
-def _lately_paid(conn: Connection, now: datetime) -> dict[str, list[tuple[str, Money]]]:
-    """By invoice, what payments still pay on it by the books: the last first, for it is the one that was too much."""
+def _lately_paid(conn: Connection, now: datetime) -> dict[str, list[str]]:
+    """Invoices that payments still pay by the books, and which payments: the last first."""
     rows = conn.execute(
-        select(payment_invoice, payment.c.currency, payment.c.refunded_minor)
+        select(payment_invoice.c.invoice, payment.c.reference)
         .join(payment, payment.c.reference == payment_invoice.c.payment)
         .where(
-            payment.c.state.in_(_KEPT),
+            payment.c.state.in_(states.REFUNDABLE),
             payment.c.changed_at >= micros(now - WATCHED),
             payment_invoice.c.reserved.is_(False),
         )
         .order_by(payment.c.changed_at.desc(), payment.c.reference)
     )
-    paid: dict[str, list[tuple[str, Money]]] = {}
+    paid: dict[str, list[str]] = {}
     for row in rows:
-        paid.setdefault(row.invoice, []).append((row.payment, Money(_still_paid(conn, row), row.currency)))
+        paid.setdefault(row.invoice, []).append(row.reference)
     return paid
 
 
-def _still_paid(conn: Connection, line: Row[Any]) -> int:
-    if not line.refunded_minor:
-        return int(line.amount_minor)
-    return sum(each.amount.minor for each in outbox.postings(conn, line.payment) if each.invoice == line.invoice)
+async def _call_about_unknown(checkout: Checkout, now: datetime) -> tuple[str, ...]:
+    """Cases for facts about payments that were never begun here, in pieces: nobody waits behind all of them."""
+    called = list[str]()
+    while True:
+        some = await checkout.transact(lambda conn: _call_about_some(conn, checkout.gateway.name, now))
+        called += some
+        if len(some) < _PIECE:
+            return tuple(called)
 
 
-def _open_cases(
-    conn: Connection, gateway: str, since: datetime, now: datetime
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Cases for facts about payments that were never begun here; and which payments the gateway does not know."""
+def _call_about_some(conn: Connection, gateway: str, now: datetime) -> list[str]:
     begun = exists().where(and_(payment.c.reference == fact.c.reference, payment.c.gateway == gateway))
-    parked = select(fact.c.reference).where(fact.c.gateway == gateway, ~begun).distinct()
-    unknown = tuple(sorted(conn.execute(parked).scalars()))
+    key = literal(_unknown(gateway, "")) + fact.c.reference
+    called = exists().where(handoff_case.c.key == key)
+    parked = select(fact.c.reference).where(fact.c.gateway == gateway, ~begun, ~called).distinct()
+    unknown = list(conn.execute(parked.order_by(fact.c.reference).limit(_PIECE)).scalars())
     for reference in unknown:
         said = facts.of_payment(conn, gateway, reference)
         evidence = [{"id": each.id, "kind": each.kind, "at": each.at, "amount": each.amount} for each in said]
         summary = f"{gateway} has a payment {reference} that was never begun here; is it another till's?"
-        cases.open_case(
-            conn, f"unknown:{gateway}:{reference}", Trouble.UNKNOWN_PAYMENT, summary, now, evidence=evidence
-        )
+        cases.open_case(conn, _unknown(gateway, reference), Trouble.UNKNOWN_PAYMENT, summary, now, evidence=evidence)
+    return unknown
+
+
+def _unknown(gateway: str, reference: str) -> str:
+    return f"unknown:{gateway}:{reference}"
+
+
+def _call_about_refunds(conn: Connection, now: datetime) -> None:
+    for refund in refunds.overdue(conn, now):
+        refunds.never_settled(conn, refund, now)
+
+
+def _forgotten(conn: Connection, since: datetime) -> tuple[str, ...]:
+    """Payments that the gateway does not know."""
     forgotten = [
         case.payment
         for case in cases.open_cases(conn)
         if case.reason == Trouble.FORGOTTEN and case.payment and case.at >= since
     ]
-    return unknown, tuple(sorted(forgotten))
+    return tuple(sorted(forgotten))

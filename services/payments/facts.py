@@ -4,7 +4,6 @@ Synchronous functions over one connection, like `services.payments.ledger`. What
 case) follows once per cause, in any order of arrival. What a set of facts means is `services.payments.states`.
 """
 
-import hashlib
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
@@ -15,11 +14,12 @@ from sqlalchemy import Connection, Row, bindparam, select
 
 from services.database import insert_once, micros
 from services.model import Money, Payment
-from services.payments import journal, ledger, outbox, refunds, states
-from services.payments.cases import Trouble, open_case
+from services.payments import cases, journal, ledger, outbox, refunds, rulings, states
+from services.payments.cases import Trouble, open_case, short
 from services.payments.gateways.base import AFTERWARDS, Fact
 from services.payments.journal import Part
 from services.payments.refunds import RefundState
+from services.payments.rulings import Ruling
 from services.payments.states import GivenBack, Standing
 from services.schema import fact
 from services.schema import payment as payments
@@ -63,6 +63,7 @@ def of_payment(conn: Connection, gateway: str, reference: str) -> list[Fact]:
 
 
 _OURS = payments.c.gateway == bindparam("gateway"), payments.c.reference == bindparam("reference")
+_ROW_LOCKED = select(payments).where(payments.c.reference == bindparam("reference")).with_for_update()
 _LOCKED = select(payments).where(*_OURS).with_for_update()
 
 
@@ -74,7 +75,11 @@ def apply(conn: Connection, gateway: str, reference: str, now: datetime, fresh: 
     if row is None or not facts:
         return
     standing = states.fold(facts, Money(row.amount_minor, row.currency))
+    ruled = rulings.in_force(conn, reference, len(facts)) if standing.state is states.UNKNOWN else None
+    if ruled is not None:
+        standing = rulings.standing(standing, ruled[1])
     columns = {
+        "ruling": None if ruled is None else ruled[0],
         "method": standing.method,
         "brand": standing.brand,
         "last4": standing.last4,
@@ -94,6 +99,20 @@ def apply(conn: Connection, gateway: str, reference: str, now: datetime, fresh: 
         ledger.hold(conn, reference, standing.state)  # an invoice that another payment held may be free by now
     if declined_again:
         ledger.tell(conn, reference, now)
+
+
+def settle(conn: Connection, made: Ruling, now: datetime) -> bool:
+    """Let a payment stand where a person says, as long as no other fact comes; False for one that is not in doubt.
+
+    The invoice is released or paid by it, the customer hears of it, and the case of the contradiction is closed.
+    """
+    row = conn.execute(_ROW_LOCKED, {"reference": made.payment}).one_or_none()
+    if row is None or row.state != states.UNKNOWN:
+        return False
+    rulings.write(conn, made, len(of_payment(conn, row.gateway, made.payment)), now)
+    apply(conn, row.gateway, made.payment, now)
+    cases.settle(conn, made.payment, Trouble.CONTRADICTION, now)
+    return True
 
 
 def _call_for_a_person(conn: Connection, row: Row[Any], facts: Sequence[Fact], now: datetime) -> None:
@@ -118,39 +137,56 @@ def _follow(conn: Connection, before: Row[Any], standing: Standing, now: datetim
     Everything here happens once per cause, whichever fact came first.
     """
     lines = ledger.lines_of(conn, before.reference)
-    moved = ledger.read(ledger.row_of(conn, before.reference), lines)
+    row = ledger.row_of(conn, before.reference)
+    moved = ledger.read(row, lines)
     posted = [(line.invoice, line.amount_minor) for line in lines]
-    if moved.state in states.ARRIVED:
+    if before.ruling is not None and before.ruling != row.ruling:
+        rulings.lift(conn, moved, before.ruling, now)
+    if row.ruling is not None:
+        rulings.enforce(conn, row, moved, dict(posted), now)
+    elif moved.state in states.ARRIVED:
         journal.enter_success(conn, moved.reference, moved.amount, before.fee_minor, now)
         outbox.add_payment(conn, moved, posted, now)
         for refund in standing.refunds:
             _give_back(conn, moved, before, refund, now)
         if standing.disputed_minor:
             _dispute(conn, moved, before, standing.disputed_minor, now)
-    if moved.state is states.RETURNED:
-        for refund in standing.refunds:  # the bank took all of it, so each of them failed
+    elif moved.state is states.RETURNED:
+        for refund in standing.refunds:  # the bank took all of it: each of them failed, or is lost
             _give_back(conn, moved, before, refund, now)
         journal.enter_return(conn, moved.reference, now)
         outbox.add_return(conn, moved, posted, now)
     ledger.hold(conn, moved.reference, moved.state)
-    more_went_back = moved.refunded_minor - before.refunded_minor
-    if moved.state in (states.DISPUTED, states.LOST):
-        more_went_back = min(0, more_went_back)  # word of an earlier refund that came late: the dispute is told already
+    more_went_back = 0 if row.ruling else _news_of_refunds(before, moved)
     if moved.state in states.TOLD and (moved.state != before.state or more_went_back):
         # what was refunded before the dispute says the state again; that it was won, nothing else says
         won = before.state == states.DISPUTED and moved.state in (states.PART_REFUNDED, states.REFUNDED)
         ledger.tell(conn, moved.reference, now, refund_failed=more_went_back < 0, dispute_won=won)
 
 
+def _news_of_refunds(before: Row[Any], moved: Payment) -> int:
+    """Minor units that went back to the customer (negative: that came back) and of which nothing else tells."""
+    more = moved.refunded_minor - int(before.refunded_minor)
+    if moved.state is states.RETURNED:
+        return 0  # the bank took all of it, and that is told
+    if moved.state in (states.DISPUTED, states.LOST):
+        return min(0, more)  # word of an earlier refund that came late: the dispute is told already
+    return more
+
+
 def _give_back(conn: Connection, paid: Payment, row: Row[Any], refund: GivenBack, now: datetime) -> None:
     """One refund went through, or turned out not to: the journal, the books, and whoever asked for it."""
-    name = _short(refund.refund)
+    name = short(refund.refund)
     if not refund.failed:
         part = _part(conn, paid, row, refund.minor)
         if journal.enter_refund(conn, paid.reference, name, part, now):
             outbox.add_given_back(conn, paid, f"refund:{name}", part.owed_again, now)
         refunds.settle(conn, refund.refund, RefundState.DONE, now)
+        if paid.state is states.RETURNED:
+            _claim(conn, paid, row, refund, now)
         return
+    if journal.enter_no_claim(conn, paid.reference, name, now):
+        cases.settle(conn, paid.reference, Trouble.REFUND_LOST, now)
     if journal.enter_refund_failed(conn, paid.reference, name, now):
         outbox.add_again(conn, paid, f"refund:{name}", now)
     refunds.settle(conn, refund.refund, RefundState.FAILED, now)
@@ -159,6 +195,18 @@ def _give_back(conn: Connection, paid: Payment, row: Row[Any], refund: GivenBack
     sum_of_it = Money(refund.minor, paid.amount.currency)
     summary = f"a refund of {sum_of_it} of {paid.reference} did not reach the customer; the money is here again"
     open_case(conn, f"refund:{name}", Trouble.REFUND_FAILED, summary, now, chat=row.chat, payment=paid.reference)
+
+
+def _claim(conn: Connection, paid: Payment, row: Row[Any], refund: GivenBack, now: datetime) -> None:
+    """The bank sent back all of a payment, also what was refunded: the customer has that twice, and owes it apart."""
+    name = short(refund.refund)
+    if not journal.enter_claim(conn, paid.reference, name, now):
+        return
+    outbox.add_again(conn, paid, f"refund:{name}", now)  # the return takes all of it from the books, not the rest
+    twice = Money(refund.minor, paid.amount.currency)
+    summary = f"{paid.reference} was returned in full after a refund of {twice}: the customer got that twice, claim it"
+    key = f"lost:{paid.reference}:{name}"
+    open_case(conn, key, Trouble.REFUND_LOST, summary, now, chat=row.chat, payment=paid.reference, evidence=twice)
 
 
 def _dispute(conn: Connection, paid: Payment, row: Row[Any], minor: int, now: datetime) -> None:
@@ -181,20 +229,3 @@ def _part(conn: Connection, paid: Payment, row: Row[Any], minor: int) -> Part:
     before = fee + journal.held(conn, paid.reference, journal.FEES)  # a fee is a credit: what is left of it is negative
     gone = total - sum(journal.held(conn, paid.reference, account) for account in journal.KEPT) + minor
     return Part(Money(minor, paid.amount.currency), min(minor, max(0, gone * fee // total - before)))
-
-
-def _short(name: str) -> str:
-    """What stands for a foreign name in keys, whose length is limited."""
-    return name if len(name) <= 32 else hashlib.sha256(name.encode()).hexdigest()[:32]
-
-
-def owe_back(conn: Connection, reference: str, invoice: str, surplus: Money, now: datetime) -> None:
-    """A payment went through, and its invoice did not owe it any more: a person refunds, and the customer is told."""
-    row = ledger.row_of(conn, reference)
-    key = f"overpaid:{reference}:{_short(invoice)}"
-    summary = f"{reference} paid {surplus} more than was owed by then: refund it, or agree otherwise"
-    if open_case(
-        conn, key, Trouble.OVERPAID, summary, now, chat=row.chat, invoice=invoice, payment=reference, evidence=surplus
-    ):
-        paid = msgspec.structs.replace(ledger.read(row, ledger.lines_of(conn, reference)), surplus_minor=surplus.minor)
-        outbox.add(conn, f"tell:{key}", reference, paid, now)

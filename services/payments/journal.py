@@ -8,6 +8,7 @@ a reversal is an entry of its own. Nothing here decides *whether* money moved, t
     disputes     what a bank holds until a dispute is decided
     receivable   what customers owe on their invoices
     fees         the program fee that a customer agreed to
+    claims       refunds of payments that a bank then sent back in full: customers got these sums twice
 """
 
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ from services.model import Money
 from services.schema import journal
 
 CLEARING, REFUNDS, DISPUTES = "clearing", "refunds", "disputes"
-RECEIVABLE, FEES = "receivable", "fees"
+RECEIVABLE, FEES, CLAIMS = "receivable", "fees", "claims"
 KEPT = (CLEARING, REFUNDS, DISPUTES)  # together: what is still here of what the gateway took
 
 
@@ -56,6 +57,19 @@ def enter_refund(conn: Connection, reference: str, refund: str, part: Part, at: 
 def enter_refund_failed(conn: Connection, reference: str, refund: str, at: datetime) -> bool:
     """A refund did not reach the customer: it is the business's again. False when it never went out."""
     return reverse(conn, f"{reference}:refund:{refund}", f"{reference}:refund:{refund}:failed", at)
+
+
+def enter_claim(conn: Connection, reference: str, refund: str, at: datetime) -> bool:
+    """The bank sent back all of a payment, also what this refund had given: not owed on invoices, but to be claimed."""
+    rows = conn.execute(_LINES, {"entry": f"{reference}:refund:{refund}"}).all()
+    turned = {row.account: -row.amount_minor for row in rows if row.account != REFUNDS}
+    lines = {**turned, CLAIMS: -sum(turned.values())}
+    return _enter(conn, _Entry(f"{reference}:refund:{refund}:claim", reference, rows[0].currency, lines), at)
+
+
+def enter_no_claim(conn: Connection, reference: str, refund: str, at: datetime) -> bool:
+    """Such a refund did not reach the customer after all. False when it was never claimed."""
+    return reverse(conn, f"{reference}:refund:{refund}:claim", f"{reference}:refund:{refund}:no_claim", at)
 
 
 def enter_dispute(conn: Connection, reference: str, amount: Money, at: datetime) -> bool:
@@ -94,6 +108,24 @@ _HELD = select(func.coalesce(func.sum(journal.c.amount_minor), 0)).where(
 def held(conn: Connection, reference: str, account: str) -> int:
     """What one payment left on one account, in minor units."""
     return int(conn.execute(_HELD, {"payment": reference, "account": account}).scalar_one())
+
+
+_ACCOUNTS = (
+    select(journal.c.account, func.sum(journal.c.amount_minor))
+    .where(journal.c.payment == bindparam("payment"))
+    .group_by(journal.c.account)
+)
+
+
+def bring_to(conn: Connection, name: str, paid: tuple[str, str], wanted: Mapping[str, int], at: datetime) -> bool:
+    """One entry that leaves ``wanted`` on the accounts of a payment, and nothing on others; False: that is so already.
+
+    ``paid`` is its reference and its currency.
+    """
+    reference, currency = paid
+    now = {account: int(minor) for account, minor in conn.execute(_ACCOUNTS, {"payment": reference})}
+    lines = {each: wanted.get(each, 0) - now.get(each, 0) for each in sorted(now.keys() | wanted.keys())}
+    return any(lines.values()) and _enter(conn, _Entry(name, reference, currency, lines), at)
 
 
 def trial_balance(conn: Connection) -> dict[str, dict[str, int]]:

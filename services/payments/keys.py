@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from enum import StrEnum
 
+TRIED_FOR = timedelta(minutes=10)  # a customer who waits longer for a page is told that there is none
 RESEND_UNTIL = timedelta(hours=20)  # gateways forget idempotency keys after 24 h, and then the same key charges again
 
 _DIGITS_AND_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U to misread
@@ -14,7 +15,7 @@ class Hold(StrEnum):
     """Why a request cannot be sent now."""
 
     BUSY = "busy"  # somebody else is sending it or looking it up
-    LOOK_UP = "look_up"  # too old, or our own address changed: another request under the same key is not safe
+    LOOK_UP = "look_up"  # too old, our own address changed, or tried for long enough: ask first
 
 
 def new_reference(random: Callable[[int], bytes], prefix: str = "RM") -> str:

@@ -21,16 +21,16 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    exists,
     func,
     insert,
     or_,
     select,
+    union,
     update,
 )
 from sqlalchemy.exc import IntegrityError
 
-from services.database import instant, micros
+from services.database import instant, micros, past
 from services.model import Method, Money, Payment, PaymentState, Reason
 from services.payments import outbox, states
 from services.payments.gateways.base import Page
@@ -39,7 +39,7 @@ from services.schema import payment as payments
 from services.schema import payment_event, payment_invoice
 from services.schema import refund as refund_rows
 
-LEASE = timedelta(seconds=15)  # above the time-outs of one call to the gateway (2 s to connect, 10 s to answer)
+LEASE = timedelta(seconds=45)  # above the longest call to the gateway: three tries of 12 s each, and the pauses between
 PATIENCE = 20  # answers without news, one every 15 s, until a doubt is asked about hourly
 
 
@@ -189,7 +189,7 @@ def read(row: Row[Any], lines: Sequence[Row[Any]]) -> Payment:
 
 def claim(conn: Connection, reference: str, now: datetime) -> int | None:
     """A lease on one payment for `LEASE`: its fencing token, or None while somebody else holds one."""
-    free = and_(payments.c.reference == reference, payments.c.lease_until <= micros(now))
+    free = and_(payments.c.reference == reference, past(payments.c.lease_until, micros(now), micros(now)))
     taken = conn.execute(
         update(payments).where(free).values(fence=payments.c.fence + 1, lease_until=micros(now + LEASE))
     )
@@ -222,15 +222,24 @@ def _worth_a_question() -> Select[Any]:
     soon, late, now = (bindparam(name, type_=BigInteger) for name in ("soon", "late", "now"))
     state, looked, changed = payments.c.state, payments.c.looked_at, payments.c.changed_at
     hanging = state.in_((states.UNKNOWN, states.CONFIRMED, states.SUBMITTING))
-    asked = and_(refund_rows.c.payment == payments.c.reference, refund_rows.c.state == RefundState.ASKED)
-    waiting = or_(state.in_((states.OPEN, states.PROCESSING)), exists().where(asked))
-    due = or_(
-        and_(hanging, looked <= soon, changed <= soon, or_(payments.c.unmoved < PATIENCE, looked <= late)),
-        and_(waiting, looked <= late, changed <= late),
-        and_(state == states.OPEN, looked <= soon, payments.c.page_expires_at <= now),
+    waiting = state.in_((states.OPEN, states.PROCESSING))
+    looked_soon, looked_late, changed_soon, changed_late = (
+        past(column, at, now) for column in (looked, changed) for at in (soon, late)
     )
-    mine = payments.c.gateway == bindparam("gateway"), payments.c.lease_until <= now
-    query = select(payments.c.reference).where(due, *mine).order_by(looked, payments.c.reference)
+    due = or_(
+        and_(hanging, looked_soon, changed_soon, or_(payments.c.unmoved < PATIENCE, looked_late)),
+        and_(waiting, looked_late, changed_late),
+        and_(state == states.OPEN, looked_soon, payments.c.page_expires_at <= now),
+    )
+    mine = payments.c.gateway == bindparam("gateway"), past(payments.c.lease_until, now, now)
+    refunding = select(refund_rows.c.payment).where(refund_rows.c.state == RefundState.ASKED)
+    # apart, and each with its few rows named first: together they would read every payment there ever was
+    moving = select(payments.c.reference, looked).where(or_(hanging, waiting), due, *mine)
+    given_back = select(payments.c.reference, looked).where(
+        payments.c.reference.in_(refunding), looked_late, changed_late, *mine
+    )
+    either = union(moving, given_back).subquery()
+    query = select(either.c.reference).order_by(either.c.looked_at, either.c.reference)
     return query.limit(bindparam("n", type_=Integer))
 
 

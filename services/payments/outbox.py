@@ -5,20 +5,22 @@ claim jobs with a lease and a fencing token. How a job is performed is not known
 database.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 import msgspec
 from sqlalchemy import BigInteger, Connection, Integer, Select, and_, bindparam, exists, select, update
 
-from services.database import insert_once, micros
+from services.database import insert_once, micros, past
 from services.invoices.base import Kind, Posting
 from services.model import Payment
+from services.payments.cases import Trouble, open_case
 from services.payments.gateways.base import RefundRequest
 from services.payments.states import ARRIVED
 from services.schema import outbox, payment, payment_invoice
 
+STUCK_AFTER = 20  # tries of one job, the last of them an hour apart: more than half a day
 LEASE = timedelta(seconds=60)  # well above the time-outs of one call to the books or to a channel
 
 
@@ -104,10 +106,11 @@ def _due() -> Select[Any]:
         )
     )
     at = bindparam("at", type_=BigInteger)
+    # not a join: it is read for the few rows that are handed out, not for all that wait
+    chat = select(payment.c.chat).where(payment.c.reference == outbox.c.payment).scalar_subquery()
     return (
-        select(outbox, payment.c.chat)
-        .join(payment)
-        .where(outbox.c.done_at.is_(None), outbox.c.due_at <= at, outbox.c.lease_until <= at, is_first)
+        select(outbox, chat.label("chat"))
+        .where(outbox.c.done_at.is_(None), outbox.c.due_at <= at, past(outbox.c.lease_until, at, at), is_first)
         .order_by(outbox.c.due_at, outbox.c.id)
         .limit(bindparam("n", type_=Integer))
     )
@@ -176,6 +179,25 @@ def postpone(conn: Connection, job: Job, until: datetime) -> bool:
     return _write(conn, job, due_at=micros(until), lease_until=0)
 
 
+def stuck(conn: Connection, job: Job, now: datetime) -> None:
+    """A person hears of a job that goes through on no try, once; whoever performs it goes on trying."""
+    tries = f"{job.attempts + 1} tries"
+    match job:
+        case PostJob(posting=made):
+            summary = (
+                f"the books do not take {made.amount} of {made.reference} ({made.kind}, {tries}): see to the invoice"
+            )
+            open_case(
+                conn, f"stuck:{job.id}", Trouble.NOT_POSTED, summary, now, invoice=made.invoice, payment=made.reference
+            )
+        case TellJob(chat=chat, payment=told):
+            summary = f"{told.reference} is {told.state}, and its customer cannot be told in the chat ({tries})"
+            open_case(conn, f"stuck:{job.id}", Trouble.NOT_TOLD, summary, now, chat=chat, payment=told.reference)
+        case RefundJob(request=asked):
+            summary = f"no usable word on the refund {asked.refund} of {asked.amount} ({tries}): look at the gateway"
+            open_case(conn, f"unsure:{asked.refund}", Trouble.REFUND_UNSURE, summary, now, payment=asked.reference)
+
+
 def _write(conn: Connection, job: Job, **columns: int) -> bool:
     mine = outbox.c.id == job.id, outbox.c.fence == job.fence, outbox.c.done_at.is_(None)
     return conn.execute(update(outbox).where(*mine).values(**columns)).rowcount == 1
@@ -216,6 +238,28 @@ def add_again(conn: Connection, paid: Payment, cause: str, now: datetime) -> Non
     for taken in postings(conn, paid.reference):
         if taken.key in keys:
             _post(conn, paid, _Line(f"{taken.key}:failed", taken.kind, taken.invoice, -taken.amount.minor), now)
+
+
+def add_ruling(conn: Connection, paid: Payment, cause: str, wanted: Mapping[str, int], now: datetime) -> None:
+    """Jobs after which the books have ``wanted`` of a payment on each of its invoices, whatever was posted before."""
+    posted = postings(conn, paid.reference)
+    for nth, invoice in enumerate(paid.invoices):
+        before = sum(each.amount.minor for each in posted if each.invoice == invoice)
+        _correct(conn, paid, (f"post:{paid.reference}:{nth}:{cause}", invoice), wanted.get(invoice, 0) - before, now)
+
+
+def lift_ruling(conn: Connection, paid: Payment, cause: str, now: datetime) -> None:
+    """Jobs that take back what `add_ruling` of this ``cause`` did."""
+    keys = {f"post:{paid.reference}:{nth}:{cause}" for nth in range(len(paid.invoices))}
+    for made in postings(conn, paid.reference):
+        if made.key in keys:
+            _correct(conn, paid, (f"{made.key}:lifted", made.invoice), -made.amount.minor, now)
+
+
+def _correct(conn: Connection, paid: Payment, what: tuple[str, str], minor: int, now: datetime) -> None:
+    key, invoice = what
+    if minor:
+        _post(conn, paid, _Line(key, "payment" if minor > 0 else "return", invoice, minor), now)
 
 
 class _Line(msgspec.Struct, frozen=True):

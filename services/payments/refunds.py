@@ -5,7 +5,7 @@ them, in `services.payments.checkout`. A refund counts against what is left from
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -21,6 +21,8 @@ from services.payments.keys import RESEND_UNTIL, Hold, new_reference
 from services.schema import payment as payments
 from services.schema import payment_event
 from services.schema import refund as refunds
+
+PATIENCE = timedelta(days=10)  # card networks and ACH give back within 5 to 10 business days; most take one
 
 
 class RefundState(StrEnum):
@@ -169,8 +171,14 @@ def refused(conn: Connection, refund: str, why: str, now: datetime) -> None:
     cases.open_case(conn, f"refund:{refund}", Trouble.REFUND_FAILED, summary, now, payment=told.payment)
 
 
+def overdue(conn: Connection, now: datetime) -> list[str]:
+    """Refunds that were asked for more than `PATIENCE` ago, and of which there is no word."""
+    waiting = refunds.c.state == RefundState.ASKED, refunds.c.asked_at < micros(now - PATIENCE)
+    return list(conn.execute(select(refunds.c.id).where(*waiting).order_by(refunds.c.id)).scalars())
+
+
 def never_settled(conn: Connection, refund: str, now: datetime) -> None:
-    """Too old to be sent again, and the gateway does not show it: whether it was made, a person finds out."""
+    """Too old to be sent again or to be still on its way, and the gateway gives no word: a person finds out. Once."""
     told = known_refund(conn, refund)
     if told.state is not RefundState.ASKED:
         return

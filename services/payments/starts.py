@@ -13,16 +13,19 @@ import msgspec
 from sqlalchemy import Connection, Row, select
 
 from services.database import insert_once, instant, micros
+from services.errors import Rejected, RemitError
 from services.model import Method, Money, Objection, Payment, Quote, Reason
 from services.payments import cases, facts, ledger, pauses, states
 from services.payments.cases import Trouble
 from services.payments.gateways.base import Page, PageRequest
-from services.payments.keys import RESEND_UNTIL, Hold, new_reference
+from services.payments.keys import RESEND_UNTIL, TRIED_FOR, Hold, new_reference
 from services.payments.ledger import Position
 from services.schema import consent, payment_event, payment_invoice
 from services.schema import payment as payments
 
-GIVE_UP_AFTER = timedelta(minutes=2)  # since the last request; a page that appears later has an address nobody knows
+GIVE_UP_AFTER = timedelta(
+    minutes=2
+)  # since the last doubtful request; a page that appears later has an address nobody knows
 
 _SENT, _NOT_MADE = "sent", "not made"
 
@@ -195,14 +198,64 @@ def send(conn: Connection, reference: str, return_url: Callable[[str], str], now
     if row.page is not None or row.state not in (states.CONFIRMED, states.OPEN):
         return ledger.known(conn, reference)
     request = _request_of(row, ledger.lines_of(conn, reference), return_url(row.chat))
-    if now - instant(row.created_at) > RESEND_UNTIL or _hash(request) != row.request_hash:
+    age = now - instant(row.created_at)
+    if age > RESEND_UNTIL or _hash(request) != row.request_hash:
         return Hold.LOOK_UP
+    if age > TRIED_FOR and _is_fresh(_doubtful(conn, reference), now):
+        return Hold.LOOK_UP  # or the request that follows would for ever keep the one before it in doubt
     fence = ledger.claim(conn, reference, now)
     if fence is None:
         return Hold.BUSY
     if row.state == states.CONFIRMED:
         ledger.step(conn, reference, states.CONFIRMED, _SENT, now)
     return Sending(request, row.gateway_key, fence)
+
+
+def _doubtful(conn: Connection, reference: str) -> datetime | None:
+    """When the last request was sent of which nobody knows what it made; None when surely none made anything."""
+    ours = payment_event.c.payment == reference, payment_event.c.cause.in_((_SENT, _NOT_MADE))
+    sent: list[int] = []
+    for at, cause in conn.execute(
+        select(payment_event.c.at, payment_event.c.cause).where(*ours).order_by(payment_event.c.id)
+    ):
+        if cause == _SENT:
+            sent.append(at)
+        elif sent:
+            sent.pop()  # the one before it: a lease lets nobody send in between
+    return instant(sent[-1]) if sent else None
+
+
+def _is_fresh(doubtful: datetime | None, now: datetime) -> bool:
+    """Whether a request is so young that the gateway may not have heard of it yet."""
+    return doubtful is not None and now - doubtful < GIVE_UP_AFTER
+
+
+class Stale(msgspec.Struct, frozen=True):
+    """A start whose judgement is as old as its last request. ``given_up``: doubtful, and tried for long enough."""
+
+    quote: Quote
+    given_up: bool
+
+
+def stale(conn: Connection, reference: str, now: datetime) -> Stale | None:
+    """The start, if it has to be judged again before another request follows.
+
+    None when its page is known, when it ended, and while its last request is a moment old: so was the judgement then.
+    """
+    row, doubtful = ledger.row_of(conn, reference), _doubtful(conn, reference)
+    if row.state != states.CONFIRMED or _is_fresh(doubtful, now):
+        return None
+    kept = conn.execute(select(consent.c.quote).where(consent.c.payment == reference)).scalar_one()
+    given_up = doubtful is not None and now - instant(row.created_at) > TRIED_FOR
+    return Stale(msgspec.json.decode(kept, type=Quote), given_up)
+
+
+def withdraw(conn: Connection, reference: str, now: datetime) -> bool:
+    """End a start of which surely nothing was made; False when a request may have made a page, or it is under way."""
+    row = ledger.row_of(conn, reference)
+    if row.state != states.CONFIRMED or _doubtful(conn, reference) is not None:
+        return False
+    return ledger.step(conn, reference, states.CANCELED, "called off before anything was made", now)
 
 
 def _request_of(row: Row[Any], lines: Sequence[Row[Any]], return_url: str) -> PageRequest:
@@ -248,6 +301,24 @@ def not_made(conn: Connection, sending: Sending, now: datetime) -> None:
     ledger.step(conn, reference, states.CANCELED if surely else states.CONFIRMED, _NOT_MADE, now)
 
 
+def refused(conn: Connection, sending: Sending, why: RemitError, now: datetime) -> bool:
+    """The gateway refuses to make the page, or answers what nobody can read. Whether to stop trying.
+
+    A person hears of it once a day, whatever the number of payments: it is one trouble, such as a revoked key. A plain
+    no made nothing (`not_made`); anything else may have. Tries end after `TRIED_FOR`.
+    """
+    row = ledger.row_of(conn, sending.request.reference)
+    summary = f"{row.gateway} refuses to make payment pages: {why}"
+    cases.open_case(
+        conn, f"refuses:{row.gateway}:{now.date()}", Trouble.GATEWAY_REFUSES, summary, now, payment=row.reference
+    )
+    if isinstance(why, Rejected):
+        not_made(conn, sending, now)
+    else:
+        ledger.release(conn, row.reference, sending.fence)
+    return now - instant(row.created_at) >= TRIED_FOR
+
+
 def never_heard(conn: Connection, reference: str, fence: int, now: datetime) -> bool:
     """The gateway says that it never heard of this payment. Whether that ended it: then it is FAILED.
 
@@ -259,7 +330,7 @@ def never_heard(conn: Connection, reference: str, fence: int, now: datetime) -> 
     if row is None or row.fence != fence:
         return False
     if row.state == states.CONFIRMED:
-        waited = now - instant(row.changed_at) >= GIVE_UP_AFTER
+        waited = now - (_doubtful(conn, reference) or instant(row.changed_at)) >= GIVE_UP_AFTER
         return waited and ledger.step(conn, reference, states.FAILED, "never opened", now, reason=Reason.NEVER_OPENED)
     over = row.page_expires_at is not None and now - instant(row.page_expires_at) >= GIVE_UP_AFTER
     if row.state == states.OPEN and not over:

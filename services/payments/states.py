@@ -212,8 +212,8 @@ def _state(kinds: Collection[FactKind], refunded: int, disputed: int, agreed: in
     state = _STATE.get(came, UNKNOWN)
     if AFTERWARDS.isdisjoint(kinds):
         return state
-    if state is RETURNED and not refunded and frozenset(kinds).isdisjoint((_D, _W, _L)):
-        return RETURNED  # a refund was under way when the debit came back, and so it failed
+    if state is RETURNED and refunded <= agreed and frozenset(kinds).isdisjoint((_D, _W, _L)):
+        return RETURNED  # in full: a refund that was under way failed, and one that had gone through is lost
     if state not in (OPEN, PROCESSING, SUCCEEDED):
         return UNKNOWN  # money is said to have gone back, and never to have come or to have gone back before
     dispute = frozenset(kinds) & {_D, _W, _L}

@@ -10,6 +10,7 @@ from world import HANDOFF, World
 from bot.api import MOST_LISTENERS
 from bot.app import own_secret
 from bot.channels.base import Inbound
+from bot.runtime import LONGEST_BYTES
 from bot.stores.sqlite import SqliteStore
 from services.errors import Misconfigured
 from services.identity import WRONG_PER_CLIENT, Locked, Proved, Wrong
@@ -100,6 +101,45 @@ async def test_a_whole_ipv6_network_is_one_guesser(world):
         assert await prove(f"k{n}", f"GUESS-{n}", "94107", address, f"web:{n}") == Wrong()
     assert await prove("k98", "INV-1042", "94107", "2001:db8:1:2:ffff::1", "web:98") == Locked()
     assert isinstance(await prove("k99", "INV-1042", "94107", "2001:db8:1:3::1", "web:99"), Proved)
+
+
+async def test_many_chats_of_one_address_share_a_limit(world):
+    talks = [await begun(world) for _ in range(12)]
+    statuses = []
+    for n in range(60):
+        for conversation, key in talks:
+            said = {"id": f"m{n}", "text": "hi"}
+            statuses.append((await world.browser.post(f"{conversation}/messages", json=said, headers=key)).status_code)
+        if statuses[-1] == 429:
+            break
+    assert 600 <= statuses.index(429) < 700, "600 at once, and 20 a second on top"
+
+
+@pytest.mark.parametrize("text", ["🙂" * 2049, "€" * 4000, "x" * 60_000])
+async def test_no_more_than_eight_kilobytes_of_a_message_are_kept_in_any_script(world, text):
+    conversation, key = await begun(world)
+    answer = await world.browser.post(f"{conversation}/messages", json={"id": "m1", "text": text}, headers=key)
+    assert "more than I can read" in answer.json()["messages"][-1]["text"]
+    (kept,) = [
+        m.text for m in await world.store.since(f"web:{conversation.rpartition('/')[2]}", 0) if m.sender == "customer"
+    ][1:]
+    assert text.startswith(kept)
+    assert len(kept.encode()) <= LONGEST_BYTES
+
+
+async def test_a_name_with_a_nul_is_refused_before_anything_is_kept(world):
+    wrong = "m\0"
+    conversation, key = await begun(world)
+    answer = await world.browser.post(f"{conversation}/messages", json={"id": wrong, "text": "hi"}, headers=key)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "malformed")
+    for said in (
+        {"sender": wrong, "message": "hi"},
+        {"sender": "u1", "message": "hi", "metadata": {"message_id": wrong}},
+        {"sender": "u1", "message": "hi", "metadata": {"client_address": wrong}},
+    ):
+        answer = await world.browser.post(RASA, json=said)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "malformed")
+    assert (await world.store.load(f"rasa:{wrong}", "")).talk is None
 
 
 async def test_one_chat_cannot_hold_all_lines(world):

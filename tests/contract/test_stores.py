@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from turns import TALK, a_worker, turn
 from world import NOW
 
-from bot.stores.base import FIRST_LEASE_SECONDS
+from bot.stores.base import FIRST_LEASE_SECONDS, LOG_KEPT, Message
 from bot.stores.sqlite import SqliteStore
 from dialogs.model import CloseCheckout
 from services.errors import Unavailable
@@ -171,3 +171,42 @@ async def test_a_locked_file_is_a_clear_no_and_nothing_is_half_written(sqlite, t
     blocker.close()
     assert (await sqlite.load("rasa:one", "m2")).talk.version == 1
     assert await sqlite.commit(turn(before=1, seq=2, message="m2"))
+
+
+async def test_whoever_talks_without_end_fills_nothing_and_the_last_five_hundred_lines_are_kept(store):
+    base, each = 1_772_465_400_000, 100
+    seq, before = base, 0
+    for n in range(7):
+        lines = tuple(Message(seq + 1 + k, "bot", f"line {n}.{k}", ()) for k in range(each))
+        said = replace(turn(before=before, seq=seq, message=f"m{n}"), messages=lines, seq=seq + each, given=seq + each)
+        assert await store.commit(said)
+        seq, before = seq + each, before + 1
+    kept = [message.seq for message in await store.since("rasa:one", 0)]
+    assert kept == list(range(seq - LOG_KEPT - each + 1, seq + 1))
+    assert [m.text for m in await store.since("rasa:one", 0, 1)] == ["line 1.0"]
+    assert await store.answer("rasa:one", "m0") == []
+    assert len(await store.answer("rasa:one", "m6")) == each
+
+
+async def test_a_talk_that_was_silent_for_months_is_forgotten_whole_and_no_other(sqlite, monkeypatch):
+    monkeypatch.setattr("bot.stores.sqlite.PIECE", 2)
+    silent = [replace(TALK, chat=f"rasa:silent{n}") for n in range(5)]
+    waiting = replace(TALK, chat="rasa:b")
+    for talk in silent:
+        await sqlite.commit(turn(talk))
+    await sqlite.commit(turn(waiting, effects=(("e/1/0", CloseCheckout("RM-1")),)))
+    await sqlite.commit(replace(turn(), at=NOW + timedelta(days=1)))
+    assert await sqlite.prune(NOW) == 0
+    assert await sqlite.prune(NOW + timedelta(hours=1)) == 5
+    for table in ("conversation", "inbox", "message"):
+        left = sqlite._write.execute(f"SELECT DISTINCT chat FROM {table} ORDER BY chat").fetchall()
+        assert left == [("rasa:b",), ("rasa:one",)], table
+    assert (await sqlite.load("rasa:silent0", "m1")).talk is None
+    assert await sqlite.commit(turn(silent[0])), "who comes back begins anew"
+
+
+async def test_a_redis_forgets_by_itself(redis_url):
+    async with a_worker(redis_url) as store:
+        await store.commit(turn())
+        assert await store.prune(NOW + timedelta(days=400)) == 0
+        assert (await store.load("rasa:one", "m1")).answered

@@ -286,12 +286,13 @@ def engine(request) -> Iterator[Engine]:
 
 def _kept(facts: list[Fact], payment: Payment) -> int:
     """What the gateway still has of one payment, counted from its own facts and not as the ledger does."""
-    if payment.state not in states.ARRIVED:
+    if payment.state not in (*states.ARRIVED, PaymentState.RETURNED):
         return 0
     failed = {told.refund for told in facts if told.kind is FactKind.REFUND_FAILED}
     back = {told.refund or told.id: told.amount.minor for told in facts if told.kind is FactKind.REFUNDED}
     lost = sum(told.amount.minor for told in facts if told.kind is FactKind.LOST)
-    return payment.amount.minor - sum(minor for one, minor in back.items() if one not in failed) - lost
+    came = 0 if payment.state is PaymentState.RETURNED else payment.amount.minor
+    return came - sum(minor for one, minor in back.items() if one not in failed) - lost
 
 
 @pytest.fixture

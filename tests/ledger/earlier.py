@@ -91,6 +91,7 @@ ROWS: dict[str, Rows] = {
             {"id": "RF-3C33-3C33", "payment": PAID, "request_key": "desk/1", "amount_minor": 250, "state": "asked",
              "gateway_key": "3" * 32, "asked_by": "agent", "why": "kind", "asked_at": AT, "changed_at": AT},
         ],
+        "ruling": [{"payment": OPEN, "at": AT, "state": "failed", "facts": 2, "asked_by": "dana", "why": "seen there"}],
         "pause": [{"at": AT, "paused": True, "asked_by": "dana", "why": "holiday"}],
         "comparison": [
             {"gateway": "sandbox", "day": "2026-03-04", "began_at": AT, "lease_until": AT, "ended_at": AT, "report": "{}"},
@@ -100,7 +101,7 @@ ROWS: dict[str, Rows] = {
 
 ADDED: dict[str, dict[str, dict[str, Any]]] = {
     "0002": {
-        "payment": {"refunded_minor": 0, "happened_at": None, "unmoved": 0},
+        "payment": {"refunded_minor": 0, "happened_at": None, "unmoved": 0, "ruling": None},
         "handoff_case": {"evidence": ""},
     },
 }

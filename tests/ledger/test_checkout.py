@@ -18,6 +18,7 @@ from services.model import (
 )
 from services.payments.checkout import Refusal, Refused
 from services.payments.gateways.base import FactKind
+from services.payments.ledger import LEASE
 
 S = PaymentState
 INVOICE = "book:INV-1042"
@@ -222,7 +223,7 @@ async def test_a_process_that_died_while_sending_is_finished_by_the_next_one(wor
     world.again()
     with pytest.raises(Uncertain, match="elsewhere"):
         await world.start()  # the dead one's lease still runs
-    world.passes(seconds=16)
+    world.passes(seconds=LEASE.seconds + 1)
     assert (await world.start()).state is S.OPEN
     assert len(world.gateway.pages) == 1
 
@@ -232,7 +233,7 @@ async def test_an_answer_that_comes_after_the_lease_is_left_to_whoever_has_it_no
         async def open_page(self, request, key):
             page = await super().open_page(request, key)
             if self.sent == 1:
-                world.passes(seconds=20)
+                world.passes(seconds=LEASE.seconds + 5)
                 assert (await world.start()).state is S.OPEN
             return page
 

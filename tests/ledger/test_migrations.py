@@ -63,6 +63,10 @@ async def test_evidence_cannot_be_changed_or_taken_away(world, table, change):
         "INSERT INTO book_posting (key, invoice, reference, kind, amount_minor, at)"
         " VALUES ('k', 'i', 'r', 'payment', 1, 0) RETURNING key"
     )
+    await world.rows(
+        "INSERT INTO ruling (payment, at, state, facts, asked_by, why)"
+        " SELECT reference, 0, 'failed', 1, 'a', 'w' FROM payment RETURNING id"
+    )
     before = await world.rows(f"SELECT count(*) FROM {table}")
     assert before[0][0] > 0
     with pytest.raises(DBAPIError, match="append-only"):

@@ -1,5 +1,6 @@
 """Money on its way back: never more than came, never twice, and nobody waits for it in silence."""
 
+import msgspec
 import pytest
 
 from services.errors import Malformed, Unavailable, Uncertain
@@ -369,3 +370,44 @@ async def test_what_a_dispute_takes_and_a_refund_gives_share_the_fee_in_either_o
     await world.work()
     balance = (await world.transact(journal.trial_balance))["USD"]
     assert (balance["fees"], balance["receivable"], await due(world)) == (0, 0, 12000)
+
+
+@pytest.mark.parametrize("order", ["refund first", "return first", "in one delivery"])
+async def test_a_return_in_full_after_a_refund_ends_the_payment_and_calls_for_what_the_customer_got_twice(world, order):
+    if order == "refund first":
+        paid = await world.paid(method=Method.BANK)
+        await world.refund(paid.reference, 2000)
+        await world.work()
+        await world.reports(paid.reference, FactKind.RETURNED)
+    else:
+        paid = await world.start(method=Method.BANK)
+        facts = [
+            world.gateway.happens(paid.reference, FactKind.SUCCEEDED),
+            world.gateway.happens(paid.reference, FactKind.RETURNED),
+            world.gateway.happens(paid.reference, FactKind.REFUNDED, amount=Money(2000, "USD"), refund="re_1"),
+        ]
+        for told in [facts] if order == "in one delivery" else [[each] for each in facts]:
+            await world.checkout.take(told)
+    assert (await world.checkout.view(paid.reference)).state is S.RETURNED
+    assert [state for state, _ in await world.work()].count(S.RETURNED) == 1
+    assert await due(world) == 12000  # nothing was paid in the end
+    assert await world.cases() == [(Trouble.REFUND_LOST, paid.reference)]
+    ((evidence,),) = await world.rows("SELECT evidence FROM handoff_case")
+    assert msgspec.json.decode(evidence, type=Money) == Money(2000, "USD")
+    balance = {
+        account: minor for account, minor in (await world.transact(journal.trial_balance))["USD"].items() if minor
+    }
+    assert balance == {"refunds": -2000, "claims": 2000}
+    again = await world.start("k2", chat="other")
+    assert again.state is S.OPEN  # and the invoice can be paid
+
+
+async def test_a_refund_thought_lost_that_never_went_out_is_claimed_from_nobody(world):
+    paid = await world.paid(method=Method.BANK)
+    made = await world.refund(paid.reference, 2000)
+    await world.work()
+    await world.reports(paid.reference, FactKind.RETURNED)
+    await world.reports(paid.reference, FactKind.REFUND_FAILED, amount=made.amount, refund=made.id)
+    assert [state for state, _ in await world.work()] == [S.RETURNED]
+    assert await world.cases() == []
+    assert await due(world) == 12000

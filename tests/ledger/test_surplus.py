@@ -5,7 +5,7 @@ import pytest
 
 from services.errors import Unavailable
 from services.invoices.base import Posting
-from services.model import InvoiceState, Money, Objection, Rules
+from services.model import InvoiceState, Method, Money, Objection, Rules
 from services.payments.cases import Trouble
 from services.payments.checkout import PostJob, TellJob
 from services.payments.comparison import compare_daily
@@ -187,3 +187,68 @@ async def test_of_several_payments_on_one_invoice_each_is_given_back_as_far_as_i
     found = (await compare_daily(world.checkout, world.at)).overpaid
     assert found == tuple(paid.reference for paid in payments[::-1])[: len(surpluses)]
     assert await news(world) == surpluses
+
+
+async def test_two_payments_that_come_in_side_by_side_do_not_claim_the_same_surplus_twice(world):
+    world.books.add("INV-1042", 10000)
+    references = [(await world.start("k1", minor=6000, method=Method.BANK)).reference]
+    await world.reports(references[0], FactKind.PROCESSING)
+    references.append((await world.start("k2", minor=4000)).reference)
+    for reference in references:
+        await world.reports(reference, FactKind.SUCCEEDED)
+    change(world, total=Money(4000, "USD"))  # the customer also sent a cheque over 60
+    posts = [job for job in await world.checkout.jobs(10) if isinstance(job, PostJob)]
+    for post in posts:
+        await world.books.record(post.posting)  # both are in the books before either is judged
+    for post in posts:
+        await world.checkout.post(post)
+    claims = await world.rows("SELECT evidence FROM handoff_case")
+    assert sum(msgspec.json.decode(claim, type=Money).minor for (claim,) in claims) == 6000
+    world.passes(minutes=2)  # so long the news were leased
+    assert sum(await news(world)) == 6000
+    world.passes(days=1)
+    assert (await compare_daily(world.checkout, world.at)).overpaid == ()
+
+
+async def test_a_surplus_that_grows_is_told_again_by_what_it_grew(world):
+    paid = await world.paid()
+    for total, surplus in ((11000, 1000), (11000, None), (9000, 2000), (9000, None)):
+        change(world, total=Money(total, "USD"), version=str(total))
+        world.passes(days=1)
+        found = (await compare_daily(world.checkout, world.at)).overpaid
+        assert found == (() if surplus is None else (paid.reference,))
+        assert await news(world) == ([] if surplus is None else [surplus])
+    change(world, state=InvoiceState.VOID)
+    world.passes(days=1)
+    await compare_daily(world.checkout, world.at)
+    assert await news(world) == [9000]
+
+
+async def test_a_surplus_that_was_given_back_does_not_hide_the_next_one(world):
+    paid = await world.paid()
+    for total, key in ((10000, "r1"), (8000, "r2")):
+        change(world, total=Money(total, "USD"), version=str(total))
+        world.passes(days=1)
+        assert (await compare_daily(world.checkout, world.at)).overpaid == (paid.reference,)
+        assert await news(world) == [2000]
+        await world.refund(paid.reference, 2000, key)
+        await news(world)
+    assert len(await world.cases()) == 2
+
+
+async def test_a_payment_that_the_bank_took_back_before_it_was_posted_is_not_called_too_much(world):
+    opened = await world.start(method=Method.BANK)
+    await world.reports(opened.reference, FactKind.SUCCEEDED)
+    await world.reports(opened.reference, FactKind.RETURNED)
+    change(world, state=InvoiceState.VOID)
+    assert await news(world) == [0, 0]
+    assert await world.cases() == []
+
+
+async def test_where_more_may_be_paid_than_is_owed_a_void_invoice_still_owes_nothing(world):
+    world.again(rules=Rules(overpay=True))
+    opened = await world.start()
+    change(world, state=InvoiceState.VOID)
+    await world.reports(opened.reference, FactKind.SUCCEEDED)
+    assert await news(world) == [0, 12000]
+    assert await world.cases() == [(Trouble.OVERPAID, opened.reference)]

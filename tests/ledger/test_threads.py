@@ -6,11 +6,12 @@ Everything else runs in memory and in order. Here exactly one wins, and nobody w
 import asyncio
 from threading import Barrier
 
+import msgspec
 import pytest
 
 from services.database import micros, open_engine, threaded, upgrade
 from services.model import Line, Method, Money, Objection, Payment, PaymentState, Quote
-from services.payments import comparison, facts, journal, ledger, outbox, refunds, starts
+from services.payments import comparison, facts, journal, ledger, outbox, pauses, refunds, starts, surplus
 from services.payments.checkout import Refused
 from services.payments.gateways.base import Fact, FactKind, Page
 from services.payments.refunds import NotRefundable, Refund, RefundOrder
@@ -208,12 +209,31 @@ async def test_of_many_workers_one_looks_at_a_payment_and_an_old_fence_opens_not
         many, *[lambda conn: starts.send(conn, begun.reference, lambda _: "https://x", many.at)] * AT_ONCE
     )
     (stalled,) = [each for each in sends if isinstance(each, starts.Sending)]
-    many.passes(seconds=16)
+    many.passes(seconds=ledger.LEASE.seconds + 1)
     fences = await together(many, *[lambda conn: ledger.look(conn, begun.reference, many.at)] * AT_ONCE)
     assert [fence for fence in fences if fence is not None] == [stalled.fence + 1]
     page = Page("p", "https://pay.example/p", many.at)
     assert await many.transact(lambda conn: starts.opened(conn, stalled, page, many.at)) is None
     assert (await many.checkout.view(begun.reference)).state is S.CONFIRMED
+
+
+async def test_no_start_that_saw_the_switch_open_is_committed_after_the_pause(many):
+    """Only PostgreSQL lets the two overlap."""
+    if many.engine.dialect.name != "postgresql":
+        assert await many.checkout.pause(True, "dana")
+        return
+    committed = []
+    with many.engine.connect() as starting:
+        begun = starting.begin()
+        assert not pauses.is_paused(starting)
+        pausing = asyncio.create_task(many.checkout.pause(True, "dana"))
+        pausing.add_done_callback(lambda _: committed.append("pause"))
+        await asyncio.sleep(0.2)
+        committed.append("start")
+        begun.commit()
+    assert await asyncio.wait_for(pausing, 20)
+    assert committed == ["start", "pause"]
+    assert await many.transact(begin(many, order("k", "INV-1042"))) is Objection.PAUSED
 
 
 async def test_of_many_workers_one_makes_the_comparison_of_the_day(many):
@@ -236,3 +256,17 @@ async def test_what_was_committed_is_there_after_a_restart(many):
     assert await many.checkout.latest("chat") == opened
     assert str(await many.checkout.follow(token)).startswith("https://pay.example/")
     assert micros(opened.at) == micros(many.at)
+
+
+async def test_payments_of_one_invoice_that_are_judged_in_the_same_instant_claim_its_surplus_once(many):
+    for nth in range(ROUNDS):
+        invoice = many.books.add(f"INV-{nth}", 10000)
+        quotes = [await many.quote(invoice.id, minor=minor) for minor in (6000, 4000)]
+        paid = [await many.paid(f"k{nth}.{n}", quote=quote) for n, quote in enumerate(quotes)]
+        await many.work()
+        found = msgspec.structs.replace(await many.books.get(invoice.id), due=Money(-7000, "USD"))
+        opened = await together(many, *[lambda conn, found=found: surplus.owe_back(conn, found, False, many.at)] * 4)
+        assert sorted(len(each) for each in opened) == [0, 0, 0, 2]
+        claims = await many.rows("SELECT payment, evidence FROM handoff_case WHERE invoice = :i", i=invoice.id)
+        told = {reference: msgspec.json.decode(claim, type=Money).minor for reference, claim in claims}
+        assert told == {paid[1].reference: 4000, paid[0].reference: 3000}

@@ -1,6 +1,9 @@
 """A database that is locked, full or gone is told apart from a bug, and what surely did not happen from what may have."""
 
+import socket
 import sqlite3
+import time
+import traceback
 
 import pytest
 from sqlalchemy import create_engine, event, text
@@ -8,6 +11,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from services.database import inline, open_engine
 from services.errors import Unavailable, Uncertain
+from services.schema import payment
 
 
 @pytest.fixture
@@ -84,3 +88,48 @@ async def test_a_line_lost_before_the_commit_did_nothing_and_one_lost_at_it_is_u
     assert await inline(engine)(lambda conn: conn.execute(text("SELECT 1")).scalar_one()) == 1
     engine.dispose()
     other.dispose()
+
+
+async def test_a_row_that_postgresql_refuses_is_repeated_in_no_text_and_no_traceback(postgres_url):
+    engine = open_engine(postgres_url)
+    columns = dict.fromkeys(("start_key", "chat", "state", "method", "gateway", "gateway_key", "request_hash"), "x")
+    numbers = {"version": 1, "amount_minor": 0, "created_at": 1, "changed_at": 1, "currency": "USD"}
+    row = {**columns, **numbers, "reference": "R", "billing_name": "Dana Whitfield", "billing_zip": "94107"}
+    with pytest.raises(IntegrityError, match="payment_amount_positive") as caught:
+        await inline(engine)(lambda conn: conn.execute(payment.insert().values(**row)))
+    engine.dispose()
+    told = "".join(traceback.format_exception(caught.value))
+    assert "violates check constraint" in told
+    assert "Dana" not in told
+    assert "94107" not in told
+
+
+async def test_a_standby_is_unavailable_and_no_bug(postgres_url):
+    engine = open_engine(f"{postgres_url}&options=-c%20default_transaction_read_only%3Don")
+    with pytest.raises(Unavailable, match="standby"):
+        await inline(engine)(lambda conn: conn.execute(payment.delete()))
+    engine.dispose()
+
+
+async def test_a_statement_without_end_is_given_up_and_the_url_says_after_how_long(postgres_url):
+    def shown(conn, name: str) -> str:
+        return conn.execute(text(f"SHOW {name}")).scalar_one()
+
+    engine = open_engine(postgres_url)
+    assert await inline(engine)(lambda conn: shown(conn, "statement_timeout")) == "30s"
+    engine.dispose()
+    engine = open_engine(f"{postgres_url}&options=-c%20statement_timeout%3D100")
+    began = time.monotonic()
+    with pytest.raises(Unavailable, match="QueryCanceled"):
+        await inline(engine)(lambda conn: conn.execute(text("SELECT pg_sleep(20)")))
+    assert time.monotonic() - began < 10
+    engine.dispose()
+
+
+def test_a_server_that_does_not_answer_is_given_up_after_seconds():
+    with socket.create_server(("127.0.0.1", 0), backlog=8) as silent:  # it takes the line and never says a word
+        url = f"postgresql+psycopg://remit@127.0.0.1:{silent.getsockname()[1]}/remit?connect_timeout=2"
+        engine, began = open_engine(url), time.monotonic()
+        with pytest.raises(OperationalError):
+            engine.connect()
+        assert time.monotonic() - began < 10

@@ -147,3 +147,22 @@ async def test_todays_code_reads_what_an_earlier_one_wrote_and_goes_on_with_it(e
         if isinstance(job, outbox.PostJob):
             await book.record(job.posting)
     assert (await book.get(INVOICE)).due.minor == 12000
+
+
+def test_a_yes_that_began_two_payments_before_that_was_forbidden_does_not_stop_the_upgrade(empty):
+    _build(empty, "0001")
+    with empty.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO consent (payment, at, chat, message, digest, quote)"
+                " SELECT :other, at, chat, message, digest, quote FROM consent"
+            ),
+            {"other": OPEN},
+        )
+    upgrade(empty)
+    with empty.connect() as connection:
+        yeses = connection.execute(text("SELECT payment, message FROM consent ORDER BY id")).all()
+    assert [tuple(yes) for yes in yeses] == [(PAID, "m-7"), (OPEN, f"m-7#{OPEN}")]
+    for change in ("UPDATE consent SET at = at", "DELETE FROM consent"):
+        with pytest.raises(DBAPIError, match="append-only"), empty.begin() as connection:
+            connection.execute(text(change))

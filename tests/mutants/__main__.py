@@ -43,13 +43,13 @@ def main() -> int:
     if gone := misfits(chosen):
         print("\n".join(gone), file=sys.stderr)
         return 1
-    tried = [each for each in chosen if not each.needs or order.waiting]
+    tried = [each for each in chosen if not each.absorbed]
     trials = list(_played(tried, order.jobs, order.seed))
     unproved = _without(trials)
     for line in _table(trials, unproved, [each for each in chosen if each not in tried]):
         print(line)
     caught = sum(bool(each.noticed) for each in trials) - len(unproved)
-    print(json.dumps({"mutants": len(tried), "caught": caught, "waiting": len(chosen) - len(tried)}))
+    print(json.dumps({"mutants": len(tried), "caught": caught, "absorbed": len(chosen) - len(tried)}))
     return 0 if caught == len(tried) else 1
 
 
@@ -58,7 +58,6 @@ def _order() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="processes at a time")
     parser.add_argument("--only", nargs="*", default=(), metavar="NAME")
     parser.add_argument("--seed", type=int, help="begin with this seed instead of each mutant's own")
-    parser.add_argument("--waiting", action="store_true", help="also those that the simulation is not ready for")
     return parser.parse_args()
 
 
@@ -120,11 +119,11 @@ def _without(trials: Sequence[Trial]) -> set[str]:
     }
 
 
-def _table(trials: Sequence[Trial], unproved: set[str], waiting: Sequence[Mutant]) -> Iterator[str]:
+def _table(trials: Sequence[Trial], unproved: set[str], absorbed: Sequence[Mutant]) -> Iterator[str]:
     for trial in trials:
         yield _line(trial) + ("  (but that is there WITHOUT it too)" if trial.mutant.name in unproved else "")
-    for mutant in waiting:
-        yield f"{'waits':8} {mutant.name:44} needs {mutant.needs}"
+    for mutant in absorbed:
+        yield f"{'absorbed':8} {mutant.name:44} {mutant.absorbed}"
 
 
 def _line(trial: Trial) -> str:

@@ -32,7 +32,7 @@ class Mutant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     edits: tuple[Edit, ...]
     seed: int = 1  # the first that is tried; chosen by a search, so that it is caught soon
     sky: dict[str, float | str] = {}  # weather in which it shows; none: the usual skies
-    needs: str = ""  # what the simulation cannot do yet
+    absorbed: str = ""  # what makes it harmless wherever the simulation looks; then it is not played
     quick: bool = False  # among those that `make test` plays
 
 

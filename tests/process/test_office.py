@@ -28,13 +28,15 @@ def test_a_payment_is_listed_and_refunded_in_parts_and_the_customer_hears_of_it(
         assert (listed["reference"], listed["state"], listed["amount_minor"]) == (reference, "succeeded", 12000)
         assert (listed["currency"], listed["invoices"], listed["refunded_minor"]) == ("USD", ["INV-1042"], 0)
 
-        _, made = asked(demo, "refund", reference, "20.00")
+        _, made = asked(demo, "refund", reference, "20.00", "--why", "wants it on 4242 4242 4242 4242 instead")
+        assert made["why"] == "wants it on [card number removed] instead"
         assert (made["state"], made["amount"]) == ("done", {"minor": 2000, "currency": "USD"})
         customer.hears("$20.00 of your payment of $120.00 for invoice INV-1042 has been refunded.")
         assert demo.marked.run("refund", reference, "20").stderr.count("a moment ago") == 1
         assert demo.marked.run("refund", reference, "100.01").stderr.count("more than is left") == 1
         assert demo.marked.run("refund", reference, "20.005").stderr.count("2 decimals") == 1
         assert demo.marked.run("refund", "RM-AAAA-AAAA", "1").returncode == 2
+        assert demo.marked.run("settle", reference, "failed", "--why", "so I heard").stderr.count("in doubt") == 1
 
         assert demo.marked.run("refund", reference, "all").returncode == 0
         customer.hears("has been refunded in full")

@@ -122,3 +122,9 @@ async def test_the_token_goes_to_the_service_and_redirects_are_not_followed():
 def test_nobody_waits_longer_than_agreed():
     timeout = open_http().timeout
     assert (timeout.connect, timeout.read) == (2.0, 10.0)
+
+
+@pytest.mark.parametrize("status", [401, 404, 422])
+async def test_a_no_after_a_try_without_an_answer_does_not_mean_that_nothing_happened(status):
+    with pytest.raises(Uncertain, match="earlier"):
+        await remote(Line(httpx.ReadTimeout, status), Pauses()).post("/x", b"{}", key="k")

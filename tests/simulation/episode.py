@@ -18,6 +18,7 @@ from .office import Office
 from .oracle import Oracle
 from .people import Bill, Person, Tab
 from .process import Process
+from .strangers import Guesser, Neighbour
 from .till import ARRIVED
 from .world import Alarm, Places, Weather, World
 
@@ -151,6 +152,8 @@ class Episode:
         self._oracle = Oracle(world, people)
         self._forger = Forger(world)
         self._office = Office(world)
+        bills = list({person.bill.number: person.bill for person in people}.values())
+        self._guesser, self._neighbour = Guesser(world, bills), Neighbour(world, bills)
         self._tasks: dict[asyncio.Task[None], None] = {}
         self._pumping: dict[str, asyncio.Task[None]] = {}
 
@@ -161,13 +164,15 @@ class Episode:
             while taken < steps and not self._world.violations:
                 taken += 1
                 self._world.step()
+                self._lose_everything(self._world.weather.forgets)
                 await self._step()
                 self._oracle.watch()
             for go_on in (self._rest, self._ask_all):  # what was told unasked counts, and then what is answered
                 if not self._world.violations:
                     await go_on()
                     self._oracle.judge()
-                    self._forger.judge()
+                    for other in (self._forger, self._guesser, self._neighbour):
+                        other.judge()
         except StuckError as error:
             self._world.violate(str(error))
         return taken
@@ -184,17 +189,21 @@ class Episode:
         elif luck < 0.92:
             self._business()
         elif luck < 0.94:
-            self._start(self._forger.forge())
+            self._start(chance.choice((self._forger.forge, self._guesser.act, self._neighbour.act))())
         elif luck < 0.97:
             self._change_weather()
         elif luck < 0.976:
             self._clocks()
         elif luck < 0.977:
-            self._oracle.conversations_lost()
-            self._world.forget()
+            self._lose_everything(1.0)
         else:
             await self._time_passes()
         await asyncio.sleep(chance.choice((0.0, 0.05, 0.3, 1.0, 3.0, 8.0)))
+
+    def _lose_everything(self, likely: float) -> None:
+        if likely and self._world.chance.random() < likely:
+            self._oracle.conversations_lost()
+            self._world.forget()
 
     def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)

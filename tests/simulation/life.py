@@ -267,3 +267,6 @@ class MortalStore:
 
     async def postpone(self, key: str, due: datetime) -> None:
         return await self._around("a postponement", self._store.postpone(key, due))
+
+    async def prune(self, before: datetime) -> int:
+        return await self._around("a pruning", self._store.prune(before))

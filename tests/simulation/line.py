@@ -32,10 +32,17 @@ class Line(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         world, life = self._world, self._life
         await life.give_way("before a call")
+        request.extensions["sent_at"] = world.loop.time()
         if world.cut_off and request.url.path.startswith(world.cut_off):
             answered = await self._nobody_there(request)
-        elif world.chance.random() < world.weather.line:
+        elif world.weather.to in request.url.path and world.chance.random() < world.weather.line:
             answered = await self._disturbed(request)
+        elif world.weather.lag and world.weather.to in request.url.path and world.chance.random() < world.weather.lag:
+            answered = await self._trouble(world.chance.choice(("slow", "slow back")), request)
+        elif world.weather.blind and world.chance.random() < world.weather.blind and (made := _looked_up(request)):
+            world.fault(f"the processor does not find {made} just now")
+            world.denied.add(made)
+            answered = httpx.Response(404, json={"error": {"code": "no_such_payment", "message": ""}}, request=request)
         else:
             answered = world.serve(request)
         await life.give_way("after a call")
@@ -66,6 +73,10 @@ class Line(httpx.AsyncBaseTransport):
             case "slow":
                 await asyncio.sleep(world.chance.uniform(0.5, 9.0))
                 return world.serve(request)
+            case "slow back":
+                answered = world.serve(request)
+                await asyncio.sleep(world.chance.uniform(0.5, 9.0))
+                return answered
             case "lost after":
                 world.serve(request)
             case "late":
@@ -74,6 +85,12 @@ class Line(httpx.AsyncBaseTransport):
                 pass
         await asyncio.sleep(GIVES_UP_S)
         raise httpx.ReadTimeout("no answer", request=request)
+
+
+def _looked_up(request: httpx.Request) -> str:
+    """The payment that a request asks about, or ""."""
+    where, _, reference = request.url.path.rpartition("/")
+    return reference if request.method == "GET" and where.endswith("/v1/payments") else ""
 
 
 class WebhookLine(httpx.AsyncBaseTransport):
@@ -98,6 +115,8 @@ class WebhookLine(httpx.AsyncBaseTransport):
         if lost:
             raise httpx.ReadTimeout("no answer", request=request)
         world.tell(f"webhook {kind['type']} of {kind['reference']} -> {answered.status_code}")
+        if answered.is_success and not world.rows("SELECT 1 FROM fact WHERE id = :id", id=kind["id"]):
+            world.violate(f"{kind['type']} of {kind['reference']} was answered 200 and is not in the ledger")
         return answered
 
 

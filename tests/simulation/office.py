@@ -44,6 +44,7 @@ class Office:
         self._made: dict[str, str] = {}  # refund, by the key of its order
         self._cases: list[int] = []
         self._switching = False
+        self._switched: bool | None = False  # paused, by the last answer; None: an answer was lost
 
     def act(self) -> Coroutine[None, None, None]:
         """The next thing that somebody there does."""
@@ -152,7 +153,13 @@ class Office:
             answered = await self._ask("pause", {"paused": pause, "asked_by": "the office"})
         finally:
             self._switching = False
-        if answered is not None and answered.status_code == 200 and pause:
+        if answered is None or answered.status_code != 200:
+            self._switched = None
+            return
+        if self._switched is not None and msgspec.json.decode(answered.content)["changed"] != (pause != self._switched):
+            world.violate(f"the switch was {'on' if self._switched else 'off'}, and says otherwise")
+        self._switched = pause
+        if pause:
             world.on_switch()
             world.paused = True
 

@@ -2,7 +2,7 @@
 
 What holds at every moment is checked whenever the processor makes a page or anything happens there, and in `watch`;
 what holds once everything has come to rest, in `judge`. Each finding is a sentence; none is a fix. What went back is
-judged in `back`, what the people know in `screens`.
+judged in `back`, what was agreed to in `consents`, what can be paid in `pages`, what the people know in `screens`.
 """
 
 from bisect import bisect_right
@@ -16,6 +16,8 @@ from services.payments.journal import trial_balance
 from services.sandbox.payments import Event, HostedPage
 
 from .back import Back
+from .consents import Consents
+from .pages import Pages
 from .people import Person
 from .screens import Screens
 from .screens import meant as meant  # noqa: PLC0414  # for whoever judges another house by the same sentences
@@ -23,7 +25,6 @@ from .till import ARRIVED, Till, held, kept, state_of, taken
 from .world import World
 
 _WITHOUT_PAGE = {"failed", "canceled"}  # a payment for which the processor never made a page
-_EXCUSED = 120.0  # seconds: how old the reading of an invoice may be when a consent rests on it
 _CAPTURES = ("payment.processing", "payment.succeeded")
 
 
@@ -40,6 +41,10 @@ class Owed:
             self.since.append(now)
             self.minor.append(minor)
 
+    def at(self, when: float) -> int:
+        """What was asked for at a time."""
+        return self.minor[max(0, bisect_right(self.since, when) - 1)]
+
     def most(self, since: float) -> int:
         """The most that was asked for at any time from ``since`` on."""
         return max(self.minor[max(0, bisect_right(self.since, since) - 1) :])
@@ -54,20 +59,19 @@ class Oracle:
         self._till = Till(world)
         self._screens = Screens(world, people, self._till)
         self._back = Back(world, self._till)
+        self._pages = Pages(world, self._till)
         self._owed: dict[str, Owed] = defaultdict(Owed)
-        self._agreed: dict[str, float] = {}  # when a consent was written down, by the world's time
-        self._noted = 0  # the last of them, by its id
-        self._resumed = 0  # the last event of a start that was taken up again, by its id
+        self._consents = Consents(world, people, lambda number, when: self._owed[number].at(when))
         world.on_page = self.page_made
         world.on_event = self._happened
-        world.on_switch = self._note_consents
+        world.on_switch = self._consents.note
         self.invoices_changed()
 
     # --- while it goes on ----------------------------------------------------------------------------------------
 
     def invoices_changed(self) -> None:
         """Take note of what the business asks for now, apart from what was paid through the assistant."""
-        self._note_consents()
+        self._consents.note()
         now = self._world.loop.time()
         for number, due in self._world.books.asked().items():
             self._owed[number].ask(due, now)
@@ -79,7 +83,7 @@ class Oracle:
 
     def page_made(self, reference: str) -> None:
         """The processor made a page: there is a consent for exactly it, and the invoice owes as much."""
-        self._note_consents()
+        self._consents.note()
         pages = self._till.of_reference(reference)
         if len(pages) != 1:
             self._world.violate(f"{reference} has {len(pages)} pages: a request went out under another key")
@@ -91,11 +95,11 @@ class Oracle:
         self._same(msgspec.json.decode(quotes[0]["quote"], type=Quote), pages[0])
         for number in pages[0].order.invoices:
             self._fits(pages[0], number, pages[0].order.amount_minor, "asks")
-            self._alone(pages[0], number)
+        self._pages.made(pages[0])
 
     def _happened(self, event: Event) -> None:
         """Something happened at the processor just now."""
-        self._note_consents()
+        self._consents.note()
         if not event.type.startswith(("payment.", "refund.")):
             return
         for page in self._till.of_reference(event.reference):
@@ -107,41 +111,22 @@ class Oracle:
 
     def _fits(self, page: HostedPage, number: str, more: int, verb: str) -> None:
         """With this page, an invoice is not paid more than it asked for at any time since the customer agreed."""
-        agreed = self._agreed.get(page.order.reference, self._world.loop.time())
         owed = self._owed[number]
-        most, already = owed.most(agreed - _EXCUSED), sum(map(taken, self._till.of_number(number)))
+        most, already = (
+            owed.most(self._consents.since(page.order.reference)),
+            sum(map(taken, self._till.of_number(number))),
+        )
         if already + more > most + owed.came_back:
             what = f"{page.order.reference} {verb} {page.order.amount_minor}: {already + more} with all others"
             self._world.violate(f"{number} is overpaid: {what}, of which {most} was due and {already} paid")
 
-    def _alone(self, page: HostedPage, number: str) -> None:
-        """No other page of this invoice can be paid whose address anybody knows."""
-        for other in self._till.of_number(number):
-            if other is page or not other.payable:
-                continue
-            known = "SELECT 1 FROM payment WHERE reference = :p AND page IS NOT NULL"
-            if self._world.rows(known, p=other.order.reference):
-                name = other.order.reference
-                self._world.violate(f"{page.order.reference} has a page while that of {name} is open: two for {number}")
-
     def watch(self) -> None:
         """What holds at every moment."""
-        self._note_consents()
+        self._consents.note()
         twice = "SELECT invoice FROM payment_invoice WHERE live GROUP BY invoice HAVING count(*) > 1"
         for row in self._world.rows(twice):
             self._world.violate(f"two live payments of {row['invoice']}")
-
-    def _note_consents(self) -> None:
-        now, paused = self._world.loop.time(), self._world.paused
-        for row in self._world.rows("SELECT id, payment FROM consent WHERE id > :noted", noted=self._noted):
-            self._agreed[row["payment"]], self._noted = now, row["id"]
-            if paused:
-                self._world.violate(f"{row['payment']} began while the business had paused new payments")
-        again = "SELECT id, payment FROM payment_event WHERE id > :noted AND cause = 'asked again'"
-        for row in self._world.rows(again, noted=self._resumed):
-            self._resumed = row["id"]
-            if paused:
-                self._world.violate(f"{row['payment']} was taken up again while the business had paused new payments")
+        self._pages.watch()
 
     def _same(self, quote: Quote, page: HostedPage) -> None:
         order = page.order
@@ -155,7 +140,8 @@ class Oracle:
         """What holds once everything has come to rest. The order is that of how bad it is."""
         self.watch()
         self._book_and_ledger()
-        self._consents()
+        self._pages.judge()
+        self._consents.judge()
         self._portal()
         self._journal()
         self._back.judge()
@@ -179,23 +165,6 @@ class Oracle:
             if ours[reference]["state"] not in _WITHOUT_PAGE:
                 state = ours[reference]["state"]
                 self._world.violate(f"{reference} is {state} in the ledger and unknown to the processor")
-
-    def _consents(self) -> None:
-        sent: dict[str, dict[str, str]] = defaultdict(dict)
-        for person in self._people:
-            sent[person.chat] |= person.sent
-        used = Counter[tuple[str, str]]()
-        for row in self._world.rows("SELECT chat, message, payment, quote FROM consent"):
-            quote = msgspec.json.decode(row["quote"], type=Quote)
-            said = sent[row["chat"]].get(row["message"], "")
-            used[row["chat"], row["message"]] += 1
-            if said.startswith("/agree") and said != f"/agree {quote.digest()}":
-                self._world.violate(f"{row['payment']} rests on a button that approved another quote")
-            if not (said.startswith("/agree") or said.lower().strip(" .!") in Person.YES or said in Person.PLACES):
-                self._world.violate(f"{row['payment']} rests on {said!r}, which is no yes")
-        for (chat, message), times in used.items():
-            if times > 1:
-                self._world.violate(f"{chat} said yes once ({message}) and it began {times} payments")
 
     def _portal(self) -> None:
         """What the business's books were told is what the processor took and kept, per invoice and payment."""

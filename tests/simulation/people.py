@@ -65,6 +65,8 @@ _WORDS = (
     "send me the link again",
     "my card is 4242 4242 4242 4242",
     "",
+    "yes, but only $20",
+    "ok, change the zip",
     "can I talk to a human?",
     "where's my refund?",
     "I want my money back",
@@ -96,6 +98,10 @@ class Person:
         self.chat = f"rasa:{name}"
         self.bill, *self._later = bills
         self.sent: dict[str, str] = {}  # by message id
+        self.had_seen: dict[
+            str, frozenset[str]
+        ] = {}  # by message id: the buttons seen by then, if that was said with it
+        self.offered: dict[str, dict[str, float]] = {}  # buttons that agree: what stood beside them, and when last
         self.seen: dict[int, Message] = {}
         self.up_to = 0  # what was said up to here was handed over, by the assistant's account
         self.lost: list[str] = []  # ids of messages that got no answer
@@ -149,6 +155,9 @@ class Person:
             if shown.seq not in self.seen:
                 self._world.tell(f"    {self.name} < {shown.seq} {shown.text} {[c.payload for c in shown.choices]}")
             self.seen[shown.seq] = shown
+            for choice in shown.choices:
+                if choice.payload.startswith("/agree "):
+                    self.offered.setdefault(choice.payload, {})[shown.text] = self._world.loop.time()
             self._buttons += [choice.payload for choice in shown.choices if choice.payload not in self._buttons]
             if shown.link is not None:
                 self._links.append(shown.link.url)
@@ -254,11 +263,15 @@ class Tab(Person):
     def __init__(self, world: World, name: str, bills: list[Bill], conversation: str) -> None:
         super().__init__(world, name, bills)
         self.chat = widget.chat_of(conversation)
+        self._last: dict[str, int] = {}  # the last number on the screen when a message was sent first, by its id
         self._url = f"{HANDOFF}/api/v1/conversations/{conversation}/messages"
         self._headers = {"Authorization": f"Bearer {widget.token_of(conversation, SECRET.encode())}"}
 
     async def _send(self, message: str, text: str) -> list[Message]:
-        said = {"id": message, "choice" if text.startswith("/") else "text": text}
+        if message not in self.had_seen:
+            self.had_seen[message] = frozenset(self.offered)
+            self._last[message] = max(self.seen, default=0)
+        said = {"id": message, "choice" if text.startswith("/") else "text": text, "seen": self._last[message]}
         answered = await self._world.ask(httpx.Request("POST", self._url, json=said, headers=self._headers))
         if answered.status_code in (429, 503):
             raise Unavailable

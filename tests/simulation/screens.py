@@ -45,6 +45,7 @@ class Screens:
         self._people = people
         self._till = till
         self._earlier: dict[str, list[Message]] = defaultdict(list)  # of conversations that were lost
+        self._lost: set[str] = set()  # chats whose payments somebody has to be reminded of
         self._shown: dict[str, list[Message]] = defaultdict(list)  # of these, what reached somebody's screen
 
     def conversations_lost(self) -> None:
@@ -54,6 +55,7 @@ class Screens:
             seen = {seq for other in self._people if other.chat == chat for seq in other.seen}
             self._earlier[chat] += log
             self._shown[chat] += [message for message in log if message.seq in seen]
+        self._lost |= {row["chat"] for row in self._world.rows("SELECT DISTINCT chat FROM payment")}
         for person in self._people:
             person.forget()
 
@@ -61,7 +63,9 @@ class Screens:
         """What everybody knows is so, and everything they were told reached them."""
         for person in self._people:
             self._told(person)
+            self._declines(person)
             self._about_pages(person)
+            self._reminded(person)
             self._heard_all(person)
 
     def heard_of_surplus(self, reference: str) -> bool:
@@ -90,11 +94,25 @@ class Screens:
             if times > self._may_be_told(each):
                 self._world.violate(f"{person.name} was told {times} times that {each.reference} is {each.state}")
 
+    def _declines(self, person: "Person") -> None:
+        """Of each decline somebody hears once."""
+        own = {
+            row["reference"] for row in self._world.rows("SELECT reference FROM payment WHERE chat = :c", c=person.chat)
+        }
+        happened = sum(e.type == "payment.declined" and e.reference in own for e in self._world.sandbox.processor._log)
+        notices = [message for message in self._log(person) if message.sender == "notice"]
+        told = sum(_DECLINED.search(message.text) is not None for message in notices)
+        if told > happened:
+            self._world.violate(f"{person.name} was told of {told} declines; {happened} happened")
+
     def _last_word(self, person: "Person", reference: str, named: list[Said]) -> None:
         pages = self._till.of_reference(reference)
         state = state_of(pages[0]) if pages else "failed"
         last = named[-1] if named else Said(reference, "")
         fits = last.state == state or (last.state == "refund failed" and state in _STAYS_PAID)
+        if last.state == "won" and state in _OF_REFUNDS:  # of what went back before the dispute, they had heard by then
+            turns = [each.type for each in pages[0].events if each.type in ("refund.succeeded", "dispute.won")]
+            fits = turns[-1:] == ["dispute.won"]
         if state in _NEWS and not fits:
             heard = last.state or "nothing"
             self._world.violate(f"{person.name} last heard {heard!r} of {reference}, which is {state}")
@@ -106,16 +124,26 @@ class Screens:
 
     def _may_be_told(self, said: Said) -> int:
         """How often the same can be news: a refund may fail and be made again, a dispute lead back to what was."""
+        if said.state == "overpaid":  # of each case once: what went back may be paid again
+            cases = "SELECT 1 FROM handoff_case WHERE reason = 'overpaid' AND payment = :reference"
+            return len(self._world.rows(cases, reference=said.reference))
         if said.state not in _OF_REFUNDS:
             return 1
         events = [event for page in self._till.of_reference(said.reference) for event in page.events]
         return max(1, sum(event.type.startswith("refund.") or event.type == "dispute.won" for event in events))
 
     def _about_pages(self, person: "Person") -> None:
-        log = [*self._shown[person.chat], *self._log(person)]
+        log = self._log(person)
+        # news that waited in a lost conversation can only be told again to who comes back
+        log = [*self._shown[person.chat], *log] if log else self._earlier[person.chat]
         open_now = [message for message in log if _ABOUT_PAGE.search(message.text)]
         if open_now and not _PAGE_OVER.search(open_now[-1].text):
             self._world.violate(f"{person.name} was last told about a page: {open_now[-1].text!r}; no page is open")
+
+    def _reminded(self, person: "Person") -> None:
+        """Whoever comes back after their conversation was lost hears that their payment was not."""
+        if (log := self._log(person)) and person.chat in self._lost and all(m.text != _recalled() for m in log):
+            self._world.violate(f"{person.name} came back after their conversation was lost, and heard of no payment")
 
     def _heard_all(self, person: "Person") -> None:
         """Every message of the log reached its reader, once, and as it stands in the log."""
@@ -172,6 +200,12 @@ def meant(message: Message) -> Iterable[tuple[str, str]]:
 
 
 @cache
+def _recalled() -> str:
+    wording = tomllib.loads((CONFIG / "wording" / "en.toml").read_text(encoding="utf-8"))
+    return str(wording["recalled"])
+
+
+@cache
 def _sentences() -> tuple[tuple[re.Pattern[str], str], ...]:
     """Every sentence of the wording that names a payment's reference, as a pattern, with the state it tells."""
     wording = tomllib.loads((CONFIG / "wording" / "en.toml").read_text(encoding="utf-8"))
@@ -215,5 +249,6 @@ _OVER = (
     "won",
     "lost",
 )
+_DECLINED = re.compile(f"^(?:{_family('declined_')})$")
 _ABOUT_PAGE = re.compile(f"^(?:{_family('page_open', 'preparing', 'declined_', 'checking', *_OVER)})$")
 _PAGE_OVER = re.compile(f"^(?:{_family(*_OVER)})$")

@@ -66,6 +66,10 @@ class Till:
         self._index()
         return self._by_reference[reference]
 
+    def payable(self) -> set[str]:
+        """The payments with a page on which somebody could pay now. Nothing that is due happens because of the question."""
+        return {page.order.reference for page in self._processor._payments if page.order.invoices and page.payable}
+
     def refunds(self) -> list[tuple[HostedPage, Refund]]:
         """Every refund, with its payment."""
         return [(page, refund) for page in self.pages() for refund in page.refunds]

@@ -45,11 +45,15 @@ class Weather:
     where: str = ""  # ... whose name has this in it
     frail: float = 0.0  # having died, it dies again while it recovers
     line: float = 0.0  # a call to a back end
+    lag: float = 0.0  # ... that is answered all the same, after seconds
+    to: str = ""  # ... whose path has this in it
+    blind: float = 0.0  # a look-up does not find what the processor has
     webhook: float = 0.0  # a webhook on its way to the assistant
     slow: float = 0.0  # somebody else runs first
     stall: float = 0.0  # ... for longer than a lease
     ledger: float = 0.0  # a transaction meets a locked database
     store: float = 0.0  # the conversation store is away
+    forgets: float = 0.0  # it loses every conversation, at each step
 
 
 @dataclass
@@ -100,8 +104,12 @@ class World:
         self.on_event: Callable[[Event], None] = lambda _event: None  # of the processor, as it happens
         self.on_switch: Callable[[], None] = lambda: None  # the business is about to stop or resume, or just did
         self.paused = False  # the business was told that no new payment begins
+        self.denied: set[str] = set()  # payments that a look-up did not find, although they are there
         self.cut_off = ""  # back ends whose path begins with this are not there
+        self.began = START
+        self.requested = 0.0  # when the request that made the last page was sent
         self.leaps = 0
+        self.forgotten = 0  # how often all conversations were lost
         self.deaths = 0
         self._ticks = 0
         self._asked = 0  # requests to the back ends within this step
@@ -216,6 +224,7 @@ class World:
     def forget(self) -> None:
         """The conversation store loses everything, as after FLUSHALL."""
         self.fault("every conversation is lost")
+        self.forgotten += 1
         for table in ("conversation", "inbox", "message", "outbox"):
             self.processes[0].store._write.execute(f"DELETE FROM {table}")
         for process in self.processes:
@@ -235,6 +244,7 @@ class World:
         if request.method == "POST":
             self.tell(f"back end: {request.url.path} -> {answered.status_code}")
         if len(self.sandbox.processor._pages) != known:
+            self.requested = request.extensions.get("sent_at", self.loop.time())
             self.on_page(msgspec.json.decode(request.content)["reference"])
         return answered
 

@@ -53,8 +53,8 @@ def expected(kinds: Iterable[FactKind], refund: int = REFUND, dispute: int = DIS
     known = set(kinds)
     dead = known & {K.FAILED, K.EXPIRED, K.CLOSED}
     given_back = refund if K.REFUNDED in known and K.REFUND_FAILED not in known else 0
-    if K.RETURNED in known:  # the bank took all of it, so nothing else can have taken or ended anything
-        return S.UNKNOWN if dead or given_back or known & {K.DISPUTED, K.WON, K.LOST} else S.RETURNED
+    if K.RETURNED in known:  # the bank took all of it, so no other bank can have, and nothing has ended it
+        return S.UNKNOWN if dead or known & {K.DISPUTED, K.WON, K.LOST} else S.RETURNED
     if known & AFTERWARDS:  # its money came, whoever forgot to say so
         return S.UNKNOWN if dead else _afterwards(known, given_back, dispute)
     if K.SUCCEEDED in known:
@@ -80,9 +80,11 @@ def _afterwards(known: set[FactKind], given_back: int, dispute: int) -> PaymentS
 def accounts(kinds: Iterable[FactKind]) -> dict[str, int]:
     """What the journal holds once just this is known, accounts at zero left out. Not to be asked about a doubtful set."""
     known, state = set(kinds), expected(kinds)
-    if state in (S.OPEN, S.PROCESSING, S.FAILED, S.RETURNED):
+    if state in (S.OPEN, S.PROCESSING, S.FAILED):
         return {}
     back = REFUND if K.REFUNDED in known and K.REFUND_FAILED not in known else 0
+    if state is S.RETURNED:  # what was refunded before is gone, and the customer's to give back
+        return {"refunds": -back, "claims": back} if back else {}
     taken = DISPUTE if known & {K.DISPUTED, K.LOST} and K.WON not in known else 0
     held = taken if state is S.DISPUTED else 0
     owed_again = back + taken - held

@@ -92,7 +92,10 @@ class Batch(msgspec.Struct, frozen=True):
 
 
 class Gateway(Protocol):
-    """Every call may raise `Unavailable` (it did not happen) or `Uncertain` (look it up)."""
+    """Every call may raise `Unavailable` (it did not happen), `Uncertain` (look it up), or `Malformed`.
+
+    `Rejected`, a kind of the last, only when the request made nothing, and neither did an earlier try of the same call.
+    """
 
     name: str
 

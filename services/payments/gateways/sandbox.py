@@ -6,6 +6,7 @@ The shape it follows is any processor's with hosted pages, so that another gatew
 import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Annotated, TypeVar
 
 import httpx
@@ -132,6 +133,8 @@ class SandboxGateway:
     async def open_page(self, request: PageRequest, key: str) -> Page:
         """See `Gateway.open_page`. Raises `Malformed` when ``key`` was used for another request before."""
         response = await self._remote.post("/v1/pages", _order(request), key=key)
+        if response.is_client_error and response.status_code != HTTPStatus.CONFLICT:  # 409: the key has made a page
+            raise self._remote.rejected(response)
         if response.status_code != 201:
             raise self._remote.broken(response)
         opened = self._parsed(_Opened, response)

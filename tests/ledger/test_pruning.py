@@ -1,0 +1,105 @@
+"""What the ledger's database forgets, on both kinds of it, and what it never does."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import insert, select, text
+
+from services import pruning
+from services.database import micros, open_engine, upgrade
+from services.schema import attempt, go_link, outbox, payment, tried
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+OLD, NEW = NOW - timedelta(days=91), NOW - timedelta(days=89)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request, tmp_path):
+    if request.param == "postgresql":
+        yield request.getfixturevalue("on_postgres")
+        return
+    made = open_engine(f"sqlite:///{tmp_path / 'ledger.db'}")
+    upgrade(made)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def ledger(engine):
+    """With one payment, whose jobs and links the tests add."""
+    words = dict.fromkeys(("start_key", "chat", "state", "method", "gateway", "gateway_key", "request_hash"), "x")
+    more = {"billing_name": "x", "billing_zip": "x", "currency": "USD", "version": 1, "amount_minor": 1}
+    with engine.begin() as conn:
+        conn.execute(insert(payment).values(reference="RM-1", created_at=1, changed_at=1, **words, **more))
+    return engine
+
+
+def pruned(engine, table) -> tuple[int, int]:
+    """Rows that went, and transactions that took."""
+    gone, rounds, after = 0, 0, table.first
+    while after is not None:
+        with engine.begin() as conn:
+            some, after = pruning.prune(conn, table, after, NOW)
+        gone, rounds = gone + some, rounds + 1
+    return gone, rounds
+
+
+def table_of(wanted):
+    (found,) = [table for table in pruning.TABLES if table.table is wanted]
+    return found
+
+
+def job(key, kind, done):
+    return {"kind": kind, "payment": "RM-1", "key": key, "body": b"{}", "due_at": 1, "done_at": done}
+
+
+def test_news_that_was_told_is_forgotten_and_what_was_posted_never_is(ledger):
+    with ledger.begin() as conn:
+        jobs = [
+            *(
+                job(f"{kind} {done}", kind, done)
+                for kind in ("tell", "post", "refund")
+                for done in (micros(OLD), micros(NEW))
+            ),
+            job("tell waiting", "tell", None),
+        ]
+        conn.execute(insert(outbox), jobs)
+    assert pruned(ledger, table_of(outbox)) == (1, 1)
+    with ledger.begin() as conn:
+        left = set(conn.execute(select(outbox.c.key)).scalars())
+    assert left == {each["key"] for each in jobs} - {f"tell {micros(OLD)}"}
+
+
+def test_old_tries_and_links_are_forgotten_in_pieces_and_those_that_count_are_kept(ledger, monkeypatch):
+    monkeypatch.setattr(pruning, "PIECE", 10)
+    hours = {at: micros(at) // pruning.HOUR_MICROS for at in (OLD, NEW)}
+    with ledger.begin() as conn:
+        for n in range(25):
+            for name, at in (("old", OLD), ("new", NEW)):
+                conn.execute(insert(tried).values(key=f"{n}:{name}", at=micros(at), answer=b""))
+                conn.execute(insert(attempt).values(subject=f"client:{n}", window=hours[at], wrong=3))
+                conn.execute(insert(go_link).values(token_hash=f"{n:02}{name}", payment="RM-1", shown_at=micros(at)))
+    assert pruned(ledger, table_of(tried)) == (25, 6)
+    assert pruned(ledger, table_of(attempt)) == (25, 3)
+    assert pruned(ledger, table_of(go_link)) == (25, 6)
+    with ledger.begin() as conn:
+        assert set(conn.execute(select(tried.c.at)).scalars()) == {micros(NEW)}
+        assert set(conn.execute(select(attempt.c.window)).scalars()) == {hours[NEW]}
+        assert set(conn.execute(select(go_link.c.shown_at)).scalars()) == {micros(NEW)}
+
+
+def test_pruning_nothing_is_quick_and_harmless(ledger):
+    assert [pruned(ledger, table) for table in pruning.TABLES] == [(0, 1)] * 4
+
+
+def test_evidence_is_never_pruned():
+    assert {table.table.name for table in pruning.TABLES} == {"tried", "attempt", "go_link", "outbox"}
+
+
+def test_the_jobs_of_a_payment_are_found_by_an_index(engine):
+    plan = "EXPLAIN QUERY PLAN" if engine.dialect.name == "sqlite" else "EXPLAIN"
+    with engine.begin() as conn:
+        if engine.dialect.name == "postgresql":
+            conn.execute(text("SET LOCAL enable_seqscan = off"))  # an empty table is read whole otherwise
+        asked = f"{plan} SELECT body FROM outbox WHERE payment = 'RM-1' AND kind = 'post' ORDER BY id"
+        assert "outbox_of_payment" in str(conn.execute(text(asked)).all())

@@ -179,7 +179,9 @@ class Player:
 
     async def _elsewhere(self, number: str, *changes: str) -> None:
         pairs = (change.split("=") for change in changes)
-        await self.world.change(number, **{key: int(value) if value.lstrip("-").isdigit() else value for key, value in pairs})
+        await self.world.change(
+            number, **{key: int(value) if value.lstrip("-").isdigit() else value for key, value in pairs}
+        )
 
     async def _owes(self, number: str, amount: str) -> None:
         invoice = await self.world.invoice(number)

@@ -33,7 +33,13 @@ class Mutant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: int = 1  # the first that is tried; chosen by a search, so that it is caught soon
     sky: dict[str, float | str] = {}  # weather in which it shows; none: the usual skies
     absorbed: str = ""  # what makes it harmless wherever the simulation looks; then it is not played
+    open: str = ""  # how far it was looked for in vain, and who might see it; then it does not count as proved
     quick: bool = False  # among those that `make test` plays
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is one of those that have to be caught."""
+        return not (self.absorbed or self.open)
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,8 +9,12 @@ _SHAPE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def new_token(random: Callable[[int], bytes]) -> str:
-    """128 random bits as 22 characters of ``A-Za-z0-9_-`` (RFC 4648, section 5), fit for a URL and for Telegram."""
-    return urlsafe_b64encode(random(16)).decode().rstrip("=")
+    """128 random bits as 22 characters of ``A-Za-z0-9_-`` (RFC 4648, section 5), fit for a URL and for Telegram.
+
+    None begins with a dash, which a command line would take for an option: that costs a fortieth of one bit.
+    """
+    token = urlsafe_b64encode(random(16)).decode().rstrip("=")
+    return f"A{token[1:]}" if token.startswith("-") else token
 
 
 def token_hash(token: str) -> str | None:

@@ -172,7 +172,7 @@
       this.pauses = new Set();
       this.id = null; // of the conversation on show
       this.cursor = 0; // last message that came by the event stream: only there is the order without holes
-      this.top = 0; // last message shown: a yes agrees to nothing that came later
+      this.top = 0; // last message shown
     }
 
     get stored() {
@@ -524,12 +524,11 @@
   const isWeb = (url) => /^https?:\/\//i.test(url);
 
   /**
-   * The number that a just answered message must have: the first one after `after` that its answer left out. What stands
-   * before a notice is not it: a notice may have come earlier, and a chat that was lost begins again with one, far above.
+   * The number that a just answered message must have: the first after `after` that its answer left out, a notice's aside.
    */
   function hole(messages, after) {
     const taken = new Set(messages.map((m) => m.seq));
-    const gaps = messages.filter((m) => m.from !== 'notice').map((m) => m.seq - 1).filter((seq) => seq > after && !taken.has(seq));
+    const gaps = messages.filter((m) => m.from !== 'notice' && m.seq - 1 > after && !taken.has(m.seq - 1)).map((m) => m.seq - 1);
     return gaps.length ? Math.min(...gaps) : null;
   }
 

@@ -333,7 +333,8 @@ def never_heard(conn: Connection, reference: str, fence: int, now: datetime) -> 
         waited = now - (_doubtful(conn, reference) or instant(row.changed_at)) >= GIVE_UP_AFTER
         return waited and ledger.step(conn, reference, states.FAILED, "never opened", now, reason=Reason.NEVER_OPENED)
     over = row.page_expires_at is not None and now - instant(row.page_expires_at) >= GIVE_UP_AFTER
-    if row.state == states.OPEN and not over:
+    ended = row.state in (states.FAILED, states.CANCELED)  # by another look-up, a moment ago: nothing to wonder about
+    if ended or (row.state == states.OPEN and not over):
         return False
     summary = f"the gateway says that it never heard of {reference}, which is {row.state} here"
     cases.open_case(conn, f"forgotten:{reference}", Trouble.FORGOTTEN, summary, now, chat=row.chat, payment=reference)

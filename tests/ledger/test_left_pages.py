@@ -47,3 +47,16 @@ async def test_who_does_not_hold_the_invoices_own_link_closes_nothing(world, sco
     left = await world.start("k1", chat="old phone")
     assert not await world.checkout.close_left(scope, "book:INV-1042")
     assert (await world.checkout.view(left.reference)).state is S.OPEN
+
+
+async def test_a_start_that_ended_meanwhile_is_nothing_that_the_gateway_forgot(world):
+    world.gateway.before = [Uncertain("lost")]
+    with pytest.raises(Uncertain):
+        await world.start("k1")
+    waiting = await world.checkout.latest("chat")
+    world.passes(minutes=5)
+    await world.checkout.look_at(waiting.reference, world.at)
+    assert (await world.checkout.view(waiting.reference)).state is S.FAILED
+    world.passes(minutes=5)
+    await world.checkout.look_at(waiting.reference, world.at)
+    assert await world.rows("SELECT reason FROM handoff_case") == []

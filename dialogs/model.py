@@ -10,7 +10,31 @@ from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
-from services.model import Billing, Invoice, Method, Money, Objection, Payment, Quote, Reason, Rules, Scope
+from services.model import (
+    Account,
+    Billing,
+    Customer,
+    Details,
+    Filter,
+    Invoice,
+    Listing,
+    Method,
+    Methods,
+    Money,
+    Objection,
+    Payment,
+    Payments,
+    Quote,
+    Reason,
+    Request,
+    Requests,
+    Revision,
+    Rules,
+    SavedMethod,
+    Scope,
+    Sheet,
+    Spread,
+)
 
 # --- the house: everything a conversation may know about the business ------------------------------------------------
 
@@ -26,6 +50,11 @@ class House(msgspec.Struct, frozen=True):
     pause_minutes: int = 30  # after so long a silence, the chat says again where we are
     fresh_seconds: int = 60  # older facts count as missing
     proofs: int = 3  # wrong number-and-zip tries in one conversation before a person is called
+    sign_in: tuple[
+        str, ...
+    ] = ()  # channels in which a customer can sign in; empty: no mail is sent, or the business does not want it
+    remember: tuple[str, ...] = ()  # channels whose browsers can be remembered
+    locales: tuple[str, ...] = ("en",)
 
 
 # --- acts: what the customer did by speaking or pressing ------------------------------------------------------------
@@ -41,6 +70,18 @@ class Slot(StrEnum):
     NAME = "name"
     ZIP = "zip"
     CONSENT = "consent"
+    SPREAD = "spread"  # how a sum is laid over several invoices
+    EMAIL = "email"
+    CODE = "code"  # six digits that were sent by e-mail
+    ACCOUNT = "account"  # which of the customers at one address
+    PAYMENT = "payment"  # which payment is meant
+    WHY = "why"  # the reason for a refund or dispute, in the customer's own words
+    ADDRESS = "address"
+    PHONE = "phone"
+    LANGUAGE = "language"
+    NOTICES = "notices"
+    NICKNAME = "nickname"
+    DETAIL = "detail"  # which of the details is to be changed
 
 
 class Share(StrEnum):
@@ -51,7 +92,7 @@ class Share(StrEnum):
     MINIMUM = "minimum"
 
 
-Telling: TypeAlias = str | Money | Method | Share
+Telling: TypeAlias = str | Money | Method | Share | Spread
 
 
 class Tell(msgspec.Struct, frozen=True):
@@ -59,8 +100,68 @@ class Tell(msgspec.Struct, frozen=True):
     value: Telling
 
 
+class Pick(msgspec.Struct, frozen=True):
+    """The button of one invoice, saved method, account or payment, by its key."""
+
+    slot: Literal[Slot.INVOICE, Slot.METHOD, Slot.ACCOUNT, Slot.PAYMENT, Slot.DETAIL]
+    key: str
+
+
+class Show(msgspec.Struct, frozen=True):
+    """Invoices are asked for: these of them."""
+
+    filter: Filter = Filter()
+
+
+class Choose(msgspec.Struct, frozen=True):
+    """Invoices are named to be paid together, by their numbers or places in the list on the screen; none: all of them."""
+
+    numbers: tuple[str, ...] = ()
+    places: tuple[int, ...] = ()  # 1 is the first
+
+
+class Named(msgspec.Struct, frozen=True):
+    """A saved method is named in words: by brand, last four or nickname; all empty: the one on file."""
+
+    words: str = ""
+    last4: str = ""
+
+
 class Want(msgspec.Struct, frozen=True):
-    task: Literal["pay", "status", "balance", "help", "link", "refund", "here"]
+    task: Literal[
+        "pay",
+        "status",
+        "balance",
+        "help",
+        "link",
+        "refund",
+        "here",
+        "dispute",
+        "requests",  # what became of a refund or dispute that was asked for
+        "history",
+        "invoices",
+        "lines",
+        "pdf",
+        "several",  # choose invoices one by one
+        "enough",  # ... and these are all
+        "methods",
+        "details",
+        "sign_in",
+        "sign_out",
+        "sign_out_everywhere",
+        "remember",
+        "send_again",  # another code
+        "new_method",  # not a saved one
+        "fix_zip",  # after a decline because of it
+        "verify",  # how micro-deposits go
+    ]
+
+
+class Edit(msgspec.Struct, frozen=True):
+    """A button on one saved method, by its key."""
+
+    what: Literal["remove", "favorite", "nickname"]
+    key: str
 
 
 class Agree(msgspec.Struct, frozen=True):
@@ -90,7 +191,7 @@ class Simple(StrEnum):
     UNCLEAR = "unclear"
 
 
-Act: TypeAlias = Tell | Want | Agree | Change | Simple
+Act: TypeAlias = Tell | Want | Agree | Change | Pick | Show | Choose | Named | Edit | Simple
 
 # --- look-ups: reads that the runtime performs before the commit ----------------------------------------------------
 
@@ -112,7 +213,56 @@ class PaymentNow(msgspec.Struct, frozen=True, tag="payment_now"):
     reference: str
 
 
-LookUp: TypeAlias = OneInvoice | BillingOf | PaymentNow
+class OwnInvoice(msgspec.Struct, frozen=True, tag="own_invoice"):
+    """One of the customer's own invoices, by the number as it was told."""
+
+    scope: Customer
+    number: str
+
+
+class InvoicesOf(msgspec.Struct, frozen=True, tag="invoices_of"):
+    scope: Customer
+    filter: Filter = Filter()
+
+
+class SheetOf(msgspec.Struct, frozen=True, tag="sheet_of"):
+    scope: Scope
+    invoice: str
+
+
+class DetailsOf(msgspec.Struct, frozen=True, tag="details_of"):
+    scope: Customer
+
+
+class MethodsOf(msgspec.Struct, frozen=True, tag="methods_of"):
+    scope: Customer
+
+
+class PaymentsOf(msgspec.Struct, frozen=True, tag="payments_of"):
+    """All payments on the customer's invoices, whoever began them."""
+
+    scope: Customer
+
+
+class RequestsOf(msgspec.Struct, frozen=True, tag="requests_of"):
+    """What was asked of a person, by this customer or in this chat."""
+
+    scope: Scope
+    chat: str
+
+
+LookUp: TypeAlias = (
+    OneInvoice
+    | BillingOf
+    | PaymentNow
+    | OwnInvoice
+    | InvoicesOf
+    | SheetOf
+    | DetailsOf
+    | MethodsOf
+    | PaymentsOf
+    | RequestsOf
+)
 
 
 class Absent(msgspec.Struct, frozen=True, tag="absent"):
@@ -123,7 +273,9 @@ class Unreachable(msgspec.Struct, frozen=True, tag="unreachable"):
     """The books or the ledger did not answer."""
 
 
-Fact: TypeAlias = Invoice | Billing | Payment | Absent | Unreachable
+Fact: TypeAlias = (
+    Invoice | Billing | Payment | Listing | Sheet | Details | Methods | Payments | Requests | Absent | Unreachable
+)
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -171,7 +323,77 @@ class CallAgent(msgspec.Struct, frozen=True, tag="call_agent"):
     payment: str = ""
 
 
-Effect: TypeAlias = ProveInvoice | StartPayment | ResumePayment | CloseCheckout | CloseLeftPage | CallAgent
+Purpose: TypeAlias = Literal["sign_in", "old_address", "new_address"]
+
+
+class SendCode(msgspec.Struct, frozen=True, tag="send_code"):
+    """Send a six-digit code. An empty ``email``: to the address on file of the invoice whose link ``scope`` holds, or of
+    the customer that ``scope`` is.
+    """
+
+    email: str
+    purpose: Purpose
+    scope: Scope
+
+
+class CheckCode(msgspec.Struct, frozen=True, tag="check_code"):
+    """Check a code that was sent with the same ``email``, ``purpose`` and ``scope``. It counts as a try."""
+
+    code: str
+    email: str
+    purpose: Purpose
+    scope: Scope
+
+
+class SignOut(msgspec.Struct, frozen=True, tag="sign_out"):
+    scope: Customer
+    everywhere: bool = False
+
+
+class Remember(msgspec.Struct, frozen=True, tag="remember"):
+    """Remember the browser of this chat, so that nothing has to be proved in it for a while."""
+
+    scope: Customer
+
+
+class SaveDetails(msgspec.Struct, frozen=True, tag="save_details"):
+    scope: Customer
+    revision: Revision
+
+
+class EditMethod(msgspec.Struct, frozen=True, tag="edit_method"):
+    scope: Customer
+    what: Literal["remove", "favorite", "nickname"]
+    method: str
+    nickname: str = ""
+
+
+class OpenRequest(msgspec.Struct, frozen=True, tag="open_request"):
+    """Hand a wish for money back, or an objection, to a person. ``why``: the customer's words, redacted."""
+
+    scope: Scope
+    kind: Literal["refund", "dispute"]
+    why: str
+    payment: str = ""
+    invoice: str = ""
+    number: str = ""
+
+
+Effect: TypeAlias = (
+    ProveInvoice
+    | StartPayment
+    | ResumePayment
+    | CloseCheckout
+    | CloseLeftPage
+    | CallAgent
+    | SendCode
+    | CheckCode
+    | SignOut
+    | Remember
+    | SaveDetails
+    | EditMethod
+    | OpenRequest
+)
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -215,7 +437,87 @@ class Called(msgspec.Struct, frozen=True):
     case: int
 
 
-Outcome: TypeAlias = Proved | NotProved | Locked | Refused | PageLeft | Called | Payment
+class CodeSent(msgspec.Struct, frozen=True):
+    """A code is on its way, if the address is on file: nobody is told whether it is."""
+
+
+class CodesSpent(msgspec.Struct, frozen=True):
+    """No other code now: too many were asked for. ``minutes`` until there may be one."""
+
+    minutes: int
+
+
+class CodeWrong(msgspec.Struct, frozen=True):
+    """Not the code, or a code whose ten minutes are over, or one that was used."""
+
+
+class SignedIn(msgspec.Struct, frozen=True):
+    """The code was right. ``accounts`` at the address: usually one. ``until``: how long it counts.
+
+    ``number`` of the invoice whose link was held, where it belongs to the first of them; else empty.
+    """
+
+    accounts: tuple[Account, ...]
+    until: datetime
+    number: str = ""
+
+
+class AddressProved(msgspec.Struct, frozen=True):
+    """The code was right, which was sent to change an address."""
+
+
+class SignedOut(msgspec.Struct, frozen=True):
+    """The customer is a stranger again."""
+
+
+class Remembered(msgspec.Struct, frozen=True):
+    """This browser counts until then. ``proved_at`` stays what it was."""
+
+    until: datetime
+
+
+class DetailsSaved(msgspec.Struct, frozen=True):
+    """The books have taken the change; the details as they stand now."""
+
+    details: Details
+
+
+class NotSaved(msgspec.Struct, frozen=True):
+    """The books do not take it, or nobody of that name is there any more. Nothing was changed."""
+
+
+class MethodEdited(msgspec.Struct, frozen=True):
+    """The saved methods as they stand now."""
+
+    methods: Methods
+
+
+class RequestOpened(msgspec.Struct, frozen=True):
+    """A person has it."""
+
+    request: Request
+
+
+Outcome: TypeAlias = (
+    Proved
+    | NotProved
+    | Locked
+    | Refused
+    | PageLeft
+    | Called
+    | CodeSent
+    | CodesSpent
+    | CodeWrong
+    | SignedIn
+    | AddressProved
+    | SignedOut
+    | Remembered
+    | DetailsSaved
+    | NotSaved
+    | MethodEdited
+    | RequestOpened
+    | Payment
+)
 
 # --- events: what happened ------------------------------------------------------------------------------------------
 
@@ -241,6 +543,15 @@ class Opened(msgspec.Struct, frozen=True):
     standing: Literal["good", "expired", "unknown"]
     at: datetime
     link: str = ""
+    number: str = ""  # of the invoice, where it is the signed-in visitor's own; else empty
+
+
+class Arrived(msgspec.Struct, frozen=True):
+    """A chat begins with somebody who is known already: by a remembered browser, or by the page that embeds it."""
+
+    scope: Customer
+    name: str
+    at: datetime
 
 
 class Came(msgspec.Struct, frozen=True):
@@ -265,13 +576,20 @@ class Recalled(msgspec.Struct, frozen=True):
     at: datetime
 
 
+class Answered(msgspec.Struct, frozen=True):
+    """A person answered a refund or dispute that was asked for in this chat."""
+
+    request: Request
+    at: datetime
+
+
 class Waited(msgspec.Struct, frozen=True):
     """The channel's patience ended while an effect was under way."""
 
     at: datetime
 
 
-Event: TypeAlias = Heard | Pressed | Opened | Came | PaymentMoved | Recalled | Waited
+Event: TypeAlias = Heard | Pressed | Opened | Arrived | Came | PaymentMoved | Answered | Recalled | Waited
 
 # --- replies: what to say -------------------------------------------------------------------------------------------
 
@@ -283,7 +601,7 @@ class Say(msgspec.Struct, frozen=True):
     values: "Mapping[str, Value]" = {}
 
 
-Value: TypeAlias = str | int | Money | date | datetime | Method | Reason | Say | None
+Value: TypeAlias = str | int | Money | date | datetime | Method | Reason | Say | tuple[Say, ...] | None
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -301,6 +619,18 @@ class ReceiptCard(msgspec.Struct, frozen=True, tag="receipt"):
     payment: Payment
 
 
+class InvoicesCard(msgspec.Struct, frozen=True, tag="invoices"):
+    """A list of invoices as rows."""
+
+    listing: Listing
+
+
+class DocumentLink(msgspec.Struct, frozen=True):
+    """An invoice as a PDF; the runtime makes it a private link, which works for a short time."""
+
+    invoice: str
+
+
 class CheckoutLink(msgspec.Struct, frozen=True):
     """The hand-off to the hosted page; the runtime makes it a fresh `/go/TOKEN` whenever it is shown."""
 
@@ -310,8 +640,8 @@ class CheckoutLink(msgspec.Struct, frozen=True):
 class Reply(msgspec.Struct, frozen=True):
     say: Say
     choices: tuple[Choice, ...] = ()
-    card: InvoiceCard | ReceiptCard | None = None
-    link: CheckoutLink | None = None
+    card: InvoiceCard | InvoicesCard | ReceiptCard | None = None
+    link: CheckoutLink | DocumentLink | None = None
 
 
 # --- moves: what a task wants next ----------------------------------------------------------------------------------

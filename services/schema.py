@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    func,
     text,
 )
 
@@ -59,6 +60,13 @@ payment = Table(
     Column("happened_at", BigInteger),  # at the gateway, what the state rests on
     Column("unmoved", Integer, nullable=False, server_default="0"),  # look-ups in a row that brought nothing new
     Column("ruling", Integer),  # of a person, on which the state rests while the facts contradict each other
+    Column(
+        "customer", String(120), index=True
+    ),  # whose invoices it pays, whoever paid; null: begun before that was kept
+    Column("saved", String(120), nullable=False, server_default=""),  # the gateway's id of the saved method charged
+    Column("declines", Integer, nullable=False, server_default="0"),  # by the gateway's word
+    Column("submitted_at", BigInteger),  # at the gateway: handed to the banks
+    Column("cleared_at", BigInteger),  # at the gateway: arrived
     CheckConstraint("amount_minor > 0", name="payment_amount_positive"),
 )
 
@@ -240,6 +248,60 @@ tried = Table(  # one row per counted try, so that a repeated effect counts once
     Column("answer", LargeBinary, nullable=False),
 )
 
+sign_in_code = Table(  # the last code that was sent in a conversation, one per purpose; it opens nothing elsewhere
+    "sign_in_code",
+    schema,
+    Column("chat", String(200), primary_key=True),
+    Column("purpose", String(16), primary_key=True),  # sign_in, old_address, new_address
+    Column("address_hash", String(64), nullable=False),  # keyed with the installation's secret
+    Column("salt", LargeBinary, nullable=False),
+    Column("code_hash", LargeBinary, nullable=False),
+    Column("sent_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger),
+)
+
+sign_in_guard = Table(  # wrong codes per address since its owner last signed in, whether or not anybody has the address
+    "sign_in_guard",
+    schema,
+    Column("address_hash", String(64), primary_key=True),
+    Column("wrong", Integer, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+)
+
+account = Table(  # customers who signed in at least once
+    "account",
+    schema,
+    Column("customer", String(120), primary_key=True),
+    Column("first_at", BigInteger, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+    Column(
+        "not_before", BigInteger, nullable=False, server_default="0"
+    ),  # older proofs count no more: signed out everywhere
+)
+
+browser = Table(  # browsers that are remembered from a sign-in
+    "browser",
+    schema,
+    Column("token_hash", String(64), primary_key=True),
+    Column("customer", String(120), nullable=False, index=True),
+    Column("chat", String(200), nullable=False, index=True),  # in which it was last used
+    Column("proved_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+)
+
+method_note = Table(  # what we know of a saved method beside what the gateway keeps
+    "method_note",
+    schema,
+    Column("customer", String(120), primary_key=True),
+    Column("method", String(120), primary_key=True),  # the gateway's id
+    Column("nickname", String(60), nullable=False, server_default=""),
+    Column("favorite", Boolean, nullable=False, server_default=text("false")),
+    Column("blocked", String(32)),  # the reason for which its bank refused it for good
+    Column("changed_at", BigInteger, nullable=False),
+)
+
 handoff_case = Table(
     "handoff_case",
     schema,
@@ -253,6 +315,10 @@ handoff_case = Table(
     Column("at", BigInteger, nullable=False),
     Column("closed_at", BigInteger),
     Column("evidence", Text, nullable=False, server_default=""),  # JSON: what was seen that nobody but a person decides
+    Column("customer", String(120), index=True),  # who asked, or whose payment or invoice it is about
+    Column("words", Text, nullable=False, server_default=""),  # the customer's own, redacted
+    Column("answer", Text, nullable=False, server_default=""),  # of the person who closed it, told in the chat
+    Column("told_at", BigInteger),  # that answer
 )
 
 # --- Remit's own invoice book -------------------------------------------------------------------------------------
@@ -264,7 +330,16 @@ book_customer = Table(
     Column("name", Text, nullable=False),
     Column("zip", String(32), nullable=False, server_default=""),
     Column("email", String(254), nullable=False, server_default=""),
+    Column("street", Text, nullable=False, server_default=""),
+    Column("city", Text, nullable=False, server_default=""),
+    Column("region", Text, nullable=False, server_default=""),
+    Column("phone", String(40), nullable=False, server_default=""),
+    Column("language", String(16), nullable=False, server_default=""),
+    Column("receipts", Boolean, nullable=False, server_default=text("true")),
+    Column("reminders", Boolean, nullable=False, server_default=text("true")),
+    Column("own_fields", Text, nullable=False, server_default=""),  # changed by the customer: an import leaves them
 )
+Index("book_customer_by_email", func.lower(book_customer.c.email))
 
 book_invoice = Table(
     "book_invoice",
@@ -294,5 +369,23 @@ book_posting = Table(  # append-only
     Column("reference", String(64), nullable=False),
     Column("kind", String(16), nullable=False),
     Column("amount_minor", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+book_line = Table(  # what an imported document says was billed
+    "book_line",
+    schema,
+    Column("invoice", ForeignKey("book_invoice.id"), primary_key=True),
+    Column("nth", Integer, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("quantity", String(40), nullable=False, server_default=""),
+    Column("amount_minor", BigInteger, nullable=False),
+)
+
+book_saved = Table(  # changes of details that were written, once per key
+    "book_saved",
+    schema,
+    Column("key", String(120), primary_key=True),
+    Column("customer", ForeignKey("book_customer.id"), nullable=False),
     Column("at", BigInteger, nullable=False),
 )

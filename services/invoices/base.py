@@ -5,9 +5,9 @@ from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
-from services.model import Billing, Invoice, Money, plain, same_zip
+from services.model import Account, Billing, Details, Invoice, Money, Revision, Sheet, plain, same_zip
 
-__all__ = ["Invoices", "Kind", "Posting", "plain", "same_zip"]
+__all__ = ["Books", "Customers", "Documents", "Invoices", "Kind", "Posting", "plain", "same_zip"]
 
 
 Kind: TypeAlias = Literal["payment", "return", "refund", "dispute"]
@@ -44,3 +44,36 @@ class Invoices(Protocol):
 
     async def record(self, posting: Posting) -> None:
         """Write a payment or its reversal to the books, once per key. Returns only when it is written."""
+
+    async def of_customer(self, customer: str) -> tuple[Invoice, ...]:
+        """Every invoice of one customer, by id, whatever its state: what is owed first, the longest due of it first."""
+
+
+class Customers(Protocol):
+    """Who the customers are. Calls may raise `Unavailable` or `Uncertain`."""
+
+    async def at(self, email: str) -> tuple[Account, ...]:
+        """The customers with this e-mail address on file, case aside; none for an address that nobody has."""
+
+    async def account(self, customer: str) -> Account | None:
+        """One customer by id, or None."""
+
+    async def details(self, customer: str) -> Details | None:
+        """All that is on file of one customer, by id, or None."""
+
+    async def save(self, customer: str, revision: Revision, key: str) -> Details | None:
+        """Write changed details, once per ``key``; the details as they stand then. None: there is no such customer."""
+
+
+class Documents(Protocol):
+    """What an invoice looks like on paper. Calls may raise `Unavailable` or `Uncertain`."""
+
+    async def sheet(self, invoice: str) -> Sheet | None:
+        """The lines of one invoice by its id, or None when there is no such invoice."""
+
+    async def pdf(self, invoice: str) -> bytes | None:
+        """The invoice as a PDF document, or None when the books have none to give."""
+
+
+class Books(Invoices, Customers, Documents, Protocol):
+    """Everything that one source of invoices can be asked."""

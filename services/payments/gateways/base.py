@@ -11,13 +11,14 @@ from typing import Protocol
 
 import msgspec
 
-from services.model import Method, Money, Reason
+from services.model import Method, Money, Reason, SavedMethod
 
 
 class FactKind(StrEnum):
     """What a gateway may report about a payment. Facts are only ever added."""
 
-    DECLINED = "declined"  # on the page; the page stays open for another try
+    DECLINED = "declined"  # on the page, or of a saved method; the page stays open for another try
+    VERIFYING = "verifying"  # the bank account is proved by micro-deposits first; the page waits for them, for days
     PROCESSING = "processing"  # ACH: authorised, money on its way
     SUCCEEDED = "succeeded"
     FAILED = "failed"  # after processing: nothing was paid
@@ -50,8 +51,11 @@ class Fact(msgspec.Struct, frozen=True, omit_defaults=True):
     refund: str = ""  # which refund: our id of it, or the gateway's own when it was made there
 
 
-class PageRequest(msgspec.Struct, frozen=True):
-    """A hosted page for one payment: where the customer types the card or bank number."""
+class PageRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A hosted page for one payment: where the customer types the card or bank number.
+
+    Fields that are at their defaults are left out of what is hashed, so that a payment begun before they existed goes on.
+    """
 
     reference: str
     amount: Money
@@ -60,6 +64,8 @@ class PageRequest(msgspec.Struct, frozen=True):
     zip: str
     numbers: tuple[str, ...]  # of the invoices, for the customer to read
     return_url: str  # the way back to the chat
+    customer: str = ""  # our name for whoever saved methods belong to; empty: the page offers to save nothing
+    saved: str = ""  # the customer's method that `Vault.charge` will charge; the page takes another one all the same
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -120,3 +126,27 @@ class Gateway(Protocol):
         Raises `Forged` when the signature does not fit the raw bytes or its stamp is more than 300 s from ``now``,
         either way; `Malformed` when the body is signed but is not what the gateway's contract says.
         """
+
+
+class Vault(Protocol):
+    """The methods that a gateway keeps for customers. Raises as `Gateway` does.
+
+    A saved method is charged on a page that was opened for it (`PageRequest.saved`), so that a charge is found, closed and
+    paid otherwise like any page, and a page that is closed can never be charged.
+    """
+
+    async def methods(self, customer: str) -> tuple[SavedMethod, ...]:
+        """What is kept for this customer, the newest first. ``nickname``, ``favorite`` and ``blocked`` are left empty."""
+
+    async def charge(self, page: str) -> tuple[Fact, ...]:
+        """Charge the saved method of a page, once however often it is asked; answers with all facts of its payment.
+
+        Nothing new among them (no decline, no success): the customer's bank wants to see the customer, on the page.
+        """
+
+    async def forget(self, customer: str, method: str) -> None:
+        """Keep this method no longer, whether or not it was kept. A method of another customer stays."""
+
+
+class Till(Gateway, Vault, Protocol):
+    """Everything that one payment processor can be asked."""

@@ -45,9 +45,11 @@ class Remote:
         self._token = token
         self._pause = pause
 
-    async def get(self, path: str, query: Mapping[str, str] | None = None) -> httpx.Response:
-        """Read; answers below 500 are returned, whatever they say. Raises `Unavailable`."""
-        request = self._http.build_request("GET", self._url + path, params=query, headers=self._headers())
+    async def get(
+        self, path: str, query: Mapping[str, str] | None = None, *, accept: str = "application/json"
+    ) -> httpx.Response:
+        """Read; answers below 500 are returned, whatever they say. ``accept`` is a media type. Raises `Unavailable`."""
+        request = self._http.build_request("GET", self._url + path, params=query, headers=self._headers(accept))
         return await self._tries(request, safe=True)
 
     async def post(self, path: str, body: bytes, *, key: str | None = None) -> httpx.Response:
@@ -55,11 +57,16 @@ class Remote:
 
         Only a call with an idempotency ``key`` is ever sent twice.
         """
-        headers = self._headers() | {"Content-Type": "application/json"}
-        if key is not None:
-            headers["Idempotency-Key"] = key
-        request = self._http.build_request("POST", self._url + path, content=body, headers=headers)
-        return await self._tries(request, safe=key is not None)
+        return await self._write("POST", path, body, key)
+
+    async def patch(self, path: str, body: bytes, *, key: str) -> httpx.Response:
+        """Change part of what is there, with JSON; answers and raises as `post` does."""
+        return await self._write("PATCH", path, body, key)
+
+    async def delete(self, path: str) -> httpx.Response:
+        """Take one thing away; as `post` in everything else. Twice is once, so that it may be sent twice."""
+        request = self._http.build_request("DELETE", self._url + path, headers=self._headers())
+        return await self._tries(request, safe=True)
 
     def broken(self, response: httpx.Response) -> Malformed:
         """The error for an answer outside the contract. Carries the status only."""
@@ -69,8 +76,15 @@ class Remote:
         """The error for a plain no. Carries the status only."""
         return Rejected(f"{self._name} says no: status {response.status_code}")
 
-    def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
+    def _headers(self, accept: str = "application/json") -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token}", "Accept": accept}
+
+    async def _write(self, method: str, path: str, body: bytes, key: str | None) -> httpx.Response:
+        headers = self._headers() | {"Content-Type": "application/json"}
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        request = self._http.build_request(method, self._url + path, content=body, headers=headers)
+        return await self._tries(request, safe=key is not None)
 
     async def _tries(self, request: httpx.Request, *, safe: bool) -> httpx.Response:
         pauses = list(PAUSES) if safe and self._pause is not None else []

@@ -1,14 +1,39 @@
 """What Remit asks of the books: who owes what, and a place to write down what was paid."""
 
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
 from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
-from services.model import Account, Billing, Details, Invoice, Money, Revision, Sheet, plain, same_zip
+from services.model import (
+    Account,
+    Billing,
+    Details,
+    Invoice,
+    InvoiceState,
+    Money,
+    Revision,
+    Sheet,
+    SheetLine,
+    plain,
+    same_zip,
+)
 
-__all__ = ["Books", "Customers", "Documents", "Invoices", "Kind", "Posting", "plain", "same_zip"]
+__all__ = [
+    "Books",
+    "Customers",
+    "Documents",
+    "Invoices",
+    "Kind",
+    "Posting",
+    "owed_first",
+    "plain",
+    "same_zip",
+    "sheet_of",
+]
 
+MOST_LINES = 50  # of an invoice that are shown outside its PDF
 
 Kind: TypeAlias = Literal["payment", "return", "refund", "dispute"]
 
@@ -77,3 +102,18 @@ class Documents(Protocol):
 
 class Books(Invoices, Customers, Documents, Protocol):
     """Everything that one source of invoices can be asked."""
+
+
+def owed_first(invoices: Iterable[Invoice]) -> tuple[Invoice, ...]:
+    """What is owed, the longest due first and those without a due date last; then all others, the newest first."""
+    every = sorted(invoices, key=lambda each: (each.number, each.id))
+    owed = [each for each in every if each.state is InvoiceState.OPEN]
+    others = [each for each in every if each.state is not InvoiceState.OPEN]
+    owed.sort(key=lambda each: each.due_date or date.max)
+    others.sort(key=lambda each: each.issued, reverse=True)
+    return (*owed, *others)
+
+
+def sheet_of(invoice: str, lines: Sequence[SheetLine]) -> Sheet:
+    """The first `MOST_LINES` of an invoice's lines, and how many more there are."""
+    return Sheet(invoice, tuple(lines[:MOST_LINES]), max(0, len(lines) - MOST_LINES))

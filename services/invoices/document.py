@@ -30,16 +30,27 @@ TTD TWD TZS UAH UGX USD USN UYI UYU UYW UZS VED VES VND VUV WST XAF XCD XCG XOF 
 CURRENCIES = frozenset(_CODES.split())
 
 _NUMBER = re.compile(r"[+-]?(?=\.?\d)\d*(?:\.\d*)?", re.ASCII)
+_ADDRESS = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
 _LONGEST_WHOLE = 13  # digits: with four decimals still inside a 64-bit integer
+_LONGEST_LINE = 300  # characters of what one line of an invoice says
 _HIDDEN = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # can show a text as another one
 
 
-class Document(msgspec.Struct, frozen=True):
+class BilledLine(msgspec.Struct, frozen=True):
+    """One line of a document: what was billed, how much of it, and for how much (minor units, signed as written)."""
+
+    text: str
+    quantity: str
+    amount_minor: int
+
+
+class Document(msgspec.Struct, frozen=True, omit_defaults=True):
     """One invoice or credit note as its file states it.
 
     ``supplier`` and ``number`` are its identity; ``customer`` names the customer among this supplier's. ``total`` and
     ``due`` are the file's own figures (a credit note's are usually positive); ``due`` is before anything Remit posted.
-    ``hash`` is equal for equal documents and begins with the format's name.
+    ``hash`` is equal for equal documents and begins with the format's name. What may be left out has a default, which
+    is left out of the hash too: sheets that were imported before Remit read these keep theirs.
     """
 
     file: str
@@ -57,6 +68,11 @@ class Document(msgspec.Struct, frozen=True):
     due_date: date | None
     voided: bool
     hash: str
+    street: str = ""
+    city: str = ""
+    region: str = ""
+    phone: str = ""
+    lines: tuple[BilledLine, ...] = ()  # none: the file does not say what was billed
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -85,9 +101,20 @@ def tidy(text: str, longest: int) -> str:
     told = " ".join(text.split())
     if len(told) > longest:
         raise Refused(f"longer than {longest} characters")
-    if any(ch in _HIDDEN or unicodedata.category(ch) in ("Cc", "Cs") for ch in told):
+    if hides_something(told):
         raise Refused("holds control characters or hidden changes of direction")
     return told
+
+
+def hides_something(text: str) -> bool:
+    """Whether a text holds control characters, halves of characters, or what makes it show as another one."""
+    return any(ch in _HIDDEN or unicodedata.category(ch) in ("Cc", "Cs") for ch in text)
+
+
+def line_text(text: str) -> str:
+    """What one line bills, on one line; what is longer than 300 characters ends in … there. Raises `Refused`."""
+    told = " ".join(text.split())
+    return tidy(told if len(told) <= _LONGEST_LINE else told[: _LONGEST_LINE - 1].rstrip() + "…", _LONGEST_LINE)
 
 
 def document_number(text: str) -> str:
@@ -103,9 +130,14 @@ def document_number(text: str) -> str:
 def mail_address(text: str) -> str:
     """An e-mail address, at most 254 characters (RFC 5321), or an empty string. Raises `Refused`."""
     address = tidy(text, 254)
-    if address and not re.fullmatch(r"[^@\s<>,;]+@[^@\s<>,;]+", address):
+    if address and not is_address(address):
         raise Refused("not an e-mail address")
     return address
+
+
+def is_address(text: str) -> bool:
+    """Whether this could be an e-mail address at all."""
+    return len(text) <= 254 and bool(_ADDRESS.fullmatch(text)) and not hides_something(text)
 
 
 def currency_code(text: str) -> str:

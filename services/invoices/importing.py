@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import msgspec
-from sqlalchemy import BindParameter, Column, Connection, Row, Table, bindparam, insert, select, update
+from sqlalchemy import BindParameter, Column, Connection, Row, Table, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from services.database import Transact
@@ -22,12 +22,14 @@ from services.errors import Misconfigured, Unavailable
 from services.invoices import sheet, ubl
 from services.invoices.base import plain
 from services.invoices.book import customer_id, invoice_id
-from services.invoices.document import CURRENCIES, Document, Refusal
-from services.model import Billing, Money
-from services.schema import book_customer, book_invoice, book_posting
+from services.invoices.details import IMPORTED
+from services.invoices.document import CURRENCIES, BilledLine, Document, Refusal
+from services.model import Details, Money
+from services.schema import book_customer, book_invoice, book_line, book_posting
 
 Source: TypeAlias = Path | tuple[str, bytes]
 Columns: TypeAlias = dict[str, Any]  # of one row
+Lines: TypeAlias = tuple[BilledLine, ...]  # of one invoice
 
 _CHUNK = 500  # ids in one query: SQLite takes at most 999 parameters in old builds
 
@@ -129,10 +131,13 @@ class _Plan(msgspec.Struct):
 
     stored: dict[str, Row[Any]]  # invoices that the book has already
     posted: dict[str, list[int]]  # on those of them that may change: what Remit posted, in order, in minor units
-    on_file: dict[str, Billing]
-    customers: dict[str, Billing]  # those on file and the new ones, as they will be
+    lines: dict[str, Lines]  # of those of them whose new document says what was billed
+    on_file: dict[str, Details]
+    own: dict[str, frozenset[str]]  # by customer: the details that they changed themselves
+    customers: dict[str, Details]  # those on file and the new ones, as they will be
     new: list[Columns] = []
     changed: list[Columns] = []
+    billed: dict[str, Lines] = {}  # the lines of an invoice as they will be
     refused: list[Refusal] = []
     updated: int = 0
     unchanged: int = 0
@@ -156,14 +161,25 @@ def _settle(
 
 def _plan(connection: Connection, documents: Sequence[Document]) -> _Plan:
     stored = {row.id: row for row in _rows(connection, book_invoice.c.id, map(_invoice, documents))}
-    people = _rows(connection, book_customer.c.id, map(_customer, documents))
-    on_file = {row.id: Billing(row.name, row.zip, row.email) for row in people}
+    people = _rows(connection, book_customer.c.id, map(_customer, documents), locked=True)
+    rows = {row.id: row for row in people}
+    on_file = {key: Details(**{name: getattr(row, name) for name in IMPORTED}) for key, row in rows.items()}
+    own = {key: frozenset(row.own_fields.split()) for key, row in rows.items()}
     hashes = {_invoice(document): document.hash for document in documents}
     changing = [key for key, row in stored.items() if row.content_hash != hashes[key]]
     posted: dict[str, list[int]] = defaultdict(list)
     for row in sorted(_rows(connection, book_posting.c.invoice, changing), key=lambda row: (row.at, row.key)):
         posted[row.invoice].append(row.amount_minor)
-    return _Plan(stored, posted, on_file, dict(on_file))
+    told = {_invoice(document) for document in documents if document.lines} & stored.keys()
+    return _Plan(stored, posted, _lines(connection, told), on_file, own, dict(on_file))
+
+
+def _lines(connection: Connection, invoices: Iterable[str]) -> dict[str, Lines]:
+    """What the book has as the lines of these invoices."""
+    found: dict[str, list[BilledLine]] = defaultdict(list)
+    for row in sorted(_rows(connection, book_line.c.invoice, invoices), key=lambda row: (row.invoice, row.nth)):
+        found[row.invoice].append(BilledLine(row.text, row.quantity, row.amount_minor))
+    return {invoice: tuple(lines) for invoice, lines in found.items()}
 
 
 def _clashes(documents: Sequence[Document]) -> tuple[list[Refusal], list[Document]]:
@@ -194,8 +210,9 @@ def _judge(plan: _Plan, document: Document) -> None:
     if stored is None:
         _meet(plan, document)
         plan.new.append(_columns(document))
+        plan.billed[_invoice(document)] = document.lines
     elif stored.content_hash == document.hash:
-        plan.unchanged += 1  # its customer too: a newer document may have brought newer details
+        _fill_in(plan, document)  # its customer stays: a newer document may have brought newer details
     elif reason := _conflict(document, stored):
         plan.refused.append(_refusal(document, reason))
     elif (due_minor := _due_minor(document, stored, plan.posted.get(stored.id, []))) is None:
@@ -203,6 +220,16 @@ def _judge(plan: _Plan, document: Document) -> None:
         plan.refused.append(_refusal(document, reason))
     else:
         _replace(plan, document, stored, due_minor)
+
+
+def _fill_in(plan: _Plan, document: Document) -> None:
+    """The same document again. Where it was imported before the book kept lines, it brings them now."""
+    key = _invoice(document)
+    if document.lines and not plan.lines.get(key):
+        plan.billed[key] = document.lines
+        plan.updated += 1
+    else:
+        plan.unchanged += 1
 
 
 def _conflict(document: Document, stored: Row[Any]) -> str | None:
@@ -231,6 +258,9 @@ def _replace(plan: _Plan, document: Document, stored: Row[Any], due_minor: int) 
     columns = {**_columns(document), "due_minor": due_minor}
     told = ("due_minor", "due_date", "voided", "customer")
     moved = any(columns[name] != getattr(stored, name) for name in told)
+    if document.lines and document.lines != plan.lines.get(stored.id):  # a sheet without lines takes none away
+        plan.billed[stored.id] = document.lines
+        moved = True
     columns["revision"] = stored.revision + moved
     plan.changed.append(columns)
     if _meet(plan, document) or moved:
@@ -240,10 +270,14 @@ def _replace(plan: _Plan, document: Document, stored: Row[Any], due_minor: int) 
 
 
 def _meet(plan: _Plan, document: Document) -> bool:
-    """Whether the document brings a customer, or newer details of one. An empty detail erases nothing."""
+    """Whether the document brings a customer, or newer details of one.
+
+    An empty detail erases nothing, and what a customer changed by themselves is theirs: no document changes it back.
+    """
     key = _customer(document)
-    before = plan.customers.get(key, Billing())
-    now = Billing(document.name or before.name, document.zip or before.zip, document.email or before.email)
+    before, own = plan.customers.get(key, Details()), plan.own.get(key, frozenset())
+    told = {name: value for name in IMPORTED if name not in own and (value := getattr(document, name))}
+    now = msgspec.structs.replace(before, **told)
     plan.customers[key] = now
     return now != before
 
@@ -278,15 +312,19 @@ def _columns(document: Document) -> Columns:
     }
 
 
-def _rows(connection: Connection, column: Column[str], wanted: Iterable[str]) -> Iterator[Row[Any]]:
-    """All rows of the column's table whose value is wanted."""
+def _rows(
+    connection: Connection, column: Column[str], wanted: Iterable[str], *, locked: bool = False
+) -> Iterator[Row[Any]]:
+    """All rows of the column's table whose value is wanted; ``locked`` ones change in nobody else's hands meanwhile."""
     ids = sorted(set(wanted))
     for start in range(0, len(ids), _CHUNK):
-        yield from connection.execute(select(column.table).where(column.in_(ids[start : start + _CHUNK])))
+        query = select(column.table).where(column.in_(ids[start : start + _CHUNK]))
+        # in one order, so that no two imports wait for each other; rows may be referred to all the while
+        yield from connection.execute(query.order_by(column).with_for_update(key_share=True) if locked else query)
 
 
 def _write(connection: Connection, plan: _Plan) -> None:
-    people = [{"id": key, "name": at.name, "zip": at.zip, "email": at.email} for key, at in plan.customers.items()]
+    people = [{"id": key, **{name: getattr(at, name) for name in IMPORTED}} for key, at in plan.customers.items()]
     newcomers = [one for one in people if one["id"] not in plan.on_file]
     moved = [
         one for one in people if one["id"] in plan.on_file and plan.on_file[one["id"]] != plan.customers[one["id"]]
@@ -296,6 +334,20 @@ def _write(connection: Connection, plan: _Plan) -> None:
             connection.execute(insert(table), new)
         if changed:
             _update(connection, table, changed)
+    _write_lines(connection, plan)
+
+
+def _write_lines(connection: Connection, plan: _Plan) -> None:
+    before = [{"the_id": key} for key in plan.billed if plan.lines.get(key)]
+    if before:
+        connection.execute(delete(book_line).where(book_line.c.invoice == bindparam("the_id")), before)
+    rows = [
+        {"invoice": key, "nth": nth, "text": line.text, "quantity": line.quantity, "amount_minor": line.amount_minor}
+        for key, lines in plan.billed.items()
+        for nth, line in enumerate(lines, start=1)
+    ]
+    if rows:
+        connection.execute(insert(book_line), rows)
 
 
 def _update(connection: Connection, table: Table, rows: Sequence[Columns]) -> None:

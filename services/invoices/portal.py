@@ -1,4 +1,4 @@
-"""The client of the business's portal: invoices that live elsewhere, read and posted to over HTTP.
+"""The client of the business's portal: invoices and customers that live elsewhere, read and written to over HTTP.
 
 Ids get the prefix ``portal:`` on their way in and lose it on their way out, so that several sources of invoices can
 stand side by side. Nothing is kept here: every question goes to the portal.
@@ -9,20 +9,43 @@ from typing import Annotated, Literal, TypeVar
 
 import httpx
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from services.errors import Malformed
 from services.http import Pause, Remote
-from services.invoices.base import Posting, plain
-from services.model import Billing, Invoice, InvoiceState, Money
+from services.invoices.base import Posting, owed_first, plain, sheet_of
+from services.invoices.details import LONGEST, misspelt
+from services.invoices.document import hides_something, is_address
+from services.model import (
+    Account,
+    Billing,
+    Details,
+    Invoice,
+    InvoiceState,
+    Money,
+    Notices,
+    Revision,
+    Sheet,
+    SheetLine,
+)
 
 PREFIX = "portal:"
+LARGEST_PDF = 20 * 1024 * 1024  # bytes
 _MAX_NUMBER = 120
+_REFUSED = frozenset((400, 409, 422))  # a plain no to what was asked for
 
 
 class _Wire(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)  # input never reaches an exception text
 
 
+def _plainly(text: str) -> str:
+    if hides_something(text):
+        raise ValueError("hidden characters")
+    return text
+
+
+_Line = AfterValidator(_plainly)  # text that is shown to a customer as it is
 _Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
 _Minor = Annotated[int, Field(strict=True)]
 
@@ -50,10 +73,46 @@ class _Found(_Wire):
     invoices: list[_Invoice]
 
 
+class _BilledLine(_Wire):
+    text: Annotated[str, Field(max_length=300), _Line]
+    quantity: Annotated[str, Field(max_length=40), _Line] = ""
+    amount_minor: _Minor
+
+
+class _Billed(_Invoice):
+    lines: list[_BilledLine] = []  # a portal that keeps none leaves them out
+
+
+class _Account(_Wire):
+    id: _Id
+    name: Annotated[str, Field(max_length=LONGEST["name"]), _Line]
+
+
+class _Accounts(_Wire):
+    customers: list[_Account]
+
+
 class _Billing(_Wire):
     name: str = ""
     zip: str = ""
     email: str = ""
+
+
+class _Notices(_Wire):
+    receipts: bool = True
+    reminders: bool = True
+
+
+class _Details(_Wire):
+    name: Annotated[str, Field(max_length=LONGEST["name"]), _Line] = ""
+    street: Annotated[str, Field(max_length=LONGEST["street"]), _Line] = ""
+    city: Annotated[str, Field(max_length=LONGEST["city"]), _Line] = ""
+    region: Annotated[str, Field(max_length=LONGEST["region"]), _Line] = ""
+    zip: Annotated[str, Field(max_length=LONGEST["zip"]), _Line] = ""
+    email: Annotated[str, Field(max_length=LONGEST["email"]), _Line] = ""
+    phone: Annotated[str, Field(max_length=LONGEST["phone"]), _Line] = ""
+    language: Annotated[str, Field(max_length=LONGEST["language"]), _Line] = ""
+    notices: _Notices = _Notices()
 
 
 class _Error(_Wire):
@@ -67,7 +126,7 @@ _Read = TypeVar("_Read", bound=_Wire)
 
 
 class Portal:
-    """`Invoices` over the portal at ``url`` (its ``/portal`` included).
+    """`Books` over the portal at ``url`` (its ``/portal`` included).
 
     ``pause`` lets safe calls be tried again; without it each is made once. An answer outside the portal's contract
     raises `Malformed`.
@@ -96,7 +155,83 @@ class Portal:
         response = await self._remote.get("/v1/invoices", {"status": "open"})
         every = (_invoice(found) for found in self._read(_Found, response).invoices)
         owed = (invoice for invoice in every if invoice.state is InvoiceState.OPEN)
-        return tuple(sorted(owed, key=lambda each: (each.due_date or date.max, each.number, each.id)))
+        return owed_first(owed)
+
+    async def of_customer(self, customer: str) -> tuple[Invoice, ...]:
+        """See `Invoices.of_customer`; none for a customer whom the portal does not have.
+
+        Raises `Malformed` when the portal answers with an invoice of somebody else: it would be shown to this one.
+        """
+        if (own := _own(customer)) is None:
+            return ()
+        response = await self._remote.get(f"/v1/customers/{own}/invoices")
+        if self._absent(response, "no_such_customer"):
+            return ()
+        found = tuple(_invoice(each) for each in self._read(_Found, response).invoices)
+        if any(each.customer != customer for each in found):
+            raise self._remote.broken(response)
+        return owed_first(found)
+
+    async def at(self, email: str) -> tuple[Account, ...]:
+        """See `Customers.at`. What cannot be an address is not asked for."""
+        told = email.strip()
+        if not is_address(told):
+            return ()
+        response = await self._remote.get("/v1/customers", {"email": told})
+        return tuple(Account(PREFIX + found.id, found.name) for found in self._read(_Accounts, response).customers)
+
+    async def account(self, customer: str) -> Account | None:
+        """See `Customers.account`."""
+        if (own := _own(customer)) is None:
+            return None
+        response = await self._remote.get(f"/v1/customers/{own}")
+        if self._absent(response, "no_such_customer"):
+            return None
+        return Account(customer, self._read(_Account, response).name)
+
+    async def details(self, customer: str) -> Details | None:
+        """See `Customers.details`."""
+        if (own := _own(customer)) is None:
+            return None
+        response = await self._remote.get(f"/v1/customers/{own}/details")
+        return None if self._absent(response, "no_such_customer") else _details(self._read(_Details, response))
+
+    async def save(self, customer: str, revision: Revision, key: str) -> Details | None:
+        """See `Customers.save`. Raises `Malformed` for what the portal refuses, or no portal could keep."""
+        if (own := _own(customer)) is None:
+            return None
+        if wrong := misspelt(revision):
+            raise Malformed(f"the portal cannot hold this {wrong}; nothing was saved")
+        body = msgspec.json.encode(revision)
+        response = await self._remote.patch(f"/v1/customers/{own}/details", body, key=key)
+        if response.status_code in _REFUSED:
+            raise self._remote.rejected(response)
+        return None if self._absent(response, "no_such_customer") else _details(self._read(_Details, response))
+
+    async def sheet(self, invoice: str) -> Sheet | None:
+        """See `Documents.sheet`."""
+        if (own := _own(invoice)) is None:
+            return None
+        response = await self._remote.get(f"/v1/invoices/{own}")
+        if self._absent(response, "no_such_invoice"):
+            return None
+        found = self._read(_Billed, response)
+        return sheet_of(
+            invoice,
+            [SheetLine(line.text, Money(line.amount_minor, found.currency), line.quantity) for line in found.lines],
+        )
+
+    async def pdf(self, invoice: str) -> bytes | None:
+        """See `Documents.pdf`. Raises `Malformed` for what is no PDF, or larger than `LARGEST_PDF`."""
+        if (own := _own(invoice)) is None:
+            return None
+        response = await self._remote.get(f"/v1/invoices/{own}/pdf", accept="application/pdf")
+        if response.status_code == 404 and self._parsed(_Error, response).error.code in ("no_such_invoice", "no_pdf"):
+            return None
+        content = response.content
+        if response.status_code != 200 or not content.startswith(b"%PDF-") or len(content) > LARGEST_PDF:
+            raise self._remote.broken(response)
+        return content
 
     async def billing(self, customer: str) -> Billing | None:
         """See `Invoices.billing`."""
@@ -145,6 +280,20 @@ def _own(prefixed: str) -> str | None:
     own = prefixed.removeprefix(PREFIX)
     fits = prefixed.startswith(PREFIX) and 0 < len(own) <= 100
     return own if fits and all(ch.isascii() and (ch.isalnum() or ch in "_-") for ch in own) else None
+
+
+def _details(found: _Details) -> Details:
+    return Details(
+        name=found.name,
+        street=found.street,
+        city=found.city,
+        region=found.region,
+        zip=found.zip,
+        email=found.email,
+        phone=found.phone,
+        language=found.language,
+        notices=Notices(receipts=found.notices.receipts, reminders=found.notices.reminders),
+    )
 
 
 def _invoice(found: _Invoice) -> Invoice:

@@ -1,4 +1,4 @@
-"""Reads a sheet of invoices: CSV with a line of headings, one invoice per line. How sums and days are written is
+"""Reads a sheet of invoices: CSV with a line of headings, one invoice (or one line of one) per line. How sums and days are written is
 `notation`; here is what the headings mean and what a line says.
 
 A cell is text whatever it begins with: ``=1+1`` in a name stays those four characters, and nothing is ever evaluated.
@@ -8,17 +8,21 @@ import codecs
 import csv
 import io
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TypeVar
 
 import msgspec
 
+from services.invoices.details import LONGEST
 from services.invoices.document import (
+    BilledLine,
     Document,
     Kind,
     Refusal,
     Refused,
     currency_code,
     document_number,
+    line_text,
     mail_address,
     same_name,
     sheet_hash,
@@ -50,10 +54,20 @@ _HEADINGS = {
     "void": "isvoid voided void",
     "type": "invoicetype documenttype transactiontype doctype type kind",
     "supplier": "supplierid supplier suppliername seller vendor biller",
+    "street": "billingstreet billtostreet streetaddress street billingaddressline1 addressline1 address1 poaddressline1 billingaddress address",
+    "city": "billingcity billtocity city town pocity",
+    "region": "billingstate billingregion billtostate stateprovince region province poregion",
+    "phone": "billingphone phonenumber phone telephone tel",
+    "line": "linedescription itemdescription description lineitem itemname productservice item",
+    "line_amount": "lineamount linetotal lineitemamount lineitemtotal itemamount itemtotal",
+    "quantity": "linequantity itemquantity quantity qty hours",
+    "unit": "unitofmeasure uom unit",
 }
 _MEANING = {name: field for field, names in _HEADINGS.items() for name in names.split()}
 _MONEY = ("total", "due")
+_SUMS = (*_MONEY, "line_amount")
 _DAYS = ("issued", "due_date")
+_PLACE = ("street", "city", "region", "phone")
 
 _VOID = frozenset(("void", "voided", "cancelled", "canceled", "deleted"))
 _PAID = frozenset(("paid", "paidinfull", "closed", "settled"))
@@ -110,7 +124,13 @@ def read(file: str, content: bytes, *, default_currency: str | None, supplier: s
 
 
 def _documents(sheet: _Sheet, content: bytes) -> Iterator[Document | Refusal]:
-    notation = settle((map(line.text, _MONEY), map(line.text, _DAYS)) for line in _lines(sheet, content))
+    notation = settle((map(line.text, _SUMS), map(line.text, _DAYS)) for line in _lines(sheet, content))
+    read = _each(sheet, content, notation)
+    return _joined(read) if "line_amount" in sheet.columns else read
+
+
+def _each(sheet: _Sheet, content: bytes, notation: Notation) -> Iterator[Document | Refusal]:
+    """What every line says by itself."""
     refused = rows = 0
     for line in _lines(sheet, content):
         rows += 1
@@ -125,6 +145,33 @@ def _documents(sheet: _Sheet, content: bytes) -> Iterator[Document | Refusal]:
             raise Refused(f"{MOST_REFUSALS} lines were refused; the rest was not read", line.line)
     if not rows:
         raise Refused("no invoices below the headings")
+
+
+def _joined(read: Iterator[Document | Refusal]) -> Iterator[Document | Refusal]:
+    """Lines of the sheet that stand together and differ in what they bill alone are lines of one invoice."""
+    held: list[Document] = []
+    for one in read:
+        if isinstance(one, Refusal):
+            yield one
+        elif held and _unlined(one) == _unlined(held[0]):
+            held.append(one)
+        else:
+            if held:
+                yield _one_invoice(held)
+            held = [one]
+    if held:
+        yield _one_invoice(held)
+
+
+def _unlined(document: Document) -> Document:
+    return msgspec.structs.replace(document, line=None, lines=(), hash="")
+
+
+def _one_invoice(parts: list[Document]) -> Document:
+    if len(parts) == 1:
+        return parts[0]
+    whole = msgspec.structs.replace(parts[0], lines=tuple(line for part in parts for line in part.lines))
+    return msgspec.structs.replace(whole, hash=sheet_hash(whole))
 
 
 # --- the file as a whole ------------------------------------------------------------------------------------------
@@ -212,7 +259,7 @@ def _no_rivals(headings: list[str], line: int) -> None:
         field = _MEANING.get(name)
         if field is None:
             continue
-        rival = seen.setdefault(field if field in _MONEY else name, column)
+        rival = seen.setdefault(field if field in _SUMS else name, column)
         if rival != column:
             raise Refused(f"columns {rival} and {column} could both be the {field}: leave one out", line, column)
 
@@ -242,6 +289,8 @@ def _document(line: _Line, notation: Notation) -> Document:
         due_date=line.read("due_date", lambda text: read_date(text, notation)) if line.text("due_date") else None,
         voided=voided,
         hash="",
+        **{field: line.read(field, partial(tidy, longest=LONGEST[field])) for field in _PLACE},
+        lines=_billed(line, total.currency, notation),
     )
     return msgspec.structs.replace(document, hash=sheet_hash(document))
 
@@ -251,6 +300,23 @@ def _contact(line: _Line) -> tuple[str, str, str]:
     if not name:
         raise line.refused("name", "empty")
     return name, line.read("zip", lambda text: tidy(text, 32)), line.read("email", mail_address)
+
+
+def _billed(line: _Line, currency: str, notation: Notation) -> tuple[BilledLine, ...]:
+    """What this line of the sheet bills, where the sheet says for how much; nothing where it bills nothing."""
+    if "line_amount" not in line.sheet.columns:
+        return ()  # a description without a sum of its own belongs to no line
+    text = line.read("line", line_text)
+    if not line.text("line_amount"):
+        if text:
+            raise line.refused("line_amount", "empty, and the line says what it bills")
+        return ()
+    if not text:
+        raise line.refused("line", "empty, and the line has a sum")
+    amount = line.read("line_amount", lambda told: read_amount(told, currency, notation))
+    count = line.read("quantity", lambda told: tidy(told, 24))
+    unit = line.read("unit", lambda told: tidy(told, 12))
+    return (BilledLine(text, f"{count} {unit}".strip() if count else "", amount.minor),)
 
 
 def _supplier(line: _Line) -> str:

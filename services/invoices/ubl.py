@@ -13,13 +13,16 @@ from typing import TypeVar, cast
 import msgspec
 from lxml import etree
 
+from services.invoices.details import LONGEST
 from services.invoices.document import (
+    BilledLine,
     Document,
     Kind,
     Refusal,
     Refused,
     currency_code,
     document_number,
+    line_text,
     mail_address,
     money,
     same_name,
@@ -39,9 +42,31 @@ _ROOTS: dict[str, Kind] = {
     f"{{{_UBL}Invoice-2}}Invoice": "invoice",
     f"{{{_UBL}CreditNote-2}}CreditNote": "credit",
 }
+_LINES = tuple(f"{{{_NAMES['cac']}}}{kind}Line" for kind in ("Invoice", "CreditNote"))
 # UNTDID 1001 codes that EN 16931 counts as credit notes: some senders put them into an Invoice.
 _CREDIT_CODES = frozenset(("81", "83", "261", "262", "296", "308", "381", "396", "420", "458", "532"))
 _NO_DAY = "not a day written as YYYY-MM-DD"
+# UNECE Recommendation 20: what its commonest codes stand for. A piece needs no unit; other codes are shown as they are.
+_PIECES = frozenset(("C62", "EA", "H87", "NAR", "NMP", "PCE", "XPP", "XUN"))
+_UNITS = {
+    "ANN": "y",
+    "CMT": "cm",
+    "DAY": "d",
+    "GRM": "g",
+    "HUR": "h",
+    "KGM": "kg",
+    "KMT": "km",
+    "KWH": "kWh",
+    "LTR": "l",
+    "MIN": "min",
+    "MMT": "mm",
+    "MON": "mo",
+    "MTK": "m²",
+    "MTQ": "m³",
+    "MTR": "m",
+    "TNE": "t",
+    "WEE": "wk",
+}
 
 
 def read(file: str, content: bytes) -> Document | Refusal:
@@ -161,8 +186,10 @@ def _one_read(node: etree._Element, path: str, how: Callable[[str], Value]) -> V
 def _document(file: str, root: etree._Element) -> Document:
     kind = _kind(root)
     currency = _currency(root)
-    total = _amount(root, "TaxInclusiveAmount", currency)
-    due = _amount(root, "PayableAmount", currency)  # what is owed: prepaid sums and rounding are in it
+    total = _amount(root, "cac:LegalMonetaryTotal/cbc:TaxInclusiveAmount", currency)
+    due = _amount(
+        root, "cac:LegalMonetaryTotal/cbc:PayableAmount", currency
+    )  # what is owed: prepaid sums and rounding are in it
     supplier = _party(root, "AccountingSupplierParty")
     customer = _party(root, "AccountingCustomerParty")
     return Document(
@@ -181,6 +208,11 @@ def _document(file: str, root: etree._Element) -> Document:
         due_date=_due_date(root),
         voided=False,
         hash=_hash(root),
+        street=customer.street,
+        city=customer.city,
+        region=customer.region,
+        phone=customer.phone,
+        lines=tuple(_line(node, currency) for node in root if node.tag in _LINES),
     )
 
 
@@ -205,11 +237,10 @@ def _currency(root: etree._Element) -> str:
     return currency
 
 
-def _amount(root: etree._Element, name: str, currency: str) -> Money:
-    path = f"cac:LegalMonetaryTotal/cbc:{name}"
-    if "currencyID" not in _one(root, path).attrib:
-        raise _refused(root, path, "no currencyID")
-    return _read(root, path, lambda text: money(text, currency))
+def _amount(node: etree._Element, path: str, currency: str) -> Money:
+    if "currencyID" not in _one(node, path).attrib:
+        raise _refused(node, path, "no currencyID")
+    return _read(node, path, lambda text: money(text, currency))
 
 
 def _due_date(root: etree._Element) -> date | None:
@@ -229,6 +260,37 @@ def _day(text: str) -> date:
     return day
 
 
+# --- lines --------------------------------------------------------------------------------------------------------
+
+
+def _line(node: etree._Element, currency: str) -> BilledLine:
+    name = _read(node, "cac:Item/cbc:Name", line_text)  # BT-153: always there in Peppol
+    text = name or _read(node, "cac:Item/cbc:Description", line_text)
+    if not text:
+        raise _refused(node, "cac:Item/cbc:Name", "missing or empty")
+    amount = _amount(node, "cbc:LineExtensionAmount", currency)
+    return BilledLine(text, _quantity(node), amount.minor)
+
+
+def _quantity(node: etree._Element) -> str:
+    """How much, as written, with its unit."""
+    for path in ("cbc:InvoicedQuantity", "cbc:CreditedQuantity"):
+        found = node.find(path, _NAMES)
+        if found is not None:
+            count = _read(node, path, lambda text: tidy(text, 24))
+            return f"{count} {_unit(node, path, str(found.get('unitCode', '')))}".strip()
+    return ""
+
+
+def _unit(node: etree._Element, path: str, code: str) -> str:
+    if code in _PIECES:
+        return ""
+    try:
+        return _UNITS.get(code) or tidy(code, 12)
+    except Refused as refused:
+        raise _refused(node, path, f"unitCode {refused.reason}") from None
+
+
 # --- parties ------------------------------------------------------------------------------------------------------
 
 
@@ -237,6 +299,10 @@ class _Party(msgspec.Struct, frozen=True):
     name: str
     zip: str
     email: str
+    street: str
+    city: str
+    region: str
+    phone: str
 
 
 def _party(root: etree._Element, role: str) -> _Party:
@@ -250,7 +316,22 @@ def _party(root: etree._Element, role: str) -> _Party:
         name=name,
         zip=_read(party, "cac:PostalAddress/cbc:PostalZone", lambda text: tidy(text, 32)),
         email=_read(party, "cac:Contact/cbc:ElectronicMail", mail_address),
+        street=_street(party),
+        city=_detail(party, "cac:PostalAddress/cbc:CityName", "city"),
+        region=_detail(party, "cac:PostalAddress/cbc:CountrySubentity", "region"),
+        phone=_detail(party, "cac:Contact/cbc:Telephone", "phone"),
     )
+
+
+def _street(party: etree._Element) -> str:
+    """Both lines of the street (BT-50 and BT-51) in one."""
+    each = LONGEST["street"] // 2 - 1
+    paths = (f"cac:PostalAddress/cbc:{name}StreetName" for name in ("", "Additional"))
+    return ", ".join(line for path in paths if (line := _read(party, path, lambda text: tidy(text, each))))
+
+
+def _detail(party: etree._Element, path: str, name: str) -> str:
+    return _read(party, path, lambda text: tidy(text, LONGEST[name]))
 
 
 def _words(text: str) -> str:

@@ -1,22 +1,25 @@
-"""The business portal: customers, invoices, billing details and what was posted on them, with its JSON routes.
+"""The business portal: customers, their details and invoices, and what was posted on them, with its JSON routes.
 
 A record system like the ones small businesses use. It knows nothing of payments under way; it is told of them by
-postings. ``GET /v1/invoices?number=`` or ``?status=``, ``GET /v1/invoices/{id}``, ``GET /v1/customers/{id}/billing``, ``POST
-/v1/postings`` (with ``Idempotency-Key``), all with a bearer key.
+postings. `PortalApi.routes` names its routes; all want a bearer key, and those that write an ``Idempotency-Key``.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 
 import msgspec
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from services.invoices.base import plain
+from services.invoices.details import LONGEST, misspelt
+from services.invoices.pdf import Paper, render
+from services.model import Details, Invoice, InvoiceState, Money, Notices, Revision, SheetLine, same_address
 from services.sandbox.answers import answer, carry_out, holds_key, idempotency_key, no_key, read, refusal
 from services.sandbox.clock import Faults
 
@@ -30,16 +33,41 @@ class DemoBusiness(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DemoCustomer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A customer and the billing details on file."""
+    """A customer and the details on file."""
 
     id: str
     name: str
     zip: str
     email: str
+    street: str = ""
+    city: str = ""
+    region: str = ""
+    phone: str = ""
+    language: str = ""
+    notices: Notices = Notices()
+
+    def details(self) -> Details:
+        """All of it but the id."""
+        return Details(**{name: getattr(self, name) for name in Details.__struct_fields__})
+
+    def shown(self) -> dict[str, Any]:
+        """The same as JSON tells it."""
+        return msgspec.structs.asdict(self.details())
+
+
+class DemoLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one line of an invoice bills."""
+
+    text: str
+    amount_minor: int
+    quantity: str = ""
 
 
 class DemoInvoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An invoice with its days told from today; ``paid_minor`` is what was paid elsewhere."""
+    """An invoice with its days told from today; ``paid_minor`` is what was paid elsewhere.
+
+    Raises ValueError when it has lines that are not its total together.
+    """
 
     id: str
     number: str
@@ -51,6 +79,11 @@ class DemoInvoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     paid_minor: int = 0
     void: bool = False
     kind: Literal["invoice", "credit_note"] = "invoice"
+    lines: tuple[DemoLine, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.lines and sum(line.amount_minor for line in self.lines) != self.total_minor:
+            raise ValueError(f"the lines of {self.number} are not its total together")
 
 
 class Demo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,6 +105,43 @@ class PostingOrder(BaseModel):
     amount_minor: Annotated[int, Field(strict=True)]
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     at: AwareDatetime
+
+
+class NoticesOrder(BaseModel):
+    """What the customer wants to hear of by e-mail."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    receipts: bool
+    reminders: bool
+
+
+class DetailsOrder(BaseModel):
+    """Details as they shall be; what is not named stays."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+    name: Annotated[str, Field(max_length=LONGEST["name"])] | None = None
+    street: Annotated[str, Field(max_length=LONGEST["street"])] | None = None
+    city: Annotated[str, Field(max_length=LONGEST["city"])] | None = None
+    region: Annotated[str, Field(max_length=LONGEST["region"])] | None = None
+    zip: Annotated[str, Field(max_length=LONGEST["zip"])] | None = None
+    email: Annotated[str, Field(max_length=LONGEST["email"])] | None = None
+    phone: Annotated[str, Field(max_length=LONGEST["phone"])] | None = None
+    language: Annotated[str, Field(max_length=LONGEST["language"])] | None = None
+    notices: NoticesOrder | None = None
+
+    @model_validator(mode="after")
+    def _can_be_kept(self) -> "DetailsOrder":
+        if wrong := misspelt(self.revision()):
+            raise ValueError(f"{wrong} cannot be kept like this")
+        return self
+
+    def revision(self) -> Revision:
+        """The same as a value of the model."""
+        told = self.model_dump(exclude={"notices"}, exclude_none=True)
+        wanted = None if self.notices is None else Notices(self.notices.receipts, self.notices.reminders)
+        return Revision(**told, notices=wanted)
 
 
 class Posted(msgspec.Struct, frozen=True):
@@ -100,6 +170,7 @@ class PortalInvoice:
     elsewhere_minor: int = 0
     void: bool = False
     postings: list[Posted] = field(default_factory=list)
+    lines: tuple[DemoLine, ...] = ()
 
     @property
     def due_minor(self) -> int:
@@ -127,8 +198,31 @@ class PortalInvoice:
             "due_date": self.due_date,
             "customer": {"id": self.customer.id, "name": self.customer.name},
             "postings": self.postings,
+            "lines": self.lines,
         }
-        return seen | {"version": hashlib.sha256(msgspec.json.encode(seen)).hexdigest()[:16]}
+        agreed = seen | {"customer": self.customer.id}  # another spelling of a name is no other invoice
+        return seen | {"version": hashlib.sha256(msgspec.json.encode(agreed)).hexdigest()[:16]}
+
+    def pdf(self, business: str) -> bytes:
+        """The invoice on paper, as it stands."""
+        states = {"open": InvoiceState.OPEN, "paid": InvoiceState.PAID, "void": InvoiceState.VOID}
+        invoice = Invoice(
+            id=self.id,
+            number=self.number,
+            version="",
+            customer=self.customer.id,
+            customer_name=self.customer.name,
+            total=Money(self.total_minor, self.currency),
+            due=Money(self.due_minor, self.currency),
+            issued=self.issued,
+            state=states[self.status] if self.kind == "invoice" or self.void else InvoiceState.CREDIT,
+            due_date=self.due_date,
+        )
+        lines = tuple(
+            SheetLine(each.text, Money(each.amount_minor, self.currency), each.quantity) for each in self.lines
+        )
+        made = datetime.combine(self.issued, time(), UTC)
+        return render(Paper(business, invoice, self.customer.details(), lines, made))
 
 
 class PortalBooks:
@@ -137,7 +231,9 @@ class PortalBooks:
     def __init__(self, demo: Demo, today: date) -> None:
         self.customers = {customer.id: customer for customer in demo.customers}
         self.invoices = {each.id: self._invoice(each, today) for each in demo.invoices}
+        self.business = demo.business.name
         self._recorded: dict[str, PostingOrder] = {}
+        self._saved: dict[str, tuple[str, DetailsOrder]] = {}
 
     def numbered(self, number: str) -> list[PortalInvoice]:
         """All invoices with this number, case, spaces and dashes aside."""
@@ -147,6 +243,32 @@ class PortalBooks:
     def listed(self, status: str) -> list[PortalInvoice]:
         """All invoices in this status."""
         return [each for each in self.invoices.values() if each.status == status]
+
+    def at(self, email: str) -> list[DemoCustomer]:
+        """The customers with this e-mail address, case aside."""
+        return [each for each in self.customers.values() if same_address(email, each.email)]
+
+    def of_customer(self, customer: str) -> list[PortalInvoice]:
+        """All invoices of one customer."""
+        return [each for each in self.invoices.values() if each.customer.id == customer]
+
+    def save(self, customer: str, key: str, order: DetailsOrder) -> Response:
+        """Change a customer's details, once per key; the details as they stand then, or a refusal."""
+        if customer not in self.customers:
+            return refusal(404, "no_such_customer", "No customer has this id.")
+        if self._saved.get(key, (customer, order)) != (customer, order):
+            return refusal(409, "key_reused", "This key was used for another change.")
+        if key not in self._saved:
+            self._saved[key] = (customer, order)
+            self._change(customer, order.revision())
+        return answer(self.customers[customer].shown())
+
+    def _change(self, customer: str, revision: Revision) -> None:
+        before = self.customers[customer]
+        after = msgspec.structs.asdict(revision.of(before.details()))
+        self.customers[customer] = msgspec.structs.replace(before, **after)
+        for invoice in self.of_customer(customer):
+            invoice.customer = self.customers[customer]
 
     def record(self, key: str, order: PostingOrder) -> Response:
         """Write the posting, once per key; the invoice as it stands then, or a refusal."""
@@ -175,6 +297,7 @@ class PortalBooks:
             kind=each.kind,
             elsewhere_minor=each.paid_minor,
             void=each.void,
+            lines=each.lines,
         )
 
 
@@ -191,7 +314,13 @@ class PortalApi:
         return [
             Route("/v1/invoices", self.find, methods=["GET"]),
             Route("/v1/invoices/{invoice}", self.get, methods=["GET"]),
+            Route("/v1/invoices/{invoice}/pdf", self.pdf, methods=["GET"]),
+            Route("/v1/customers", self.at, methods=["GET"]),
+            Route("/v1/customers/{customer}", self.customer, methods=["GET"]),
             Route("/v1/customers/{customer}/billing", self.billing, methods=["GET"]),
+            Route("/v1/customers/{customer}/invoices", self.of_customer, methods=["GET"]),
+            Route("/v1/customers/{customer}/details", self.details, methods=["GET"]),
+            Route("/v1/customers/{customer}/details", self.save, methods=["PATCH"]),
             Route("/v1/postings", self.record, methods=["POST"]),
         ]
 
@@ -212,14 +341,59 @@ class PortalApi:
         invoice = self._books.invoices.get(request.path_params["invoice"])
         return answer(invoice.shown()) if invoice else refusal(404, "no_such_invoice", "No invoice has this id.")
 
+    async def pdf(self, request: Request) -> Response:
+        """200 with the invoice as ``application/pdf``; 404 ``no_such_invoice``."""
+        if not holds_key(request, self._api_key):
+            return no_key()
+        invoice = self._books.invoices.get(request.path_params["invoice"])
+        if invoice is None:
+            return refusal(404, "no_such_invoice", "No invoice has this id.")
+        return Response(invoice.pdf(self._books.business), media_type="application/pdf")
+
+    async def at(self, request: Request) -> Response:
+        """200 with ``{customers: [{id, name}]}`` at the address ``?email=``, case aside; there may be none."""
+        if not holds_key(request, self._api_key):
+            return no_key()
+        found = self._books.at(request.query_params.get("email", ""))
+        return answer({"customers": [{"id": each.id, "name": each.name} for each in found]})
+
+    async def customer(self, request: Request) -> Response:
+        """200 with ``{id, name}``; 404 ``no_such_customer``."""
+        return self._of_customer(request, lambda found: {"id": found.id, "name": found.name})
+
     async def billing(self, request: Request) -> Response:
         """200 with ``{name, zip, email}``; 404 ``no_such_customer``."""
+        return self._of_customer(request, lambda found: {"name": found.name, "zip": found.zip, "email": found.email})
+
+    async def of_customer(self, request: Request) -> Response:
+        """200 with ``{invoices}``, in no order that means anything; 404 ``no_such_customer``."""
+        every = self._books.of_customer
+        return self._of_customer(request, lambda found: {"invoices": [each.shown() for each in every(found.id)]})
+
+    async def details(self, request: Request) -> Response:
+        """200 with everything on file but the id; 404 ``no_such_customer``."""
+        return self._of_customer(request, DemoCustomer.shown)
+
+    async def save(self, request: Request) -> Response:
+        """200 with the details as they stand after the change, or stood when it was written before; 404, 400 or 409."""
+        if not holds_key(request, self._api_key):
+            return no_key()
+        key = idempotency_key(request)
+        if isinstance(key, Response):
+            return key
+        order = await read(request, DetailsOrder)
+        if isinstance(order, Response):
+            return order
+        customer = request.path_params["customer"]
+        return carry_out(self._faults.portal, lambda: self._books.save(customer, key, order))
+
+    def _of_customer(self, request: Request, told: Callable[[DemoCustomer], Any]) -> Response:
         if not holds_key(request, self._api_key):
             return no_key()
         customer = self._books.customers.get(request.path_params["customer"])
         if customer is None:
             return refusal(404, "no_such_customer", "No customer has this id.")
-        return answer({"name": customer.name, "zip": customer.zip, "email": customer.email})
+        return answer(told(customer))
 
     async def record(self, request: Request) -> Response:
         """201 when written, 200 when it was written before; 404, 400 or 409 when it cannot be."""

@@ -1,6 +1,6 @@
-"""What every `Invoices` must do, whoever keeps the books: one suite, run on each implementation.
+"""What all `Books` must do, whoever keeps them: one suite, run on each implementation.
 
-The same six invoices are put into each. What only one implementation does is tested with it, not here.
+The same seven invoices of two customers are put into each. What only one implementation does is tested with it, not here.
 """
 
 import csv
@@ -8,7 +8,7 @@ import io
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 import pytest
@@ -16,35 +16,63 @@ import pytest_asyncio
 
 from services.database import inline, open_engine, upgrade
 from services.errors import Malformed
-from services.invoices.base import Invoices, Posting
+from services.invoices import base
+from services.invoices.base import MOST_LINES, Posting
 from services.invoices.book import Book
 from services.invoices.importing import import_files
 from services.invoices.portal import Portal
 from services.invoices.several import Several
-from services.model import Billing, InvoiceState, Money, Objection, Rules, standing
-from services.sandbox.portal import Demo, DemoBusiness, DemoCustomer, DemoInvoice
+from services.model import (
+    Account,
+    Billing,
+    Details,
+    InvoiceState,
+    Money,
+    Notices,
+    Objection,
+    Revision,
+    Rules,
+    SheetLine,
+    standing,
+)
+from services.sandbox.portal import Demo, DemoBusiness, DemoCustomer, DemoInvoice, DemoLine
 from services.sandbox.rehearsal import API_KEY, ROOT, rehearse
 from tests.databases import on_postgres, one_postgres  # noqa: F401  # fixtures: pytest finds them by name
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-DANA = DemoCustomer("dana", "Dana Whitfield", "94107", "dana@example.com")
+DANA = DemoCustomer(
+    "dana",
+    "Dana Whitfield",
+    "94107",
+    "dana@example.com",
+    street="218 Larkfield Street",
+    city="San Francisco",
+    region="CA",
+    phone="+1 415 555 0117",
+)
 HOFGARTEN = DemoCustomer("hofgarten", "Hofgarten GmbH", "80539", "")
 
 
+MOWING = (DemoLine("Mowing and edging", 9000, "3 visits"), DemoLine("Hedge trimming", 3000))
+SIXTY = (*(DemoLine(f"Rasenpflege {n}", 800) for n in range(59)), DemoLine("Anfahrt", 1790))
+
+
 def _invoice(number, customer, minor, currency="USD", **other):
-    return DemoInvoice(number.lower(), number, customer.id, minor, currency, issued_in_days=-10, **other)
+    known = {"issued_in_days": -10} | other
+    return DemoInvoice(number.lower(), number, customer.id, minor, currency, **known)
 
 
 DEMO = Demo(
     DemoBusiness("Green Lane", "+1 415 555 0142", "billing@example.com"),
     [DANA, HOFGARTEN],
     [
-        _invoice("INV-1042", DANA, 12000, due_in_days=14),
+        _invoice("INV-1042", DANA, 12000, due_in_days=14, lines=MOWING),
         _invoice("INV-1044", DANA, 21000, paid_minor=6000),
-        _invoice("INV-1027", DANA, 9500, paid_minor=9500),
+        _invoice("INV-1027", DANA, 9500, paid_minor=9500, issued_in_days=-80),
         _invoice("INV-1039", DANA, 15000, void=True),
-        _invoice("INV-1045", HOFGARTEN, 48990, "EUR"),
-        _invoice("CN-2003", HOFGARTEN, -2500, "EUR", kind="credit_note"),
+        _invoice("INV-1053", DANA, 6400, due_in_days=3),
+        _invoice("INV-1045", HOFGARTEN, 48990, "EUR", lines=SIXTY),
+        _invoice("CN-2003", HOFGARTEN, -2500, "EUR", kind="credit_note", lines=(DemoLine("Kies", -2500, "1 t"),)),
     ],
 )
 
@@ -53,7 +81,7 @@ DEMO = Demo(
 class Books:
     """One implementation, and how the business itself marks an invoice of it as void."""
 
-    invoices: Invoices
+    invoices: base.Books
     void: Callable[[str], Awaitable[None]]
 
 
@@ -74,6 +102,13 @@ def _sheet(voided=()):
             "Date",
             "Due date",
             "Void",
+            "Street",
+            "City",
+            "Region",
+            "Phone",
+            "Description",
+            "Quantity",
+            "Line amount",
         ]
     )
     people = {person.id: person for person in DEMO.customers}
@@ -82,10 +117,15 @@ def _sheet(voided=()):
         total, open_minor = each.total_minor, each.total_minor - each.paid_minor
         sums = [str(Money(minor, each.currency)).split()[0] for minor in (total, open_minor)]
         void = "yes" if each.void or each.number in voided else ""
-        due_date = "2026-03-16" if each.due_in_days == 14 else ""
-        rows.writerow(
-            [each.number, who.id, who.name, who.zip, who.email, *sums, each.currency, "2026-02-20", due_date, void]
+        issued, due_date = (
+            "" if days is None else NOON.date() + timedelta(days) for days in (each.issued_in_days, each.due_in_days)
         )
+        said = [each.number, who.id, who.name, who.zip, who.email, *sums, each.currency, issued, due_date, void]
+        said += [who.street, who.city, who.region, who.phone]
+        for line in each.lines:
+            rows.writerow([*said, line.text, line.quantity, str(Money(line.amount_minor, each.currency)).split()[0]])
+        if not each.lines:
+            rows.writerow([*said, "", "", ""])
     return out.getvalue().encode()
 
 
@@ -195,7 +235,13 @@ async def test_an_id_leads_to_the_same_invoice_and_names_its_source(books):
 )
 async def test_an_unknown_id_is_nobody_and_nothing(books, unknown):
     assert await books.invoices.get(unknown) is None
+    assert await books.invoices.sheet(unknown) is None
+    assert await books.invoices.pdf(unknown) is None
     assert await books.invoices.billing(unknown) is None
+    assert await books.invoices.account(unknown) is None
+    assert await books.invoices.details(unknown) is None
+    assert await books.invoices.of_customer(unknown) == ()
+    assert await books.invoices.save(unknown, Revision(zip="10001"), "1") is None
 
 
 async def test_billing_details_are_those_on_file_and_empty_where_there_are_none(books):
@@ -222,8 +268,8 @@ async def test_what_cannot_be_paid_says_why(books, number, state, why):
 
 async def test_what_is_owed_is_listed_longest_due_first_and_nothing_else(books):
     listed = await books.invoices.list_open()
-    assert [invoice.number for invoice in listed] == ["INV-1042", "INV-1044", "INV-1045"]
-    assert listed[0] == await the(books, "INV-1042")
+    assert [invoice.number for invoice in listed] == ["INV-1053", "INV-1042", "INV-1044", "INV-1045"]
+    assert listed[1] == await the(books, "INV-1042")
 
 
 async def test_an_invoice_leaves_the_list_when_it_is_paid_and_comes_back_when_the_payment_does(books):
@@ -310,3 +356,220 @@ async def test_a_posting_that_the_books_cannot_take_is_refused_and_changes_nothi
     with pytest.raises(Malformed):
         await books.invoices.record(paid(invoice, 200))  # the same key for another sum
     assert await the(books, "INV-1042") == posted
+
+
+# --- customers --------------------------------------------------------------------------------------------------------
+
+
+async def dana(books):
+    return (await the(books, "INV-1042")).customer
+
+
+async def test_a_customer_sees_every_invoice_of_their_own_and_what_is_owed_first(books):
+    who = await dana(books)
+    found = await books.invoices.of_customer(who)
+    assert [each.number for each in found] == ["INV-1053", "INV-1042", "INV-1044", "INV-1039", "INV-1027"]
+    assert {each.customer for each in found} == {who}
+    assert found[1] == await the(books, "INV-1042")
+    await books.invoices.record(paid(found[0], 6400))
+    numbers = [each.number for each in await books.invoices.of_customer(who)]
+    assert numbers == ["INV-1042", "INV-1044", "INV-1039", "INV-1053", "INV-1027"]
+
+
+async def test_nobody_sees_the_invoices_of_another_customer(books):
+    hofgarten = (await the(books, "INV-1045")).customer
+    numbers = {each.number for each in await books.invoices.of_customer(hofgarten)}
+    assert numbers == {"INV-1045", "CN-2003"}
+
+
+@pytest.mark.parametrize("told", ["dana@example.com", "Dana@Example.COM", "  DANA@EXAMPLE.COM\n"])
+async def test_an_address_is_found_in_any_case(books, told):
+    assert await books.invoices.at(told) == (Account(await dana(books), "Dana Whitfield"),)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "",
+        " ",
+        "@",
+        "dana",
+        "dana@example",
+        "ana@example.com",
+        "dan_@example.com",
+        "%@example.com",
+        "dana@example.com\x00",
+        "\ud800@example.com",
+        "' OR 1=1 --@example.com",
+        "dana@example.com&email=x",
+        "x" * 100_000 + "@example.com",
+    ],
+)
+async def test_an_address_that_nobody_has_finds_nobody(books, told):
+    assert await books.invoices.at(told) == ()
+
+
+async def test_all_that_is_on_file_of_a_customer_is_told(books):
+    who = await dana(books)
+    assert await books.invoices.account(who) == Account(who, "Dana Whitfield")
+    assert await books.invoices.details(who) == Details(
+        name="Dana Whitfield",
+        street="218 Larkfield Street",
+        city="San Francisco",
+        region="CA",
+        zip="94107",
+        email="dana@example.com",
+        phone="+1 415 555 0117",
+    )
+    hofgarten = (await the(books, "INV-1045")).customer
+    assert await books.invoices.details(hofgarten) == Details(name="Hofgarten GmbH", zip="80539")
+
+
+async def test_what_a_customer_changes_is_what_everybody_reads_from_then_on(books):
+    who = await dana(books)
+    told = Revision(
+        name="Dana W. Moore",
+        street="9 Elm Road",
+        city="Düsseldorf",
+        region="",
+        zip="10001",
+        email="Dana@new.example.com",
+        phone="",
+        language="es",
+        notices=Notices(receipts=True, reminders=False),
+    )
+    saved = await books.invoices.save(who, told, "1")
+    assert saved == await books.invoices.details(who) == told.of(Details())
+    assert await books.invoices.billing(who) == Billing("Dana W. Moore", "10001", "Dana@new.example.com")
+    assert await books.invoices.at("dana@NEW.example.com") == (Account(who, "Dana W. Moore"),)
+    assert await books.invoices.at("dana@example.com") == ()
+    assert (await the(books, "INV-1042")).customer_name == "Dana W. Moore"
+
+
+async def test_what_is_not_told_stays_as_it_is(books):
+    who = await dana(books)
+    before = await books.invoices.details(who)
+    assert await books.invoices.save(who, Revision(), "1") == before
+    after = await books.invoices.save(who, Revision(zip="10001"), "2")
+    assert after == msgspec.structs.replace(before, zip="10001")
+
+
+async def test_new_details_change_no_version_so_that_a_yes_on_the_screen_still_counts(books):
+    before = await the(books, "INV-1042")
+    await books.invoices.save(before.customer, Revision(zip="10001", name="D. Whitfield"), "1")
+    after = await the(books, "INV-1042")
+    assert after.version == before.version
+
+
+async def test_a_change_is_written_once_however_often_it_is_told(books):
+    who = await dana(books)
+    first = Revision(zip="10001")
+    once = await books.invoices.save(who, first, "1")
+    assert await books.invoices.save(who, first, "1") == once
+    await books.invoices.save(who, Revision(zip="60601"), "2")
+    late = await books.invoices.save(who, first, "1")  # a repetition that was under way for long
+    assert late == await books.invoices.details(who) == msgspec.structs.replace(once, zip="60601")
+
+
+async def test_a_key_of_one_customer_changes_nothing_of_another(books):
+    who, hofgarten = await dana(books), (await the(books, "INV-1045")).customer
+    await books.invoices.save(who, Revision(zip="10001"), "1")
+    before = await books.invoices.details(hofgarten)
+    with pytest.raises(Malformed):
+        await books.invoices.save(hofgarten, Revision(zip="10001"), "1")
+    assert await books.invoices.details(hofgarten) == before
+
+
+async def test_a_change_of_one_customer_changes_nothing_of_another(books):
+    hofgarten = (await the(books, "INV-1045")).customer
+    before = await books.invoices.details(hofgarten)
+    await books.invoices.save(await dana(books), Revision(name="Hofgarten GmbH", zip="80539"), "1")
+    assert await books.invoices.details(hofgarten) == before
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"name": ""},
+        {"name": " "},
+        {"name": "x" * 301},
+        {"name": "Dana\x00"},
+        {"name": "\ud800"},
+        {"street": "x" * 301},
+        {"street": "1 Elm\nRoad"},
+        {"city": "x" * 121},
+        {"city": "\u202esirap"},
+        {"region": "x" * 121},
+        {"zip": "9" * 33},
+        {"email": ""},
+        {"email": "nobody"},
+        {"email": "a@b, c@d"},
+        {"email": "x" * 250 + "@example.com"},
+        {"phone": "5" * 41},
+        {"language": "English, please"},
+    ],
+    ids=str,
+)
+async def test_details_that_no_book_can_hold_are_refused_and_nothing_changes(books, told):
+    who = await dana(books)
+    before = await books.invoices.details(who)
+    with pytest.raises(Malformed):
+        await books.invoices.save(who, Revision(**({"zip": "10001"} | told)), "1")
+    assert await books.invoices.details(who) == before
+
+
+async def test_a_detail_as_long_as_may_be_is_kept_whole(books):
+    who = await dana(books)
+    told = {"name": "é" * 300, "street": "s" * 300, "city": "c" * 120, "region": "r" * 120, "zip": "9" * 32}
+    told |= {"phone": "5" * 40, "email": "x" * 242 + "@example.com", "language": "zh-Hant-TW"}
+    await books.invoices.save(who, Revision(**told), "1")
+    found = await books.invoices.details(who)
+    assert {name: getattr(found, name) for name in told} == told
+
+
+async def test_what_a_customer_changed_outlives_the_businesss_next_word_on_an_invoice(books):
+    who = await dana(books)
+    saved = await books.invoices.save(who, Revision(zip="10001", phone="", email="dana@new.example.com"), "1")
+    await books.void("INV-1042")  # a sheet with the old details, in the book
+    assert (await the(books, "INV-1042")).state is InvoiceState.VOID
+    assert await books.invoices.details(who) == saved
+
+
+# --- documents --------------------------------------------------------------------------------------------------------
+
+
+async def test_the_lines_of_an_invoice_say_what_was_billed(books):
+    invoice = await the(books, "INV-1042")
+    found = await books.invoices.sheet(invoice.id)
+    assert (found.invoice, found.more) == (invoice.id, 0)
+    assert found.lines == (
+        SheetLine("Mowing and edging", Money(9000, "USD"), "3 visits"),
+        SheetLine("Hedge trimming", Money(3000, "USD")),
+    )
+
+
+async def test_an_invoice_of_many_lines_shows_the_first_and_counts_the_rest(books):
+    found = await books.invoices.sheet((await the(books, "INV-1045")).id)
+    assert (len(found.lines), found.more) == (MOST_LINES, 60 - MOST_LINES)
+    assert [line.text for line in found.lines[:2]] == ["Rasenpflege 0", "Rasenpflege 1"]
+    assert found.lines[0].amount == Money(800, "EUR")
+
+
+async def test_an_invoice_whose_books_keep_no_lines_has_an_empty_sheet(books):
+    found = await books.invoices.sheet((await the(books, "INV-1044")).id)
+    assert (found.lines, found.more) == ((), 0)
+
+
+async def test_the_lines_of_a_credit_note_have_its_sign(books):
+    note = await the(books, "CN-2003")
+    (line,) = (await books.invoices.sheet(note.id)).lines
+    assert line == SheetLine("Kies", note.total, "1 t")
+
+
+async def test_an_invoice_is_handed_over_as_a_pdf_and_is_the_same_as_long_as_nothing_happens(books):
+    invoice = await the(books, "INV-1042")
+    found = await books.invoices.pdf(invoice.id)
+    assert found.startswith(b"%PDF-")
+    assert await books.invoices.pdf(invoice.id) == found
+    await books.invoices.record(paid(invoice, 5000))
+    assert await books.invoices.pdf(invoice.id) != found

@@ -13,8 +13,8 @@ from services.errors import Misconfigured, Unavailable
 from services.invoices.base import Posting
 from services.invoices.book import Book, invoice_id
 from services.invoices.importing import import_files
-from services.model import Billing, InvoiceState, Money
-from services.schema import book_customer, book_invoice, schema
+from services.model import Billing, Details, InvoiceState, Money, Revision
+from services.schema import book_customer, book_invoice, book_line, schema
 
 HEAD = "Number,Customer ID,Customer,Email,Zip,Total,Balance,Date,Due date,Status"
 ROW = "GL-1,c1,Dana Whitfield,dana@example.com,94107,120.00,120.00,2026-02-20,2026-03-16,"
@@ -347,3 +347,117 @@ async def test_what_was_imported_is_unchanged_when_imported_again_and_what_was_r
         assert (again.imported, again.updated, again.unchanged) == (0, 0, len(rows))
         assert await transact(everything) == after
     engine.dispose()
+
+
+# --- lines ------------------------------------------------------------------------------------------------------------
+
+
+def lined(*ends):
+    rows = "\n".join([HEAD + ",Description,Line amount", *(f"{ROW},{end}" for end in ends)])
+    return ("a.csv", rows.encode())
+
+
+async def lines_of(book, number="GL-1"):
+    (invoice,) = await book.find(number)
+    return [(line.text, line.amount.minor) for line in (await book.sheet(invoice.id)).lines], invoice.version
+
+
+async def test_the_lines_of_a_sheet_get_into_the_book_and_stay_there(bring, book):
+    files = lined("Mowing,90.00", "Edging,30.00")
+    assert counts(await bring(files)) == (1, 0, 0)
+    before = await lines_of(book)
+    assert before[0] == [("Mowing", 9000), ("Edging", 3000)]
+    assert counts(await bring(files)) == (0, 0, 1)
+    assert await lines_of(book) == before
+
+
+@pytest.mark.parametrize(
+    "ends", [("Mowing,90.00",), ("Edging,30.00", "Mowing,90.00"), ("Mowing,60.00", "Edging,60.00"), ("Mow,90.00",) * 3]
+)
+async def test_other_lines_replace_those_in_the_book_and_make_another_version(bring, book, ends):
+    await bring(lined("Mowing,90.00", "Edging,30.00"))
+    _, version = await lines_of(book)
+    assert counts(await bring(lined(*ends))) == (0, 1, 0)
+    lines, after = await lines_of(book)
+    assert [text for text, _ in lines] == [end.partition(",")[0] for end in ends]
+    assert after != version
+    assert counts(await bring(lined(*ends))) == (0, 0, 1)
+
+
+async def test_a_sheet_that_tells_no_lines_takes_none_away(bring, book):
+    await bring(lined("Mowing,90.00", "Edging,30.00"))
+    before = await lines_of(book)
+    assert counts(await bring(sheet(ROW))) == (0, 0, 1)
+    assert await lines_of(book) == before
+
+
+async def test_changed_lines_of_a_ubl_document_are_a_conflict_and_leave_the_old_ones(bring, book, ubl):
+    line = (
+        '<cac:InvoiceLine><cbc:LineExtensionAmount currencyID="EUR">100.00</cbc:LineExtensionAmount>'
+        "<cac:Item><cbc:Name>Mowing</cbc:Name></cac:Item></cac:InvoiceLine></Invoice>"
+    )
+    await bring(("b.xml", ubl(("</Invoice>", line))))
+    outcome = await bring(("b.xml", ubl(("</Invoice>", line.replace("Mowing", "Edging")))))
+    assert "conflict" in reasons(outcome)[0]
+    assert (await lines_of(book, "GL-77"))[0] == [("Mowing", 10000)]
+
+
+async def test_a_document_from_before_the_book_kept_lines_brings_them_when_it_comes_again(transact, bring, book, ubl):
+    line = (
+        '<cac:InvoiceLine><cbc:LineExtensionAmount currencyID="EUR">100.00</cbc:LineExtensionAmount>'
+        "<cac:Item><cbc:Name>Mowing</cbc:Name></cac:Item></cac:InvoiceLine></Invoice>"
+    )
+    files = ("b.xml", ubl(("</Invoice>", line)))
+    await bring(files)
+    _, version = await lines_of(book, "GL-77")
+    await transact(lambda connection: connection.execute(book_line.delete()))
+    assert counts(await bring(files)) == (0, 1, 0)
+    assert await lines_of(book, "GL-77") == ([("Mowing", 10000)], version)
+    assert counts(await bring(files)) == (0, 0, 1)
+
+
+async def test_a_dry_run_and_a_refused_import_write_no_lines(bring, transact):
+    await bring(lined("Mowing,90.00"), dry_run=True)
+    await bring(lined("Mowing,90.00", "Edging,soon"))
+    found = await transact(lambda connection: connection.execute(select(func.count()).select_from(book_line)).scalar())
+    assert found == 0
+
+
+# --- what a customer changed ------------------------------------------------------------------------------------------
+
+
+async def test_an_import_leaves_alone_what_the_customer_changed_and_brings_the_rest(bring, book):
+    await bring(sheet(ROW))
+    (invoice,) = await book.find("GL-1")
+    await book.save(invoice.customer, Revision(zip="10001", phone="+1 415 555 0117"), "1")
+    newer = ROW.replace("94107", "60601").replace("dana@example.com", "d@example.com").replace("03-16", "03-17")
+    assert counts(await bring(sheet(newer))) == (0, 1, 0)
+    assert await book.details(invoice.customer) == Details(
+        name="Dana Whitfield", zip="10001", email="d@example.com", phone="+1 415 555 0117"
+    )
+
+
+async def test_each_of_several_changes_stays_the_customers_own(bring, book):
+    await bring(sheet(ROW))
+    (invoice,) = await book.find("GL-1")
+    await book.save(invoice.customer, Revision(zip="10001"), "1")
+    await book.save(invoice.customer, Revision(email="new@example.com", zip="10001"), "2")
+    await bring(sheet(ROW.replace("2026-03-16", "2026-03-17")))
+    assert await book.billing(invoice.customer) == Billing("Dana Whitfield", "10001", "new@example.com")
+
+
+async def test_what_the_customer_only_confirmed_stays_the_businesss(bring, book):
+    await bring(sheet(ROW))
+    (invoice,) = await book.find("GL-1")
+    await book.save(invoice.customer, Revision(zip="94107", name="Dana Whitfield"), "1")
+    await bring(sheet(ROW.replace("94107", "60601")))
+    assert (await book.billing(invoice.customer)).zip == "60601"
+
+
+async def test_an_address_and_telephone_of_a_sheet_reach_the_customer(bring, book):
+    head, row = HEAD + ",Street,City,Phone", ROW + ",9 Elm Road,Oakland,+1 415 555 0117"
+    await bring(("a.csv", f"{head}\n{row}".encode()))
+    (invoice,) = await book.find("GL-1")
+    await bring(sheet(ROW.replace("2026-03-16", "")))  # a sheet without these columns erases nothing
+    found = await book.details(invoice.customer)
+    assert (found.street, found.city, found.phone) == ("9 Elm Road", "Oakland", "+1 415 555 0117")

@@ -2,14 +2,16 @@
 
 import os
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from services.invoices.base import Posting
 from services.invoices.importing import import_files
 from services.invoices.ubl import read
-from services.model import Billing, InvoiceState, Money
+from services.model import Billing, InvoiceState, Money, SheetLine
 
 pytestmark = pytest.mark.usefixtures("samples")  # skips without them, and fails in CI
 FOLDER = Path(os.environ.get("REMIT_SAMPLES", "nowhere")) / "invoices"
@@ -103,3 +105,38 @@ async def test_a_norwegian_invoice_is_paid_in_its_own_currency(transact, book):
     assert (await book.get(invoice.id)).state is InvoiceState.PAID
     assert (await bring(transact, ["Norwegian-example-1.xml"])).unchanged == 1
     assert (await book.get(invoice.id)).due == Money(0, "NOK")
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_lines_of_a_published_example_come_to_what_it_says_they_do(name):
+    content = (FOLDER / name).read_bytes()
+    said = etree.fromstring(content).findtext("{*}LegalMonetaryTotal/{*}LineExtensionAmount")
+    found = read(name, content)
+    assert Money(sum(line.amount_minor for line in found.lines), found.total.currency) == Money(
+        int(Decimal(said).scaleb(2)), found.total.currency
+    )
+    assert all(line.text for line in found.lines)
+
+
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
+async def test_the_lines_of_a_published_example_are_shown_in_their_order_and_printed(transact, book, name):
+    await bring(transact, [name])
+    (invoice,) = await book.find(PUBLISHED[name][1])
+    sheet = await book.sheet(invoice.id)
+    read_lines = read(name, (FOLDER / name).read_bytes()).lines
+    sign = -1 if name == "base-creditnote-correction.xml" else 1  # what it credits stands there as plain sums
+    assert [(line.text, line.quantity, line.amount.minor) for line in sheet.lines] == [
+        (line.text, line.quantity, sign * line.amount_minor) for line in read_lines
+    ]
+    assert (len(sheet.lines) > 0, sheet.more) == (True, 0)
+    assert (await book.pdf(invoice.id)).startswith(b"%PDF-")
+
+
+async def test_a_norwegian_invoice_says_what_was_billed(transact, book):
+    await bring(transact, ["Norwegian-example-1.xml"])
+    (invoice,) = await book.find("TOSL108")
+    lines = (await book.sheet(invoice.id)).lines
+    assert lines[0] == SheetLine("Laptop computer", Money(127300, "NOK"), "1")
+    assert lines[-1] == SheetLine("Network cable", Money(18750, "NOK"), "250 m")
+    assert sum(line.amount.minor for line in lines) == 143650
+    assert (await book.details(invoice.customer)).phone == "5121230"

@@ -7,16 +7,17 @@ import pytest
 from services.errors import Malformed, Unavailable
 from services.invoices.base import Posting
 from services.invoices.several import Several
-from services.model import Billing, Invoice, Money
+from services.model import Account, Billing, Details, Invoice, Money, Revision, Sheet
 
 
 class Shelf:
-    """`Invoices` that holds one invoice and remembers what was posted."""
+    """`Books` that hold one invoice of one customer, and remember what was posted and saved."""
 
     def __init__(self, name):
         usd = Money(100, "USD")
         self.invoice = Invoice(f"{name}:1", "A-1", "1", f"{name}:c", "Dana", usd, usd, date(2026, 1, 1))
         self.posted = []
+        self.saved = []
 
     async def find(self, number):
         return (self.invoice,) if number == "A-1" else ()
@@ -30,9 +31,34 @@ class Shelf:
     async def record(self, posting):
         self.posted.append(posting)
 
+    async def of_customer(self, customer):
+        return (self.invoice,) if customer == self.invoice.customer else ()
+
+    async def at(self, email):
+        return (Account(self.invoice.customer, "Dana"),) if email == "dana@example.com" else ()
+
+    async def account(self, customer):
+        return Account(customer, "Dana")
+
+    async def details(self, customer):
+        return Details(name=customer)
+
+    async def save(self, customer, revision, key):
+        self.saved.append((customer, revision, key))
+        return revision.of(Details(name=customer))
+
+    async def sheet(self, invoice):
+        return Sheet(invoice, ())
+
+    async def pdf(self, invoice):
+        return invoice.encode()
+
 
 class Away(Shelf):
     async def find(self, number):
+        raise Unavailable("away")
+
+    async def at(self, email):
         raise Unavailable("away")
 
 
@@ -68,3 +94,34 @@ async def test_an_id_from_nowhere_is_nobody_and_takes_no_posting():
     assert await both.billing("") is None
     with pytest.raises(Malformed):
         await both.record(posting("portal:1"))
+    assert await both.of_customer("portal:c") == ()
+    assert await both.account("portal:c") is None
+    assert await both.details("portal:c") is None
+    assert await both.save("portal:c", Revision(zip="1"), "k") is None
+    assert await both.sheet("portal:1") is None
+    assert await both.pdf("portal:1") is None
+
+
+async def test_one_address_in_two_books_is_two_customers_and_each_leads_to_its_own():
+    book, portal = Shelf("book"), Shelf("portal")
+    both = Several({"book": book, "portal": portal})
+    assert await both.at("dana@example.com") == (Account("book:c", "Dana"), Account("portal:c", "Dana"))
+    assert await both.at("nobody@example.com") == ()
+    assert await both.of_customer("portal:c") == (portal.invoice,)
+    assert await both.account("portal:c") == Account("portal:c", "Dana")
+    assert await both.details("book:c") == Details(name="book:c")
+    assert await both.sheet("portal:1") == Sheet("portal:1", ())
+    assert await both.pdf("book:1") == b"book:1"
+
+
+async def test_an_address_is_not_unknown_while_one_of_the_books_is_away():
+    with pytest.raises(Unavailable):
+        await Several({"book": Shelf("book"), "portal": Away("portal")}).at("dana@example.com")
+
+
+async def test_changed_details_go_to_the_book_that_the_customer_is_from():
+    book, portal = Shelf("book"), Shelf("portal")
+    both = Several({"book": book, "portal": portal})
+    change = Revision(zip="10001")
+    assert await both.save("portal:c", change, "k") == Details(name="portal:c", zip="10001")
+    assert (book.saved, portal.saved) == ([], [("portal:c", change, "k")])

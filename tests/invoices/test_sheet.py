@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from services.invoices import sheet
-from services.invoices.document import Document, Refusal
+from services.invoices.document import BilledLine, Document, Refusal
 from services.model import Money
 
 HEAD = "Invoice No.,Customer,E-mail,ZIP code,Total,Balance Due,Currency,Invoice Date,Due Date,Status"
@@ -190,3 +190,81 @@ def test_too_many_lines_are_refused(monkeypatch):
     found = read(f"{HEAD}\n" + "".join(ROW.replace("GL-1", f"GL-{n}") + "\n" for n in range(5)))
     assert [type(each) for each in found] == [Document, Document, Refusal]
     assert (found[-1].line, found[-1].reason) == (4, "more than 2 lines: split the file")
+
+
+LINES = f"{HEAD},Description,Qty,Unit,Line amount"
+
+
+def lined(*ends):
+    return "\n".join([LINES, *(f"{ROW},{end}" for end in ends)]) + "\n"
+
+
+def test_lines_of_the_sheet_that_stand_together_are_lines_of_one_invoice():
+    found = one(lined("Mowing,3,visits,90.00", "Hedge trimming,,,30.00"))
+    assert found.lines == (BilledLine("Mowing", "3 visits", 9000), BilledLine("Hedge trimming", "", 3000))
+    assert (found.total, found.due, found.line) == (Money(12000, "USD"), Money(10000, "USD"), 2)
+    assert found.hash not in (one(lined("Mowing,3,visits,90.00")).hash, one(lined(",,,")).hash)
+
+
+def test_two_lines_that_are_alike_are_two():
+    found = one(lined("Mowing,1,,60.00", "Mowing,1,,60.00"))
+    assert found.lines == (BilledLine("Mowing", "1", 6000),) * 2
+
+
+def test_lines_that_say_another_thing_of_the_invoice_are_another_document():
+    text = lined("Mowing,,,90.00", "Hedge trimming,,,30.00").splitlines()
+    for other in (text[2].replace("100.00", "90.00"), text[2].replace("GL-1", "GL-2"), text[2].replace("Dana", "D.")):
+        found = read("\n".join([*text[:2], other]))
+        assert [len(each.lines) for each in found] == [1, 1]
+    apart = read("\n".join([*text[:2], text[1].replace("GL-1", "GL-2"), text[2]]))
+    assert [each.number for each in apart] == ["GL-1", "GL-2", "GL-1"]
+
+
+def test_a_refused_line_breaks_no_invoice_in_two():
+    first, second = read(lined("Mowing,,,90.00", "Edging,,,soon", "Hedge trimming,,,30.00"))
+    assert (first.line, first.column, first.reason) == (3, 14, "line amount: not an amount")
+    assert len(second.lines) == 2
+
+
+def test_a_description_without_a_sum_of_its_own_is_no_line():
+    found = one(f"{HEAD},Description\n{ROW},Mowing\n")
+    assert found.lines == ()
+    assert found.hash == one(f"{HEAD}\n{ROW}\n").hash  # what was imported before Remit kept lines is unchanged
+
+
+@pytest.mark.parametrize(
+    ("end", "column", "reason"),
+    [
+        ("Mowing,,,", 14, "line amount: empty, and the line says what it bills"),
+        (",,,90.00", 11, "line: empty, and the line has a sum"),
+        ("Mowing,,,90.005", 14, "line amount: an amount in USD has at most 2 decimals"),
+        ("Mowing,,,€90.00", 14, "line amount: the amount says €, the currency is USD"),
+        (f"Mowing,{'9' * 25},,90.00", 12, "quantity: longer than 24 characters"),
+        ("Mowing,1,a long word for it,90.00", 13, "unit: longer than 12 characters"),
+        ("Mow\x07ing,,,90.00", 11, "line: holds control characters or hidden changes of direction"),
+    ],
+)
+def test_what_is_wrong_with_a_line_has_its_place(end, column, reason):
+    found = refused(lined(end))
+    assert (found.reason, found.line, found.column) == (reason, 2, column)
+
+
+def test_two_columns_that_could_both_be_a_lines_sum_are_refused():
+    assert "could both be the line_amount" in refused(f"{LINES},Line total\n{ROW},Mowing,,,1.00,2.00\n").reason
+
+
+def test_a_lines_sum_settles_how_the_sums_of_the_file_are_written():
+    head = LINES.replace(",", ";")
+    row = ROW.replace("120.00", "1.200").replace("100.00", "1.200").replace(",", ";")
+    assert one(f"{head}\n{row};Mowing;;;12,50\n").total == Money(120000, "USD")
+
+
+def test_the_whole_address_and_telephone_are_read():
+    found = one(f'{HEAD},Street,City,State/Province,Phone\n{ROW},"9 Elm Road\nApt 4",Oakland,CA,+1 415 555 0117\n')
+    assert (found.street, found.city, found.region, found.phone) == (
+        "9 Elm Road Apt 4",
+        "Oakland",
+        "CA",
+        "+1 415 555 0117",
+    )
+    assert refused(f"{HEAD},Phone\n{ROW},{'5' * 41}\n").reason == "phone: longer than 40 characters"

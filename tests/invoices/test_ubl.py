@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from services.invoices.document import Document, Refusal
+from services.invoices.document import BilledLine, Document, Refusal
 from services.invoices.ubl import LARGEST, read
 from services.model import Money
 
@@ -193,3 +193,83 @@ def test_too_deep_and_too_large_documents_are_refused(ubl):
     deep = b"<a>" * 5000 + b"</a>" * 5000
     assert bad(deep).reason == "elements nested more than 100 deep"
     assert bad(ubl() + b" " * LARGEST).reason == "larger than 5 MB"
+
+
+LINE = """<cac:InvoiceLine>
+    <cbc:ID>1</cbc:ID>
+    <cbc:InvoicedQuantity unitCode="HUR">2.5</cbc:InvoicedQuantity>
+    <cbc:LineExtensionAmount currencyID="EUR">75.00</cbc:LineExtensionAmount>
+    <cac:Item><cbc:Description>Front and back</cbc:Description><cbc:Name>Mowing</cbc:Name></cac:Item>
+  </cac:InvoiceLine>
+"""
+
+
+def billing(ubl, *changes):
+    line = LINE
+    for old, new in changes:
+        assert old in line
+        line = line.replace(old, new)
+    return ubl(("</Invoice>", line + "</Invoice>"))
+
+
+def test_a_line_says_what_was_billed_how_much_of_it_and_for_how_much(ubl):
+    assert good(billing(ubl)).lines == (BilledLine("Mowing", "2.5 h", 7500),)
+    assert good(ubl()).lines == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("<cbc:Name>Mowing</cbc:Name>", "", BilledLine("Front and back", "2.5 h", 7500)),
+        (">Mowing<", ">Mow\n   ing<", BilledLine("Mow ing", "2.5 h", 7500)),
+        (">Mowing<", f">{'m' * 301}<", BilledLine("m" * 299 + "…", "2.5 h", 7500)),
+        ('unitCode="HUR"', 'unitCode="C62"', BilledLine("Mowing", "2.5", 7500)),
+        ('unitCode="HUR"', 'unitCode="MTK"', BilledLine("Mowing", "2.5 m²", 7500)),
+        ('unitCode="HUR"', 'unitCode="XYZ"', BilledLine("Mowing", "2.5 XYZ", 7500)),
+        (' unitCode="HUR"', "", BilledLine("Mowing", "2.5", 7500)),
+        ("InvoicedQuantity", "CreditedQuantity", BilledLine("Mowing", "2.5 h", 7500)),
+        ("InvoicedQuantity", "Note", BilledLine("Mowing", "", 7500)),
+        (">75.00<", ">-75<", BilledLine("Mowing", "2.5 h", -7500)),
+        (">75.00<", ">75.0000<", BilledLine("Mowing", "2.5 h", 7500)),
+        ("InvoiceLine", "CreditNoteLine", BilledLine("Mowing", "2.5 h", 7500)),
+    ],
+)
+def test_a_line_is_read_as_it_is_written(ubl, old, new, line):
+    assert good(billing(ubl, (old, new))).lines == (line,)
+
+
+LINE_OF = "Invoice/InvoiceLine/"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "reason"),
+    [
+        (">75.00<", ">75.005<", 26, LINE_OF + "cbc:LineExtensionAmount: an amount in EUR has at most 2 decimals"),
+        (">75.00<", "><", 26, LINE_OF + "cbc:LineExtensionAmount: missing or empty"),
+        (">75.00<", ">1e2<", 26, LINE_OF + "cbc:LineExtensionAmount: not an amount"),
+        (' currencyID="EUR"', "", 26, LINE_OF + "cbc:LineExtensionAmount: no currencyID"),
+        ('"EUR"', '"SEK"', 26, LINE_OF + "LineExtensionAmount: mixed currencies, EUR is the document's"),
+        ("cac:Item", "cac:Items", 23, LINE_OF + "cac:Item/cbc:Name: missing or empty"),
+        (">Mowing<", ">\u202eMowing<", 27, LINE_OF + "cac:Item/cbc:Name: holds control characters or hidden changes of direction"),
+        (">2.5<", f">{'9' * 25}<", 25, LINE_OF + "cbc:InvoicedQuantity: longer than 24 characters"),
+        ('"HUR"', f'"{"H" * 13}"', 25, LINE_OF + "cbc:InvoicedQuantity: unitCode longer than 12 characters"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_line_is_named_by_its_path_and_line(ubl, old, new, line, reason):
+    found = bad(billing(ubl, (old, new)))
+    assert (found.reason, found.line) == (reason, line)
+
+
+def test_a_buyers_whole_address_is_read(ubl):
+    place = (
+        "<cac:PostalAddress><cbc:StreetName>Lindenhofweg 12</cbc:StreetName><cbc:AdditionalStreetName>Hof 2"
+        "</cbc:AdditionalStreetName><cbc:CityName>München</cbc:CityName><cbc:CountrySubentity>Bayern</cbc:CountrySubentity>"
+    )
+    found = good(
+        ubl(
+            ("<cac:PostalAddress>", place),
+            ("<cac:Contact>", "<cac:Contact><cbc:Telephone>+1 415 555 0171</cbc:Telephone>"),
+        )
+    )
+    assert (found.street, found.city, found.region) == ("Lindenhofweg 12, Hof 2", "München", "Bayern")
+    assert (found.zip, found.phone) == ("80539", "+1 415 555 0171")

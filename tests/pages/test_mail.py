@@ -194,7 +194,7 @@ async def fates(world, post, *numbers, **how):
     return {each.number: each.fate for each in outcome.letters}
 
 
-OPEN = {"INV-1031", "INV-1042", "INV-1045", "INV-1046", "INV-1044", "INV-1047", "INV-1050"}
+OPEN = {"INV-1031", "INV-1042", "INV-1045", "INV-1046", "INV-1044", "INV-1047", "INV-1050", "INV-1053"}
 
 
 async def test_every_open_invoice_gets_one_letter_with_a_link_that_opens_it(world, post, site, links):

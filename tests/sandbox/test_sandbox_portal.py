@@ -1,16 +1,20 @@
 """The portal's books: what is due follows from what was posted, and every change is a new version."""
 
+import json
 from datetime import UTC, date, datetime
 
+import httpx
 import pytest
 
 from services.errors import Malformed, Uncertain
 from services.invoices.base import Posting
 from services.invoices.portal import Portal
-from services.model import Billing, InvoiceState, Money
+from services.model import Account, Billing, Details, InvoiceState, Money, Notices, Revision
+from services.sandbox.portal import DemoInvoice, DemoLine
 from services.sandbox.rehearsal import API_KEY, ROOT
 
 AT = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
+KEY = {"Authorization": f"Bearer {API_KEY}"}
 
 
 @pytest.fixture
@@ -132,11 +136,17 @@ async def test_without_the_right_key_the_portal_tells_nothing(stage):
     for verb, path in (
         ("GET", "/v1/invoices?number=INV-1042"),
         ("GET", "/v1/invoices/inv-1042"),
+        ("GET", "/v1/invoices/inv-1042/pdf"),
+        ("GET", "/v1/customers?email=dana.whitfield@example.com"),
+        ("GET", "/v1/customers/dana"),
         ("GET", "/v1/customers/dana/billing"),
+        ("GET", "/v1/customers/dana/invoices"),
+        ("GET", "/v1/customers/dana/details"),
+        ("PATCH", "/v1/customers/dana/details"),
         ("POST", "/v1/postings"),
     ):
         answer = await stage.http.request(verb, f"/portal{path}", headers={"Authorization": "Bearer wrong"})
-        assert answer.status_code == 401
+        assert (answer.status_code, answer.json()["error"]["code"]) == (401, "unauthorized")
     with pytest.raises(Malformed):
         await Portal(stage.http, f"{ROOT}/portal", "wrong").find("INV-1042")
 
@@ -191,3 +201,183 @@ async def test_a_change_nobody_understands_is_refused(stage, change):
 async def test_an_unknown_number_is_a_404_at_the_control_window(stage):
     assert (await stage.http.get("/control/invoices/INV-9999")).status_code == 404
     assert (await stage.http.post("/control/invoices/INV-9999", json={"status": "paid"})).status_code == 404
+
+
+# --- customers --------------------------------------------------------------------------------------------------------
+
+
+async def test_the_demos_dana_owes_three_invoices_and_has_paid_one(portal):
+    found = await portal.of_customer("portal:dana")
+    assert [(each.number, each.state, each.due) for each in found] == [
+        ("INV-1031", InvoiceState.OPEN, Money(8650, "USD")),
+        ("INV-1042", InvoiceState.OPEN, Money(12000, "USD")),
+        ("INV-1053", InvoiceState.OPEN, Money(6400, "USD")),
+        ("INV-1027", InvoiceState.PAID, Money(0, "USD")),
+    ]
+    assert (found[2].issued, found[2].due_date) == (date(2026, 2, 27), date(2026, 3, 27))
+
+
+async def test_every_customer_of_the_demo_has_an_address_and_a_telephone_that_is_nobodys(stage):
+    for customer in stage.sandbox.portal.customers.values():
+        known = customer.details()
+        assert all((known.street, known.city, known.region, known.zip))
+        assert " 555 01" in known.phone
+
+
+async def test_the_lines_of_every_invoice_of_the_demo_are_its_total_together(portal, stage):
+    for invoice in stage.sandbox.portal.invoices.values():
+        found = await portal.sheet(f"portal:{invoice.id}")
+        assert found.lines
+        assert sum(line.amount.minor for line in found.lines) == invoice.total_minor
+        assert (await portal.pdf(f"portal:{invoice.id}")).startswith(b"%PDF-")
+
+
+def test_demo_lines_that_are_not_the_total_are_refused():
+    with pytest.raises(ValueError, match="INV-1"):
+        DemoInvoice("1", "INV-1", "dana", 100, "USD", 0, lines=(DemoLine("Mowing", 99),))
+
+
+async def test_changed_details_are_read_from_then_on_wherever_the_customer_is_named(portal, stage):
+    change = Revision(name="Dana Moore", zip="10001", language="es", notices=Notices(receipts=False, reminders=True))
+    saved = await portal.save("portal:dana", change, "s1")
+    assert saved == await portal.details("portal:dana")
+    assert (saved.street, saved.zip, saved.language) == ("218 Larkfield Street, Apt 4", "10001", "es")
+    assert saved.notices == Notices(receipts=False, reminders=True)
+    assert await portal.account("portal:dana") == Account("portal:dana", "Dana Moore")
+    assert await portal.billing("portal:dana") == Billing("Dana Moore", "10001", "dana.whitfield@example.com")
+    shown = (await stage.http.get("/control/invoices/INV-1042")).json()
+    assert shown["customer"] == {"id": "dana", "name": "Dana Moore"}
+
+
+async def test_a_change_whose_answer_was_lost_is_written_once_when_it_is_sent_again(portal, stage):
+    for drop, zip_code in (("before", "94107"), ("after", "10001")):
+        await stage.http.post("/control/faults", json={"portal": drop})
+        with pytest.raises(Uncertain):
+            await portal.save("portal:dana", Revision(zip="10001"), "s1")
+        assert (await portal.billing("portal:dana")).zip == zip_code
+    await stage.http.post("/control/faults", json={})
+    await portal.save("portal:dana", Revision(zip="60601"), "s2")
+    assert (await portal.save("portal:dana", Revision(zip="10001"), "s1")).zip == "60601"
+
+
+async def test_a_key_used_for_another_change_is_refused_and_changes_nothing(portal):
+    await portal.save("portal:dana", Revision(zip="10001"), "s1")
+    with pytest.raises(Malformed):
+        await portal.save("portal:dana", Revision(zip="60601"), "s1")
+    assert (await portal.billing("portal:dana")).zip == "10001"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"zip": "9" * 33},
+        {"zip": 94107},
+        {"name": ""},
+        {"email": "nobody"},
+        {"city": "a\u0000b"},
+        {"notices": {"receipts": True}},
+        {"notices": {"receipts": "yes", "reminders": True}},
+        {"id": "marco"},
+        [],
+    ],
+    ids=str,
+)
+async def test_the_portal_itself_refuses_details_that_it_cannot_keep_and_repeats_none_of_them(stage, body):
+    before = (await stage.http.get("/portal/v1/customers/dana/details", headers=KEY)).json()
+    answer = await stage.http.patch(
+        "/portal/v1/customers/dana/details", json=body, headers=KEY | {"Idempotency-Key": "s1"}
+    )
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")
+    assert "9999" not in answer.text
+    assert (await stage.http.get("/portal/v1/customers/dana/details", headers=KEY)).json() == before
+
+
+async def test_a_change_without_a_key_or_of_nobody_is_refused(stage):
+    path = "/portal/v1/customers/{}/details"
+    no_key = await stage.http.patch(path.format("dana"), json={"zip": "10001"}, headers=KEY)
+    nobody = await stage.http.patch(path.format("nobody"), json={"zip": "1"}, headers=KEY | {"Idempotency-Key": "s1"})
+    assert (no_key.status_code, no_key.json()["error"]["code"]) == (400, "key_missing")
+    assert (nobody.status_code, nobody.json()["error"]["code"]) == (404, "no_such_customer")
+
+
+@pytest.mark.parametrize("path", ["", "/billing", "/invoices", "/details"])
+async def test_nobody_is_a_404_in_the_one_shape_of_errors(stage, path):
+    answer = await stage.http.get(f"/portal/v1/customers/nobody{path}", headers=KEY)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "no_such_customer")
+
+
+# --- a portal that does not keep to its contract ----------------------------------------------------------------------
+
+
+INVOICE = {
+    "id": "inv-1",
+    "number": "INV-1",
+    "version": "1",
+    "kind": "invoice",
+    "status": "open",
+    "customer": {"id": "dana", "name": "Dana"},
+    "total_minor": 100,
+    "due_minor": 100,
+    "currency": "USD",
+    "issued": "2026-02-14",
+    "due_date": None,
+}
+
+
+def answering(content, status=200):
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    line = httpx.MockTransport(lambda _request: httpx.Response(status, content=body))
+    return Portal(httpx.AsyncClient(transport=line), "http://portal", API_KEY)
+
+
+async def test_an_invoice_of_somebody_else_among_a_customers_own_is_shown_to_nobody():
+    strange = INVOICE | {"id": "inv-2", "customer": {"id": "marco", "name": "Marco"}}
+    assert len(await answering({"invoices": [INVOICE]}).of_customer("portal:dana")) == 1
+    with pytest.raises(Malformed):
+        await answering({"invoices": [INVOICE, strange]}).of_customer("portal:dana")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": "x" * 301},
+        {"name": "Dana\u202e"},
+        {"zip": "9" * 33},
+        {"zip": None},
+        {"notices": []},
+        {"street": "a\u0000"},
+    ],
+    ids=str,
+)
+async def test_details_in_another_form_are_not_taken(wrong):
+    assert await answering({"name": "Dana", "more": 1}).details("portal:dana") == Details(name="Dana")
+    with pytest.raises(Malformed) as caught:
+        await answering({"name": "Dana"} | wrong).details("portal:dana")
+    assert "Dana" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"text": "Mow\u0007ing"},
+        {"text": "x" * 301},
+        {"amount_minor": 1.5},
+        {"amount_minor": "1"},
+        {"quantity": "9" * 41},
+    ],
+    ids=str,
+)
+async def test_lines_in_another_form_are_not_taken(wrong):
+    line = {"text": "Mowing", "amount_minor": 100}
+    assert len((await answering(INVOICE | {"lines": [line]}).sheet("portal:inv-1")).lines) == 1
+    assert (await answering(INVOICE).sheet("portal:inv-1")).lines == ()
+    with pytest.raises(Malformed):
+        await answering(INVOICE | {"lines": [line | wrong]}).sheet("portal:inv-1")
+
+
+async def test_what_is_no_pdf_is_not_handed_over():
+    assert await answering(b"%PDF-1.7 ...").pdf("portal:inv-1") == b"%PDF-1.7 ..."
+    assert await answering({"error": {"code": "no_pdf"}}, 404).pdf("portal:inv-1") is None
+    for content, status in ((b"<html>", 200), (b"", 200), (b"%PDF-1.7", 403), ({"error": {"code": "gone"}}, 404)):
+        with pytest.raises(Malformed):
+            await answering(content, status).pdf("portal:inv-1")

@@ -14,13 +14,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from services.model import brand_name
 from services.sandbox.answers import read_body
 from services.sandbox.clock import Clock, Faults
 from services.sandbox.look import HEADERS, Look, readable
 from services.sandbox.numbers import digits, expiry_problem, passes_aba
 from services.sandbox.payments import HostedPage
 from services.sandbox.portal import DemoBusiness
-from services.sandbox.processor import Processor
+from services.sandbox.processor import DEPOSIT_TRIES, Processor
 
 _ADVICE = {
     "insufficient_funds": "The card has insufficient funds. Try another card.",
@@ -36,9 +37,13 @@ _ADVICE = {
     "test_mode_live_card": "Only test cards work here. No real card can be charged.",
     "authentication_failed": "Your bank's extra check was not passed. Try again or use another card.",
     "processing_error": "Something went wrong at the bank. Nothing was charged. Try again in a moment.",
+    "verification_failed": "The account could not be verified. Type it again for a new deposit, or use another account.",
+    "method_gone": "What was saved is no longer kept. Type it again, or use another one.",
 }
 _DECLINED = "The payment was declined. Use another card, or ask your bank."
 _REFUSED = "The payment was declined. Use another account, or pay by card."
+
+_KEPT_FIELDS = ("name", "zip", "exp", "routing", "save")  # what a form shows again; never a number or a code
 
 # The field a decline is about, so that it is marked.
 _ABOUT = {
@@ -86,18 +91,33 @@ class HostedPages:
         return [
             Route("/pay/{page}", self.show, methods=["GET"]),
             Route("/pay/{page}", self.pay, methods=["POST"]),
+            Route("/pay/{page}/saved", self.pay_saved, methods=["POST"]),
             Route("/pay/{page}/challenge", self.answer_challenge, methods=["POST"]),
+            Route("/pay/{page}/code", self.prove, methods=["POST"]),
         ]
 
     async def show(self, request: Request) -> Response:
-        """The page as it stands: the form, the bank's extra check, or what became of it."""
+        """The page as it stands: what to pay with, what the bank wants to see first, or what became of it.
+
+        With ``?other=yes`` the form for another card or account, as long as one can still be typed.
+        """
         page = self._processor.page(request.path_params["page"])
-        return self._missing() if page is None else self._shown(page)
+        other = request.query_params.get("other") == "yes"
+        return self._missing() if page is None else self._shown(page, other=other)
 
     async def pay(self, request: Request) -> Response:
         """Take the form. 303 to the page when something happened, else the form again with the reason."""
         typed = await _typed(request)
         return self._carry_out(request, lambda page: self._pay(page, typed))
+
+    async def pay_saved(self, request: Request) -> Response:
+        """Charge the saved method that the page was opened for; once, whoever asks first."""
+        return self._carry_out(request, self._pay_saved)
+
+    async def prove(self, request: Request) -> Response:
+        """Take the code of a micro-deposit."""
+        typed = await _typed(request)
+        return self._carry_out(request, lambda page: self._proved(page, typed))
 
     async def answer_challenge(self, request: Request) -> Response:
         """Take the end of the bank's extra check (3-D Secure)."""
@@ -117,12 +137,12 @@ class HostedPages:
     def _pay(self, page: HostedPage, typed: dict[str, str]) -> Response:
         if not page.payable:
             return self._moved_on(page)
-        form = Form({name: typed.get(name, "").strip()[:500] for name in ("name", "zip", "exp", "routing")})
+        form = Form({name: typed.get(name, "").strip()[:500] for name in _KEPT_FIELDS})
         if page.order.method == "card":
             self._pay_card(page, typed, form)
         else:
             self._pay_bank(page, typed, form)
-        return self._shown(page, form) if form.wrong or form.declined else self._moved_on(page)
+        return self._shown(page, form, other=True) if form.wrong or form.declined else self._moved_on(page)
 
     def _pay_card(self, page: HostedPage, typed: dict[str, str], form: Form) -> None:
         number, cvc = digits(typed.get("number", "")), digits(typed.get("cvc", ""))
@@ -134,7 +154,8 @@ class HostedPages:
         form.need("zip", bool(form.values["zip"]), "Type the ZIP or postal code of the card's bills.")
         if form.wrong or number is None or cvc is None:
             return
-        if code := self._processor.pay_card(page, number, expiry, cvc):
+        zip_code, save = form.values["zip"], bool(form.values["save"])
+        if code := self._processor.pay_card(page, number, expiry, cvc, zip_code=zip_code, save=save):
             form.refuse(code, _DECLINED)
 
     def _pay_bank(self, page: HostedPage, typed: dict[str, str], form: Form) -> None:
@@ -144,37 +165,68 @@ class HostedPages:
         form.need("account", account is not None and 4 <= len(account) <= 17, "Type the account number.")
         form.need("name", bool(form.values["name"]), "Type the name of the account's holder.")
         form.need("authorize", bool(typed.get("authorize")), "Tick the box to authorize this payment.")
-        if form.wrong or account is None:
+        if form.wrong or account is None or routing is None:
             return
-        if code := self._processor.pay_bank(page, account, self._authorization(page)):
+        text, standing = self._authorization(page), self._standing() if form.values["save"] else ""
+        if code := self._processor.pay_bank(page, account, text, routing=routing, standing=standing):
             form.refuse(code, _REFUSED)
+
+    def _pay_saved(self, page: HostedPage) -> Response:
+        self._processor.charge(page.id)
+        return self._moved_on(page)
 
     def _challenged(self, page: HostedPage, typed: dict[str, str]) -> Response:
         passed = typed.get("answer") == "complete"
         if code := self._processor.answer_challenge(page, typed.get("attempt", ""), passed):
             form = self._fresh(page)
             form.refuse(code, _DECLINED)
-            return self._shown(page, form)
+            return self._shown(page, form, other=True)
         return self._moved_on(page)
 
-    def _shown(self, page: HostedPage, form: Form | None = None) -> Response:
+    def _proved(self, page: HostedPage, typed: dict[str, str]) -> Response:
+        form, code = self._fresh(page), "".join(typed.get("code", "").split()).upper()
+        form.need("code", len(code) == 6 and code.startswith("SM"), "Type the six characters that begin with SM.")
+        if page.state != "verifying":
+            return self._moved_on(page)
+        if form.wrong:
+            return self._shown(page, form)
+        match self._processor.prove(page, code):
+            case "":
+                return self._moved_on(page)
+            case "wrong_code":
+                left = DEPOSIT_TRIES - page.tries
+                form.need(
+                    "code", ok=False, problem=f"That is not the code. {left} more {'try' if left == 1 else 'tries'}."
+                )
+                return self._shown(page, form)
+            case declined:
+                form.refuse(declined, _REFUSED)
+                return self._shown(page, form, other=True)
+
+    def _shown(self, page: HostedPage, form: Form | None = None, *, other: bool = False) -> Response:
         shared: dict[str, Any] = {
             "page": page,
             "sum": readable(page.order.amount_minor, page.order.currency),
             "business": self._business,
         }
-        if page.state == "challenge":
-            return self._look.page("challenge.html", **shared)
-        if page.state == "open":
-            return self._look.page(
-                f"{page.order.method}.html",
-                **shared,
-                form=form or self._fresh(page),
-                authorization=self._authorization(page),
-                minutes=max(1, (page.expires_at - self._now()) // timedelta(minutes=1)),
-            )
-        status = 410 if page.state in {"expired", "closed"} else 200
-        return self._look.page("result.html", status=status, **shared)
+        if not page.payable:
+            status = 410 if page.state in {"expired", "closed"} else 200
+            return self._look.page("result.html", status=status, **shared)
+        return self._look.page(
+            _template(page, other=other),
+            **shared,
+            form=form or self._fresh(page),
+            authorization=self._authorization(page),
+            standing=self._standing(),
+            saved=_named(page),
+            open_for=self._open_for(page),
+        )
+
+    def _open_for(self, page: HostedPage) -> str:
+        minutes = max(1, (page.expires_at - self._now()) // timedelta(minutes=1))
+        if minutes > 24 * 60:
+            return f"until {page.expires_at:%B} {page.expires_at.day}"
+        return f"for {minutes} more minute{'' if minutes == 1 else 's'}"
 
     def _authorization(self, page: HostedPage) -> str:
         # NACHA WEB: what, how much, when, and how to take it back.
@@ -187,8 +239,23 @@ class HostedPages:
             f"{business.email}."
         )
 
+    def _standing(self) -> str:
+        # NACHA's standing authorization: each later debit begins with an act of the customer, who sets sum and day then.
+        business = self._business
+        return (
+            f"I also authorize {business.name} to debit this account for later payments, each for the sum and on the "
+            f"day that I confirm in the chat at that time. I can revoke this at any time by removing the account in the "
+            f"chat, by calling {business.phone} or by writing to {business.email}."
+        )
+
     def _fresh(self, page: HostedPage) -> Form:
-        return Form({"name": page.order.name, "zip": page.order.zip, "exp": "", "routing": ""})
+        form = Form(dict.fromkeys(_KEPT_FIELDS, "") | {"name": page.order.name, "zip": page.order.zip})
+        last = page.events[-1] if page.charged and page.events else None
+        if last and last.type == "payment.declined":  # of a charge that nobody was there to see
+            form.refuse(last.code, _DECLINED if page.order.method == "card" else _REFUSED)
+            if page.saved and last.last4 == page.saved.last4:
+                form.declined = f"This was tried with your saved {_named(page)}. {form.declined}"
+        return form
 
     def _moved_on(self, page: HostedPage) -> Response:
         # See other: a reload shows the result and sends nothing again.
@@ -206,6 +273,24 @@ class HostedPages:
             title="No answer",
             why="Your payment may or may not have gone through. Go back to the chat before you try again.",
         )
+
+
+def _template(page: HostedPage, *, other: bool) -> str:
+    if not other and page.state == "challenge":
+        return "challenge.html"
+    if not other and page.state == "verifying":
+        return "deposit.html"
+    if not other and page.saved and not page.charged:
+        return "saved.html"
+    return f"{page.order.method}.html"
+
+
+def _named(page: HostedPage) -> str:
+    """What the page was opened for, as people call it; empty when it was for nothing saved."""
+    if page.saved is None:
+        return ""
+    kind = "bank account" if page.saved.method == "bank" else brand_name(page.saved.brand)
+    return f"{kind} ending in {page.saved.last4}"
 
 
 async def _typed(request: Request) -> dict[str, str]:

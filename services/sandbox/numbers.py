@@ -1,18 +1,22 @@
 """What each test number does: the published test cards and bank accounts of Stripe, and the checks any page makes.
 
-Sources: docs.stripe.com/testing (cards, invalid details, 3-D Secure, disputes, asynchronous refunds; how long these
-take is ours) and docs.stripe.com/payments/ach-direct-debit (account numbers), read in 2026; ISO/IEC 7812-1 annex B for the Luhn digit; the ABA's routing number check digit.
+Sources: docs.stripe.com/testing (cards, invalid details, 3-D Secure, what a saved card does, disputes, asynchronous
+refunds; how long these take is ours) and docs.stripe.com/payments/ach-direct-debit (account numbers, codes of
+micro-deposits), read in 2026; ISO/IEC 7812-1 annex B for the Luhn digit; the ABA's routing number check digit.
 Codes are the processor's own words; what they mean for a customer is the client's business. No state, no pages.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
 DAY = timedelta(days=1)
 DISPUTED_AFTER = DAY
 DECIDED_AFTER = 20 * DAY  # counted from the dispute
+
+DEPOSIT_CODE = "SM11AA"  # in the statement text of every micro-deposit
+DEPOSIT_OVER = frozenset({"SM33CC", "SM44DD"})  # published as one try too many, and as too late
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +35,20 @@ class CardOutcome:
     """What the card's bank says. ``code`` is empty for a yes; ``challenge`` asks for 3-D Secure first.
 
     ``refund`` is what becomes of refunds to it, ``dispute`` how its holder's dispute ends; empty: there is none.
+    ``zip`` is the only ZIP code that the bank takes; empty: it takes any.
     """
 
     code: str = ""
     challenge: bool = False
     refund: RefundCourse = AT_ONCE
     dispute: Literal["", "won", "lost"] = ""
+    zip: str = ""
+
+    def once_compared(self, typed: str) -> "CardOutcome":
+        """What is left of it when the bank has compared this ZIP code. The four digits after a dash do not matter."""
+        if self.zip and typed.strip().partition("-")[0] != self.zip:
+            return CardOutcome("incorrect_zip")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +62,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class BankOutcome:
-    """What becomes of a debit: refused at once with a ``code``, or processing with ``steps`` to come."""
+    """What becomes of a debit: refused at once with a ``code``, or processing with ``steps`` to come.
+
+    ``deposit`` says that the account is proved by a micro-deposit first.
+    """
 
     code: str = ""
     steps: tuple[Step, ...] = ()
     refund: RefundCourse = RefundCourse(3 * DAY)
+    deposit: bool = False
 
 
 _YES = CardOutcome()
@@ -70,10 +86,10 @@ _CARDS = {
     "4000000000000127": CardOutcome("incorrect_cvc"),
     "4000000000000119": CardOutcome("processing_error"),
     "4000000000006975": CardOutcome("card_velocity_exceeded"),
-    "4000000000000341": CardOutcome("generic_decline"),  # can be saved, cannot be charged
+    "4000000000000341": CardOutcome("generic_decline"),  # but see `_SAVING`
     # checks and risk: this account blocks what fails them. …0028 and …0044 are not here: they fail or lack a check
     # of the street, which this page does not ask for, and so they are paid.
-    "4000000000000036": CardOutcome("incorrect_zip"),
+    "4000000000000036": CardOutcome(zip="10001"),  # published as failing the check; here it can be put right
     "4000000000000010": CardOutcome("incorrect_zip"),
     "4000000000000101": CardOutcome("incorrect_cvc"),
     "4100000000000019": CardOutcome("fraudulent"),
@@ -92,6 +108,17 @@ _CARDS = {
     "4000000000005126": CardOutcome(refund=RefundCourse(fails=DAY)),
     "4000000000000259": CardOutcome(dispute="lost"),  # as fraudulent
     "4000000000002685": CardOutcome(dispute="won"),  # as product not received
+}
+
+# Published as "attaching succeeds, attempts to charge fail": the payment that saves it is the attaching.
+_SAVING = {"4000000000000341": _YES}
+
+# What a saved card does when its holder is not there, if that is something else. …3155 asks no more once it was set
+# up, …0446 asks only the holder who is there; the others ask every time.
+_LATER = {
+    "4000000000000341": CardOutcome("generic_decline"),
+    "4000002500003155": _YES,
+    "4000003800000446": _YES,
 }
 
 _PAID = frozenset(
@@ -123,7 +150,7 @@ _ACCOUNTS = {
     "000333333335": _fails("debit_not_authorized"),
     "000444444440": _fails("invalid_currency"),
     "000555555559": _RETURNED_LATER,  # published as "triggers a dispute": for ACH that is a return after success
-    "000666666661": _RETURNED_LATER,  # published for micro-deposits, which this page does not use
+    "000666666661": BankOutcome(steps=(_SETTLED,), deposit=True),  # published as one to which no deposit can be sent
     "000000000009": BankOutcome(),  # stays in processing
     "000777777771": BankOutcome("charge_exceeds_weekly_limit"),
     "000000004954": BankOutcome("fraudulent"),
@@ -173,29 +200,57 @@ def expiry_problem(typed: str, now: datetime) -> str | None:
 
     A card is good to the end of its month. Two digits of a year mean this century, unless that is 50 years ahead.
     """
-    match = _EXPIRY.fullmatch(typed)
-    if match is None:
+    if (read := _expiry(typed, now)) is None:
         return "unreadable"
-    month, year = int(match[1]), int(match[2])
-    if len(match[2]) == 2:
-        year += 2000 if 2000 + year < now.year + 50 else 1900
+    year, month = read
     if not 1 <= month <= 12:
         return "invalid_expiry_month"
     return "invalid_expiry_year" if (year, month) < (now.year, now.month) or year >= now.year + 50 else None
 
 
-def card_outcome(number: str, cvc: str) -> CardOutcome:
-    """What the bank of this card says to a charge. A number nobody published is a live one, and refused."""
+def expiry_month(typed: str, now: datetime) -> str:
+    """A readable expiry as ``2042-04``; empty when it cannot be read."""
+    read = _expiry(typed, now)
+    return f"{read[0]:04}-{read[1]:02}" if read else ""
+
+
+def _expiry(typed: str, now: datetime) -> tuple[int, int] | None:
+    match = _EXPIRY.fullmatch(typed)
+    if match is None:
+        return None
+    month, year = int(match[1]), int(match[2])
+    if len(match[2]) == 2:
+        year += 2000 if 2000 + year < now.year + 50 else 1900
+    return year, month
+
+
+def card_outcome(number: str, cvc: str, *, saving: bool = False) -> CardOutcome:
+    """What the bank of this card says to a charge. A number nobody published is a live one, and refused.
+
+    ``saving`` when the card is to be kept once it has paid.
+    """
     if not passes_luhn(number):
         return CardOutcome("incorrect_number")
     if len(cvc) != 3 and not (brand(number) == "amex" and len(cvc) == 4):
         return CardOutcome("invalid_cvc")
+    if saving and number in _SAVING:
+        return _SAVING[number]
     if number in _CARDS:
         return _CARDS[number]
     published = number in _PAID or (number.startswith("40000") and len(number) == 16)  # 40000…: the country cards
     return _YES if published else CardOutcome("test_mode_live_card")
 
 
+def saved_card_outcome(number: str) -> CardOutcome:
+    """What the bank of a card that has paid once says when it is charged later, without its holder there."""
+    return _LATER.get(number, _CARDS.get(number, _YES))
+
+
 def bank_outcome(account: str) -> BankOutcome:
     """What becomes of a debit from this account; one that is not published settles."""
     return _ACCOUNTS.get(account, BankOutcome(steps=(_SETTLED,)))
+
+
+def saved_bank_outcome(account: str) -> BankOutcome:
+    """What becomes of later debits from an account that has paid once: it is proved by then."""
+    return replace(bank_outcome(account), deposit=False)

@@ -11,10 +11,11 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.model import Money
-from services.sandbox.numbers import AT_ONCE, RefundCourse
+from services.sandbox.numbers import AT_ONCE, BankOutcome, RefundCourse
+from services.sandbox.vault import Kept
 
 State = Literal[
-    "open", "challenge", "processing", "succeeded", "failed", "returned", "expired", "closed",
+    "open", "challenge", "verifying", "processing", "succeeded", "failed", "returned", "expired", "closed",
     "part_refunded", "refunded", "disputed", "won", "lost",
 ]  # fmt: skip  # what comes after success has a line of its own
 Decision = Literal["won", "lost"]
@@ -27,13 +28,18 @@ Minor = Annotated[int, Field(gt=0, lt=10**15)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 _Text = Annotated[str, Field(max_length=200)]
 
+CUSTOMER = r"[A-Za-z0-9._:-]{1,120}"  # a merchant's own name for a customer
+
 
 class _Order(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
 class PageOrder(_Order):
-    """What a merchant asks for: a page to pay one sum by one means. Sums are integers of minor units."""
+    """What a merchant asks for: a page to pay one sum by one means. Sums are integers of minor units.
+
+    ``customer`` is whose methods are saved there (empty: none are), ``saved`` the one that may be charged there.
+    """
 
     reference: Id
     amount_minor: Minor
@@ -43,6 +49,8 @@ class PageOrder(_Order):
     zip: Annotated[str, Field(max_length=32)]
     invoices: Annotated[list[_Text], Field(max_length=100)]
     return_url: Annotated[str, Field(max_length=2000, pattern=r"^(https?://.+)?$")]
+    customer: Annotated[str, Field(pattern=rf"^({CUSTOMER})?$")] = ""
+    saved: Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9_]*$")] = ""
 
 
 class RefundOrder(_Order):
@@ -108,6 +116,11 @@ class HostedPage:
     attempt: str = ""  # of the 3-D Secure challenge under way
     verdict: str = ""  # what the bank says once the challenge is passed; empty: yes
     authorization: str = ""  # the text that was ticked, kept as evidence
+    saved: Kept | None = None  # the method that it was opened for
+    charged: bool = False  # the saved method was charged: never again on this page
+    keep: Kept | None = None  # to be kept once it has paid, or kept since it did
+    debit: BankOutcome | None = None  # what begins once the account is proved by a micro-deposit
+    tries: int = 0  # wrong codes of the micro-deposit
     refund_course: RefundCourse = AT_ONCE  # what the number that paid does to a refund
     refunds: list[Refund] = field(default_factory=list)
     dispute: Literal["", "disputed", "won", "lost"] = ""
@@ -116,7 +129,7 @@ class HostedPage:
     @property
     def payable(self) -> bool:
         """Whether the customer can still type a number here."""
-        return self.state in {"open", "challenge"}
+        return self.state in {"open", "challenge", "verifying"}
 
     @property
     def seen(self) -> State:
@@ -158,7 +171,7 @@ class HostedPage:
     def row(self) -> Row:
         """The payment's line in the book."""
         order = self.order
-        state = "open" if self.state == "challenge" else self.state
+        state = "open" if self.payable else self.state
         return Row(
             order.reference, list(order.invoices), order.amount_minor, order.currency, state, self.refunded_minor
         )

@@ -2,7 +2,8 @@
 
 Plain objects in memory and no await, so that two tabs cannot interleave. No routes and no wire. What is typed on a
 page passes through `pay_card` and `pay_bank` and is forgotten there: a brand, the last four digits and a salted
-fingerprint stay (PCI DSS 3.3 and 3.4), and for a debit the authorisation that was shown (NACHA WEB).
+fingerprint stay (PCI DSS 3.3 and 3.4), and for a debit the authorisation that was shown (NACHA WEB). What a saved
+method would do is kept in `vault`; that it is charged no more than once on its page is seen to here.
 """
 
 import hmac
@@ -16,6 +17,8 @@ from typing import Literal
 from services.sandbox.clock import Agenda, Clock, Random
 from services.sandbox.numbers import (
     DECIDED_AFTER,
+    DEPOSIT_CODE,
+    DEPOSIT_OVER,
     DISPUTED_AFTER,
     BankOutcome,
     CardOutcome,
@@ -23,11 +26,17 @@ from services.sandbox.numbers import (
     bank_outcome,
     brand,
     card_outcome,
+    expiry_month,
     expiry_problem,
+    saved_bank_outcome,
+    saved_card_outcome,
 )
 from services.sandbox.payments import Decision, Event, HostedPage, PageOrder, Refund, RefundOrder, Row
+from services.sandbox.vault import Kept, Vault
 
 PAGE_LIFE = timedelta(minutes=30)
+DEPOSIT_LIFE = timedelta(days=10)  # of a page that waits for a micro-deposit, as published
+DEPOSIT_TRIES = 3  # wrong codes; published are ten for a code, three for sums
 KEY_LIFE = timedelta(hours=24)  # keys are pruned after a day; then the same key makes another page, or refunds again
 
 
@@ -41,6 +50,9 @@ class Objection:
 
 _REUSED = Objection("key_reused", "This key was used for another request.")
 _UNKNOWN = Objection("no_such_payment", "No payment has this reference.")
+_NO_PAGE = Objection("no_such_page", "No page has this id.")
+_NOT_KEPT = Objection("no_such_method", "This customer has no such saved method.")
+_NOT_FOR_SAVED = Objection("no_such_method", "The page was opened for no saved method.")
 
 
 class Processor:
@@ -54,22 +66,27 @@ class Processor:
         self._pages: dict[str, HostedPage] = {}
         self._references: dict[str, list[HostedPage]] = {}
         self._payments: list[HostedPage] = []  # those without a page of ours too
+        self._vault = Vault(random)
         self._keys: dict[str, tuple[PageOrder, HostedPage, datetime]] = {}
         self._refund_keys: dict[str, tuple[RefundOrder, list[Event] | Objection, datetime]] = {}
         self._agenda = Agenda(now)
         self._log: list[Event] = []
         self._places: dict[str, int] = {}  # of events in the log, by id
 
-    def open(self, key: str, order: PageOrder) -> HostedPage | None:
-        """A page for this order, the same for the same key; None when the key stands for another order."""
+    def open(self, key: str, order: PageOrder) -> HostedPage | Objection:
+        """A page for this order, the same for the same key; or why not: the key stands for another order, no such method."""
         self.settle()
         now = self._now()
         if (known := self._keys.get(key)) and now - known[2] < KEY_LIFE:
-            return known[1] if known[0] == order else None
+            return known[1] if known[0] == order else _REUSED
+        saved = self._vault.find(order.customer, order.saved)
+        if order.saved and (saved is None or saved.method != order.method):
+            return _NOT_KEPT
         page = self._enter(order, now + PAGE_LIFE)
+        page.saved = saved
         self._pages[page.id] = page
         self._keys[key] = (order, page, now)
-        self._agenda.plan(page.expires_at, partial(self._expire, page))
+        self._live_until(page, page.expires_at)
         return page
 
     def close(self, page_id: str) -> HostedPage | None:
@@ -79,6 +96,30 @@ class Processor:
             page.state = "closed"
             self._tell(page, "page.closed", self._now())
         return page
+
+    def charge(self, page_id: str) -> HostedPage | Objection:
+        """Charge the saved method of a page, once; the page as it stands then.
+
+        Nothing is charged when something else goes on there or has ended it. A page that waits for 3-D Secure
+        afterwards waits for the customer.
+        """
+        page = self.page(page_id)
+        if page is None:
+            return _NO_PAGE
+        if page.saved is None:
+            return _NOT_FOR_SAVED
+        if page.state == "open" and not page.charged:
+            page.charged = True
+            self._charge_saved(page, page.saved)
+        return page
+
+    def methods(self, customer: str) -> list[Kept]:
+        """What is kept for this customer, the newest first."""
+        return self._vault.of(customer)
+
+    def forget(self, customer: str, method: str) -> None:
+        """Keep this method of this customer no longer, whether or not it was kept."""
+        self._vault.forget(customer, method)
 
     def page(self, page_id: str) -> HostedPage | None:
         """The page as it stands now, or None."""
@@ -148,19 +189,27 @@ class Processor:
         self._charge(page, CardOutcome())
         return order.reference
 
-    def pay_card(self, page: HostedPage, number: str, expiry: str, cvc: str) -> str:
+    def pay_card(
+        self, page: HostedPage, number: str, expiry: str, cvc: str, *, zip_code: str = "", save: bool = False
+    ) -> str:
         """Charge a card; answers with the code of the decline, or nothing. The page may ask for 3-D Secure then.
 
-        ``number`` and ``cvc`` are bare ASCII digits. A page that is no longer payable charges nothing.
+        ``number`` and ``cvc`` are bare ASCII digits. A page that is no longer payable charges nothing. ``save``: once
+        it has paid, keep it for the customer of the page, if that has one.
         """
         if not page.payable:
             return ""
         self._remember(page, brand(number), number)
-        outcome = card_outcome(number, cvc)
+        save = save and bool(page.order.customer)
+        outcome = card_outcome(number, cvc, saving=save).once_compared(zip_code)
         if not outcome.code and (problem := expiry_problem(expiry, self._now())):
             outcome = CardOutcome(problem)
+        if save and not outcome.code:
+            month = expiry_month(expiry, self._now())
+            later = saved_card_outcome(number)
+            page.keep = Kept("card", page.brand, page.last4, page.fingerprint, later, expires=month)
         if outcome.challenge:
-            page.state, page.attempt, page.verdict = "challenge", self._random(8).hex(), outcome.code
+            self._challenge(page, outcome.code)
             return ""
         return self._charge(page, outcome)
 
@@ -170,20 +219,47 @@ class Processor:
             return ""
         return self._charge(page, CardOutcome(page.verdict if passed else "authentication_failed"))
 
-    def pay_bank(self, page: HostedPage, account: str, authorization: str) -> str:
-        """Debit an account; answers with the code of a refusal, or nothing: then it is processing.
+    def pay_bank(
+        self, page: HostedPage, account: str, authorization: str, *, routing: str = "", standing: str = ""
+    ) -> str:
+        """Debit an account; answers with the code of a refusal, or nothing: it is processing, or to be proved first.
 
-        ``account`` is bare ASCII digits, ``authorization`` the text the customer ticked.
+        ``account`` and ``routing`` are bare ASCII digits, ``authorization`` the text the customer ticked, ``standing``
+        the one for later debits: with it the account is kept for the customer of the page, if that has one.
         """
         if not page.payable:
             return ""
-        self._remember(page, "bank", account)
+        if page.state == "verifying" and page.fingerprint == self._fingerprint(routing + account):
+            return ""  # the same form once more, in another tab: the deposit is on its way
+        self._remember(page, "bank", account, routing)
         outcome = bank_outcome(account)
         if outcome.code:
             return self._charge(page, CardOutcome(outcome.code))
         page.authorization = authorization
-        self._debit(page, outcome)
+        if standing and page.order.customer:
+            page.authorization = f"{authorization} {standing}"
+            later = saved_bank_outcome(account)
+            page.keep = Kept("bank", "bank", page.last4, page.fingerprint, later, authorization=standing)
+        if outcome.deposit:
+            self._deposit(page, outcome)
+        else:
+            self._debit(page, outcome)
         return ""
+
+    def prove(self, page: HostedPage, code: str) -> str:
+        """Take the code of a micro-deposit: the debit begins, ``wrong_code``, or the code of the decline after too many.
+
+        ``code`` is as it stands on the statement, in capital letters.
+        """
+        if page.state != "verifying" or page.debit is None:
+            return ""
+        if code == DEPOSIT_CODE:
+            self._debit(page, page.debit)
+            return ""
+        page.tries += 1
+        if code in DEPOSIT_OVER or page.tries == DEPOSIT_TRIES:
+            return self._charge(page, CardOutcome("verification_failed"))
+        return "wrong_code"
 
     def settle(self) -> None:
         """Let happen what is due by now, in its order: pages expire, debits settle or come back, banks decide."""
@@ -197,16 +273,48 @@ class Processor:
         self._references.setdefault(order.reference, []).append(page)
         return page
 
+    def _live_until(self, page: HostedPage, at: datetime) -> None:
+        page.expires_at = at
+        self._agenda.plan(at, partial(self._expire, page))
+
     def _expire(self, page: HostedPage, at: datetime) -> None:
-        if page.payable:
+        if page.payable and at >= page.expires_at:  # else it was given more time since
             page.state = "expired"
             self._tell(page, "page.expired", at)
 
+    def _charge_saved(self, page: HostedPage, opened_for: Kept) -> None:
+        kept = self._vault.find(page.order.customer, opened_for.id)
+        method = kept or opened_for
+        page.brand, page.last4, page.fingerprint = method.brand, method.last4, method.fingerprint
+        if kept is None:
+            self._charge(page, CardOutcome("method_gone"))
+        elif isinstance(kept.later, BankOutcome):
+            page.authorization = kept.authorization
+            self._debit(page, kept.later)
+        elif kept.expires < f"{self._now():%Y-%m}":
+            self._charge(page, CardOutcome("expired_card"))
+        elif kept.later.challenge:
+            self._challenge(page, kept.later.code)
+        else:
+            self._charge(page, kept.later.once_compared(page.order.zip))
+
+    def _challenge(self, page: HostedPage, verdict: str) -> None:
+        page.state, page.attempt, page.verdict = "challenge", self._random(8).hex(), verdict
+
+    def _deposit(self, page: HostedPage, outcome: BankOutcome) -> None:
+        now = self._now()
+        page.state, page.debit, page.tries = "verifying", outcome, 0
+        self._live_until(page, now + DEPOSIT_LIFE)
+        self._tell(page, "payment.verifying", now)
+
     def _charge(self, page: HostedPage, outcome: CardOutcome) -> str:
         now, code = self._now(), outcome.code
+        if code and page.state == "verifying":  # no deposit is waited for any more
+            self._live_until(page, now + PAGE_LIFE)
         page.attempt = page.verdict = ""
         page.state = "open" if code else "succeeded"
         page.refund_course = outcome.refund
+        self._save(page, paid=not code)
         self._tell(page, "payment.declined" if code else "payment.succeeded", now, code)
         if outcome.dispute:
             self._agenda.plan(now + DISPUTED_AFTER, partial(self._dispute, page, outcome.dispute))
@@ -216,6 +324,7 @@ class Processor:
         now = self._now()
         page.state = "processing"
         page.refund_course = outcome.refund
+        self._save(page, paid=True)
         self._tell(page, "payment.processing", now)
         for step in outcome.steps:
             self._agenda.plan(now + step.after, partial(self._go_on, page, step))
@@ -272,9 +381,18 @@ class Processor:
         pages = self._references[reference]
         return sorted((event for page in pages for event in page.events), key=lambda event: event.at)
 
-    def _remember(self, page: HostedPage, kind: str, number: str) -> None:
-        page.brand, page.last4 = kind, number[-4:]
-        page.fingerprint = hmac.digest(self._salt, number.encode(), "sha256").hex()[:16]
+    def _remember(self, page: HostedPage, kind: str, number: str, routing: str = "") -> None:
+        page.brand, page.last4, page.keep = kind, number[-4:], None
+        page.fingerprint = self._fingerprint(routing + number)
+
+    def _fingerprint(self, number: str) -> str:
+        return hmac.digest(self._salt, number.encode(), "sha256").hex()[:16]
+
+    def _save(self, page: HostedPage, *, paid: bool) -> None:
+        if not paid:
+            page.keep = None
+        elif page.keep:
+            self._vault.keep(page.order.customer, page.keep)
 
     def _tell_refund(self, page: HostedPage, refund: Refund, at: datetime) -> None:
         self._tell(page, f"refund.{refund.state}", at, amount_minor=refund.amount_minor, refund=refund.id)

@@ -1,7 +1,7 @@
 """The processor's JSON routes for merchants: pages, refunds and what happened. The rules are in `processor`.
 
-``POST /v1/pages`` and ``POST /v1/refunds`` (with ``Idempotency-Key``), ``POST /v1/pages/{id}/close``, ``GET
-/v1/payments/{reference}``, ``GET /v1/events``.
+``POST /v1/pages`` and ``POST /v1/refunds`` (with ``Idempotency-Key``), ``POST /v1/pages/{id}/close`` and ``/charge``, ``GET
+/v1/payments/{reference}``, ``GET /v1/events``, ``GET /v1/customers/{customer}/methods``, ``DELETE`` of one of them.
 """
 
 import re
@@ -13,10 +13,17 @@ from starlette.routing import Route
 
 from services.sandbox.answers import answer, carry_out, holds_key, idempotency_key, no_key, read, refusal
 from services.sandbox.clock import Faults
-from services.sandbox.payments import Event, HostedPage, PageOrder, RefundOrder
+from services.sandbox.payments import CUSTOMER, Event, HostedPage, PageOrder, RefundOrder
 from services.sandbox.processor import Objection, Processor
+from services.sandbox.vault import Kept
 
-_STATUS = {"key_reused": 409, "no_such_payment": 404, "not_refundable": 422}
+_STATUS = {
+    "key_reused": 409,
+    "no_such_payment": 404,
+    "no_such_page": 404,
+    "no_such_method": 422,
+    "not_refundable": 422,
+}
 
 
 class ProcessorApi:
@@ -33,13 +40,16 @@ class ProcessorApi:
         return [
             Route("/v1/pages", self.open, methods=["POST"]),
             Route("/v1/pages/{page}/close", self.close, methods=["POST"]),
+            Route("/v1/pages/{page}/charge", self.charge, methods=["POST"]),
+            Route("/v1/customers/{customer}/methods", self.methods, methods=["GET"]),
+            Route("/v1/customers/{customer}/methods/{method}", self.forget, methods=["DELETE"]),
             Route("/v1/refunds", self.refund, methods=["POST"]),
             Route("/v1/payments/{reference}", self.find, methods=["GET"]),
             Route("/v1/events", self.events, methods=["GET"]),
         ]
 
     async def open(self, request: Request) -> Response:
-        """201 with ``{id, url, expires_at}``; 409 when the key was used for another order."""
+        """201 with ``{id, url, expires_at}``; 409 when the key was used for another order, 422 ``no_such_method``."""
         if not holds_key(request, self._api_key):
             return no_key()
         key = idempotency_key(request)
@@ -58,6 +68,31 @@ class ProcessorApi:
             return no_key()
         page_id = request.path_params["page"]
         return carry_out(self._faults.drop, lambda: _closed(self._processor.close(page_id)))
+
+    async def charge(self, request: Request) -> Response:
+        """200 with ``{reference, events}``, the same however often; 404 for no page, 422 for one without a saved method."""
+        if not holds_key(request, self._api_key):
+            return no_key()
+        page_id = request.path_params["page"]
+        return carry_out(self._faults.drop, lambda: _charged(self._processor.charge(page_id)))
+
+    async def methods(self, request: Request) -> Response:
+        """200 with ``{methods: [{id, method, brand, last4, expires}]}``, the newest first."""
+        if not holds_key(request, self._api_key):
+            return no_key()
+        customer = request.path_params["customer"]
+        if not re.fullmatch(CUSTOMER, customer):
+            return _no_name()
+        return answer({"methods": [_shown(each) for each in self._processor.methods(customer)]})
+
+    async def forget(self, request: Request) -> Response:
+        """200 with ``{}``, whether or not this customer had this method."""
+        if not holds_key(request, self._api_key):
+            return no_key()
+        customer, method = request.path_params["customer"], request.path_params["method"]
+        if not re.fullmatch(CUSTOMER, customer):
+            return _no_name()
+        return carry_out(self._faults.drop, lambda: self._forgotten(customer, method))
 
     async def refund(self, request: Request) -> Response:
         """200 with ``{events}`` of the payment; 409 ``key_reused``, 404 ``no_such_payment``, 422 ``not_refundable``."""
@@ -96,10 +131,14 @@ class ProcessorApi:
             return refusal(400, "bad_request", "after is no cursor that was given out here.")
         return answer({"events": found[0], "next": found[1]})
 
-    def _opened(self, page: HostedPage | None) -> Response:
-        if page is None:
-            return refusal(409, "key_reused", "This key was used for another request.")
+    def _opened(self, page: HostedPage | Objection) -> Response:
+        if isinstance(page, Objection):
+            return _refused(page)
         return answer({"id": page.id, "url": f"{self._url}/pay/{page.id}", "expires_at": page.expires_at}, 201)
+
+    def _forgotten(self, customer: str, method: str) -> Response:
+        self._processor.forget(customer, method)
+        return answer({})
 
 
 def _closed(page: HostedPage | None) -> Response:
@@ -108,10 +147,30 @@ def _closed(page: HostedPage | None) -> Response:
     return answer({"reference": page.order.reference, "events": page.events})
 
 
+def _charged(page: HostedPage | Objection) -> Response:
+    return _refused(page) if isinstance(page, Objection) else _closed(page)
+
+
 def _refunded(events: list[Event] | Objection) -> Response:
-    if isinstance(events, Objection):
-        return refusal(_STATUS[events.code], events.code, events.why)
-    return answer({"events": events})
+    return _refused(events) if isinstance(events, Objection) else answer({"events": events})
+
+
+def _refused(objection: Objection) -> Response:
+    return refusal(_STATUS[objection.code], objection.code, objection.why)
+
+
+def _no_name() -> Response:
+    return refusal(400, "bad_request", "That is no name of a customer.")
+
+
+def _shown(kept: Kept) -> dict[str, str]:
+    return {
+        "id": kept.id,
+        "method": kept.method,
+        "brand": kept.brand,
+        "last4": kept.last4,
+        "expires": kept.expires,
+    }
 
 
 def _instant(text: str) -> datetime | None:

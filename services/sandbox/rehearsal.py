@@ -67,12 +67,22 @@ class Rehearsal:
         return await self.http.get(answer.headers["location"]) if answer.status_code == 303 else answer
 
     async def pay_by_card(self, url: str, number: str, **other: str) -> httpx.Response:
-        """Fill in a card page with this number, and send it."""
+        """Fill in a card page with this number, and send it; ``save="yes"`` ticks the box that keeps the card."""
         return await self.submit(url, **(CARD | {"number": number} | other))
 
     async def pay_by_bank(self, url: str, account: str, **other: str) -> httpx.Response:
-        """Fill in a bank page with this account, and send it."""
+        """Fill in a bank page with this account, and send it; ``save="yes"`` ticks the box that keeps the account."""
         return await self.submit(url, **(BANK | {"account": account} | other))
+
+    async def answer_check(self, url: str, *, passed: bool) -> httpx.Response:
+        """Answer the bank's extra check (3-D Secure) that this page shows; it must show one."""
+        shown = await self.http.get(url)
+        attempt = shown.text.partition('name="attempt" value="')[2].partition('"')[0]
+        return await self.submit(f"{url}/challenge", attempt=attempt, answer="complete" if passed else "fail")
+
+    async def type_code(self, url: str, code: str) -> httpx.Response:
+        """Type the code of a micro-deposit on the page that waits for it."""
+        return await self.submit(f"{url}/code", code=code)
 
     async def aclose(self) -> None:
         """Close both clients."""

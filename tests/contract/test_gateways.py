@@ -1,4 +1,4 @@
-"""The contract of `Gateway`, held against every implementation. A new gateway adds a `Side` and one line below.
+"""The contract of `Gateway` and `Vault`, held against every implementation. A new gateway adds a `Side` and one line below.
 
 Only what any gateway must do stands here; what is peculiar to one is tested beside it.
 """
@@ -11,9 +11,9 @@ from typing import Protocol
 
 import pytest
 
-from services.errors import Forged, Malformed, Uncertain
-from services.model import Method, Money, Reason
-from services.payments.gateways.base import Batch, Fact, FactKind, Gateway, NoRefund, PageRequest, RefundRequest
+from services.errors import Forged, Malformed, Rejected, Uncertain
+from services.model import Method, Money, Reason, SavedMethod
+from services.payments.gateways.base import Batch, Fact, FactKind, NoRefund, PageRequest, RefundRequest, Till
 from services.payments.gateways.sandbox import SandboxGateway
 from services.sandbox.rehearsal import API_KEY, ROOT, SECRET, Rehearsal, Webhook, rehearse
 from services.sandbox.webhooks import sign
@@ -29,7 +29,7 @@ REFUNDS_FAIL = "4000000000005126"  # published by Stripe as a refund that begins
 class Side(Protocol):
     """The gateway's side of the counter: a customer at its page, its clock, its webhooks and its bad days."""
 
-    gateway: Gateway
+    gateway: Till
     header: str  # of the signature
 
     async def pays_by_card(self, url: str) -> None: ...
@@ -38,6 +38,13 @@ class Side(Protocol):
     async def pays_by_bank(self, url: str) -> None: ...
     async def bank_refuses(self, url: str) -> None: ...
     async def bank_returns(self, url: str) -> None: ...
+    async def saves_a_card(self, url: str) -> None: ...
+    async def saves_a_card_that_is_declined_later(self, url: str) -> None: ...
+    async def saves_a_card_whose_bank_always_asks(self, url: str) -> None: ...
+    async def saves_an_account(self, url: str) -> None: ...
+    async def answers_the_bank(self, url: str, *, passed: bool) -> None: ...
+    async def pays_from_an_account_to_be_proved(self, url: str) -> None: ...
+    async def types_the_code_of_the_deposit(self, url: str, *, right: bool) -> None: ...
     async def time_passes(self, seconds: int) -> None: ...
     async def webhooks(self) -> list[Webhook]: ...
     def lose_answers(self, when: str | None) -> None: ...
@@ -70,6 +77,28 @@ class SandboxSide:
     async def bank_returns(self, url):
         await self.rehearsal.pay_by_bank(url, "000555555559")
 
+    async def saves_a_card(self, url):
+        await self.rehearsal.pay_by_card(url, "4242424242424242", save="yes")
+
+    async def saves_a_card_that_is_declined_later(self, url):
+        await self.rehearsal.pay_by_card(url, "4000000000000341", save="yes")
+
+    async def saves_a_card_whose_bank_always_asks(self, url):
+        await self.rehearsal.pay_by_card(url, "4000002760003184", save="yes")
+        await self.rehearsal.answer_check(url, passed=True)
+
+    async def saves_an_account(self, url):
+        await self.rehearsal.pay_by_bank(url, "000123456789", save="yes")
+
+    async def answers_the_bank(self, url, *, passed):
+        await self.rehearsal.answer_check(url, passed=passed)
+
+    async def pays_from_an_account_to_be_proved(self, url):
+        await self.rehearsal.pay_by_bank(url, "000666666661")
+
+    async def types_the_code_of_the_deposit(self, url, *, right):
+        await self.rehearsal.type_code(url, "SM11AA" if right else "SM22BB")
+
     async def time_passes(self, seconds):
         await self.rehearsal.sandbox.advance(seconds)
 
@@ -95,7 +124,7 @@ async def side(request) -> AsyncIterator[Side]:
     await rehearsal.aclose()
 
 
-def wanted(reference="RM-7KQ2-9XTD", method=Method.CARD, minor=12000, currency="USD"):
+def wanted(reference="RM-7KQ2-9XTD", method=Method.CARD, minor=12000, currency="USD", **other):
     return PageRequest(
         reference=reference,
         amount=Money(minor, currency),
@@ -104,6 +133,7 @@ def wanted(reference="RM-7KQ2-9XTD", method=Method.CARD, minor=12000, currency="
         zip="94107",
         numbers=("INV-1042",),
         return_url="http://assistant/chat",
+        **other,
     )
 
 
@@ -528,3 +558,206 @@ async def test_what_happens_between_two_batches_is_in_the_later_one(side):
     rest = await side.gateway.since(NOW, first.next)
     assert rest.facts[-1].reference == "RM-LATE"
     assert len(first.facts) + len(rest.facts) == 102
+
+
+# --- saved methods ------------------------------------------------------------------------------------------------
+
+DANA, MIGUEL = "book:dana-1", "book:miguel-2"
+
+
+@pytest.fixture
+def kept(side):
+    """A customer has paid and saved what they paid with; answers with it as the gateway lists it."""
+
+    async def saved(how="saves_a_card", method=Method.CARD, customer=DANA, key="key-0"):
+        page = await side.gateway.open_page(wanted(f"RM-{key}", method, customer=customer), key)
+        await getattr(side, how)(page.url)
+        return (await side.gateway.methods(customer))[0]
+
+    return saved
+
+
+def with_saved(method: SavedMethod, reference="RM-7KQ2-9XTD"):
+    return wanted(reference, method.method, customer=DANA, saved=method.id)
+
+
+async def test_what_was_saved_on_the_page_is_listed_without_a_number(side, kept):
+    card = await kept()
+    assert card == SavedMethod(card.id, Method.CARD, "visa", "4242", card.expires)
+    assert card.expires == "2042-04"
+    assert not any(character.isdigit() for character in card.id)
+    account = await kept("saves_an_account", Method.BANK, key="key-bank")
+    assert (account.method, account.last4, account.expires) == (Method.BANK, "6789", "")
+    assert await side.gateway.methods(DANA) == (account, card)
+
+
+async def test_what_was_not_saved_is_not_listed(side):
+    page = await side.gateway.open_page(wanted(customer=DANA), "key-1")
+    await side.pays_by_card(page.url)
+    assert await side.gateway.methods(DANA) == ()
+    assert await side.gateway.methods("a:customer-nobody.knows") == ()
+
+
+async def test_a_saved_card_is_charged_once_however_often_it_is_asked(side, kept):
+    page = await side.gateway.open_page(with_saved(await kept()), "key-1")
+    assert await side.gateway.find("RM-7KQ2-9XTD") == ()
+    facts = await side.gateway.charge(page.id)
+    assert [(fact.kind, fact.brand, fact.last4, fact.amount) for fact in facts] == [
+        (FactKind.SUCCEEDED, "visa", "4242", Money(12000, "USD"))
+    ]
+    assert await side.gateway.charge(page.id) == facts == await side.gateway.find("RM-7KQ2-9XTD")
+    assert facts[0] in await told(side)
+
+
+async def test_a_saved_account_is_debited_and_settles_days_later(side, kept):
+    account = await kept("saves_an_account", Method.BANK)
+    page = await side.gateway.open_page(with_saved(account), "key-1")
+    assert kinds(await side.gateway.charge(page.id)) == [FactKind.PROCESSING]
+    await side.time_passes(4 * DAY)
+    settled = await side.gateway.charge(page.id)
+    assert kinds(settled) == [FactKind.PROCESSING, FactKind.SUCCEEDED]
+    assert {fact.last4 for fact in settled} == {"6789"}
+
+
+async def test_a_page_that_was_closed_or_has_expired_can_never_be_charged(side, kept):
+    card = await kept()
+    page = await side.gateway.open_page(with_saved(card), "key-1")
+    await side.gateway.close_page(page.id)
+    assert kinds(await side.gateway.charge(page.id)) == [FactKind.CLOSED]
+    late = await side.gateway.open_page(with_saved(card, "RM-LATE"), "key-2")
+    await side.time_passes(HALF_AN_HOUR + 1)
+    assert kinds(await side.gateway.charge(late.id)) == [FactKind.EXPIRED]
+
+
+async def test_closing_comes_too_late_for_a_saved_card_that_was_charged(side, kept):
+    page = await side.gateway.open_page(with_saved(await kept()), "key-1")
+    await side.gateway.charge(page.id)
+    assert kinds(await side.gateway.close_page(page.id)) == [FactKind.SUCCEEDED]
+
+
+@pytest.mark.parametrize(("when", "found"), [("before", []), ("after", [FactKind.SUCCEEDED])])
+async def test_a_charge_whose_answer_got_lost_is_looked_up_and_can_be_asked_for_again(side, kept, when, found):
+    page = await side.gateway.open_page(with_saved(await kept()), "key-1")
+    side.lose_answers(when)
+    with pytest.raises(Uncertain):
+        await side.gateway.charge(page.id)
+    side.lose_answers(None)
+    assert kinds(await side.gateway.find("RM-7KQ2-9XTD")) == found
+    assert kinds(await side.gateway.charge(page.id)) == [FactKind.SUCCEEDED]
+
+
+async def test_a_declined_saved_card_leaves_the_page_open_for_another_one_and_is_not_tried_again(side, kept):
+    card = await kept("saves_a_card_that_is_declined_later")
+    page = await side.gateway.open_page(with_saved(card), "key-1")
+    (declined,) = await side.gateway.charge(page.id)
+    assert (declined.kind, declined.reason, declined.last4) == (FactKind.DECLINED, Reason.DECLINED, card.last4)
+    assert await side.gateway.charge(page.id) == (declined,)
+    await side.pays_by_card(page.url)
+    assert kinds(await side.gateway.find("RM-7KQ2-9XTD")) == [FactKind.DECLINED, FactKind.SUCCEEDED]
+    assert kinds(await side.gateway.charge(page.id)) == [FactKind.DECLINED, FactKind.SUCCEEDED]
+
+
+async def test_a_page_paid_with_another_card_is_not_charged_as_well(side, kept):
+    page = await side.gateway.open_page(with_saved(await kept()), "key-1")
+    await side.pays_by_card(page.url)
+    assert kinds(await side.gateway.charge(page.id)) == [FactKind.SUCCEEDED]
+
+
+@pytest.mark.parametrize("passed", [True, False])
+async def test_a_bank_that_wants_to_see_its_customer_is_told_by_no_fact_and_asks_on_the_page(side, kept, passed):
+    card = await kept("saves_a_card_whose_bank_always_asks")
+    page = await side.gateway.open_page(with_saved(card), "key-1")
+    assert await side.gateway.charge(page.id) == ()
+    assert await side.gateway.charge(page.id) == ()
+    await side.answers_the_bank(page.url, passed=passed)
+    (fact,) = await side.gateway.charge(page.id)
+    assert (fact.kind, fact.last4) == (FactKind.SUCCEEDED if passed else FactKind.DECLINED, card.last4)
+    assert fact.reason is (None if passed else Reason.AUTHENTICATION)
+
+
+async def test_a_charge_that_waits_for_its_customer_can_be_closed(side, kept):
+    page = await side.gateway.open_page(with_saved(await kept("saves_a_card_whose_bank_always_asks")), "key-1")
+    await side.gateway.charge(page.id)
+    assert kinds(await side.gateway.close_page(page.id)) == [FactKind.CLOSED]
+
+
+async def test_a_method_that_was_removed_is_listed_and_charged_no_more(side, kept):
+    card = await kept()
+    other = await kept("saves_an_account", Method.BANK, key="key-bank")
+    await side.gateway.forget(DANA, card.id)
+    await side.gateway.forget(DANA, card.id)
+    assert await side.gateway.methods(DANA) == (other,)
+    with pytest.raises(Rejected):
+        await side.gateway.open_page(with_saved(card), "key-1")
+    assert await side.gateway.find("RM-7KQ2-9XTD") is None
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_removal_whose_answer_got_lost_is_asked_for_again(side, kept, when):
+    card = await kept()
+    side.lose_answers(when)
+    with pytest.raises(Uncertain):
+        await side.gateway.forget(DANA, card.id)
+    side.lose_answers(None)
+    assert (card in await side.gateway.methods(DANA)) is (when == "before")
+    await side.gateway.forget(DANA, card.id)
+    assert await side.gateway.methods(DANA) == ()
+
+
+async def test_nobody_pays_with_or_removes_the_method_of_another_customer(side, kept):
+    hers = await kept()
+    his = await kept(customer=MIGUEL, key="key-his")
+    assert his.id != hers.id
+    await side.gateway.forget(MIGUEL, hers.id)
+    assert await side.gateway.methods(DANA) == (hers,)
+    for thief in (MIGUEL, ""):
+        with pytest.raises(Rejected):
+            await side.gateway.open_page(wanted(customer=thief, saved=hers.id), f"key-{thief}")
+    assert await side.gateway.find("RM-7KQ2-9XTD") is None
+
+
+async def test_a_page_that_was_opened_for_no_saved_method_is_not_charged(side, kept):
+    await kept()
+    page = await side.gateway.open_page(wanted(customer=DANA), "key-1")
+    with pytest.raises(Rejected):
+        await side.gateway.charge(page.id)
+    assert await side.gateway.find("RM-7KQ2-9XTD") == ()
+
+
+# --- accounts that are proved first -------------------------------------------------------------------------------
+
+
+async def test_an_account_that_is_proved_first_waits_for_days_and_is_debited_then(side):
+    page = await side.gateway.open_page(BY_BANK, "key-1")
+    await side.pays_from_an_account_to_be_proved(page.url)
+    (fact,) = await side.gateway.find("RM-7KQ2-9XTD") or ()
+    assert (fact.kind, fact.reason, fact.method) == (FactKind.VERIFYING, Reason.MICRO_DEPOSITS, Method.BANK)
+    await side.time_passes(2 * DAY)
+    await side.types_the_code_of_the_deposit(page.url, right=False)
+    assert await side.gateway.find("RM-7KQ2-9XTD") == (fact,)
+    await side.types_the_code_of_the_deposit(page.url, right=True)
+    await side.time_passes(4 * DAY)
+    assert kinds(await side.gateway.find("RM-7KQ2-9XTD")) == [
+        FactKind.VERIFYING,
+        FactKind.PROCESSING,
+        FactKind.SUCCEEDED,
+    ]
+
+
+async def test_a_page_that_waits_for_a_deposit_can_be_closed_and_is_never_debited_then(side):
+    page = await side.gateway.open_page(BY_BANK, "key-1")
+    await side.pays_from_an_account_to_be_proved(page.url)
+    facts = await side.gateway.close_page(page.id)
+    assert kinds(facts) == [FactKind.VERIFYING, FactKind.CLOSED]
+    await side.types_the_code_of_the_deposit(page.url, right=True)
+    assert await side.gateway.find("RM-7KQ2-9XTD") == facts
+
+
+async def test_too_many_wrong_codes_are_a_decline_and_another_account_pays(side):
+    page = await side.gateway.open_page(BY_BANK, "key-1")
+    await side.pays_from_an_account_to_be_proved(page.url)
+    for _ in range(10):  # no gateway allows more
+        await side.types_the_code_of_the_deposit(page.url, right=False)
+    assert kinds(await side.gateway.find("RM-7KQ2-9XTD")) == [FactKind.VERIFYING, FactKind.DECLINED]
+    await side.pays_by_bank(page.url)
+    assert kinds(await side.gateway.find("RM-7KQ2-9XTD"))[-1] is FactKind.PROCESSING

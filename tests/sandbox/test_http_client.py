@@ -37,6 +37,14 @@ def remote(line, pause=None):
     return Remote("the bank", open_http(line), "http://bank.example/base/", "token-1", pause=pause)
 
 
+async def test_taking_a_thing_away_may_be_sent_twice_and_is_uncertain_when_no_answer_comes():
+    line = Line(httpx.ReadTimeout, 200)
+    assert (await remote(line, Pauses()).delete("/methods/pm_a")).status_code == 200
+    assert [(sent.method, sent.url.path) for sent in line.requests] == [("DELETE", "/base/methods/pm_a")] * 2
+    with pytest.raises(Uncertain):
+        await remote(Line(httpx.ReadTimeout)).delete("/methods/pm_a")
+
+
 @pytest.mark.parametrize("error", NOT_SENT)
 async def test_a_write_that_never_left_surely_did_not_happen(error):
     with pytest.raises(Unavailable):

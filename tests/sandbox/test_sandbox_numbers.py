@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.model import Method, Reason
 from services.payments.gateways.base import FactKind
-from services.sandbox.numbers import brand, digits, expiry_problem, passes_aba, passes_luhn
+from services.sandbox.numbers import brand, digits, expiry_month, expiry_problem, passes_aba, passes_luhn
 
 DAY = 24 * 3600
 
@@ -191,10 +191,24 @@ async def test_a_good_account_settles_after_three_days(stage, gateway, open_page
     assert await facts(gateway) == [(FactKind.PROCESSING, None), (FactKind.SUCCEEDED, None)]
 
 
-@pytest.mark.parametrize("account", ["000555555559", "000666666661"])
-async def test_a_disputed_account_settles_and_is_returned_two_days_after_that(stage, gateway, open_page, account):
+@pytest.mark.parametrize(("typed", "paid"), [("10001", True), (" 10001-2345 ", True), ("10002", False), ("", False)])
+async def test_a_wrong_zip_is_put_right_with_the_one_that_the_bank_knows(stage, gateway, open_page, typed, paid):
+    page = await open_page()
+    await stage.pay_by_card(page.url, "4000000000000036")
+    assert await facts(gateway) == [(FactKind.DECLINED, Reason.WRONG_ZIP)]
+    await stage.pay_by_card(page.url, "4000000000000036", zip=typed)
+    assert ((FactKind.SUCCEEDED, None) in await facts(gateway)) is paid
+
+
+async def test_another_card_that_fails_the_zip_check_cannot_be_put_right(stage, gateway, open_page):
+    page = await open_page()
+    await stage.pay_by_card(page.url, "4000000000000010", zip="10001")
+    assert await facts(gateway) == [(FactKind.DECLINED, Reason.WRONG_ZIP)]
+
+
+async def test_a_disputed_account_settles_and_is_returned_two_days_after_that(stage, gateway, open_page):
     page = await open_page(method=Method.BANK)
-    await stage.pay_by_bank(page.url, account)
+    await stage.pay_by_bank(page.url, "000555555559")
     await stage.sandbox.advance(5 * DAY - 1)
     assert await facts(gateway) == [(FactKind.PROCESSING, None), (FactKind.SUCCEEDED, None)]
     await stage.sandbox.advance(1)
@@ -255,6 +269,14 @@ def test_only_ascii_digits_count_as_a_number(typed):
 )
 def test_an_expiry_is_read_however_it_is_typed(typed, problem):
     assert expiry_problem(typed, datetime(2026, 3, 31, 23, 59, tzinfo=UTC)) == problem
+
+
+@pytest.mark.parametrize(
+    ("typed", "month"),
+    [("03/26", "2026-03"), ("4 / 2042", "2042-04"), ("1230", "2030-12"), ("12/95", "1995-12"), ("", "")],
+)
+def test_an_expiry_is_kept_as_its_month(typed, month):
+    assert expiry_month(typed, datetime(2026, 3, 31, tzinfo=UTC)) == month
 
 
 def test_an_unknown_first_digit_is_just_a_card():

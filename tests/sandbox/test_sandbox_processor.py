@@ -49,7 +49,14 @@ async def test_a_key_is_forgotten_after_a_day_and_then_opens_another_page(stage)
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {API_KEY}"}])
 @pytest.mark.parametrize(
     ("verb", "path"),
-    [("POST", "/v1/pages"), ("POST", "/v1/pages/pg_1/close"), ("GET", "/v1/payments/RM-1")],
+    [
+        ("POST", "/v1/pages"),
+        ("POST", "/v1/pages/pg_1/close"),
+        ("POST", "/v1/pages/pg_1/charge"),
+        ("GET", "/v1/payments/RM-1"),
+        ("GET", "/v1/customers/dana/methods"),
+        ("DELETE", "/v1/customers/dana/methods/pm_a"),
+    ],
 )
 async def test_without_the_right_key_nothing_is_told(stage, headers, verb, path):
     answer = await stage.http.request(verb, f"/processor{path}", headers=headers)
@@ -72,6 +79,10 @@ async def test_without_the_right_key_nothing_is_told(stage, headers, verb, path)
         {"reference": ""},
         {"reference": "a/b"},
         {"surprise": 1},
+        {"customer": "a b"},
+        {"customer": "x" * 121},
+        {"customer": "dana\n"},
+        {"customer": "dana", "saved": "a/b"},
         {"return_url": "ftp://x"},
     ],
 )

@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from services.errors import Forged, Malformed
 from services.http import Pause, Remote
-from services.model import Method, Money, Reason
+from services.model import Method, Money, Reason, SavedMethod
 from services.payments.gateways.base import Batch, Fact, FactKind, NoRefund, Page, PageRequest, RefundRequest
 
 HEADER = "remit-sandbox-signature"
@@ -24,6 +24,7 @@ _MAX_BODY = 64 * 1024
 
 _KINDS = {
     "payment.declined": FactKind.DECLINED,
+    "payment.verifying": FactKind.VERIFYING,
     "payment.processing": FactKind.PROCESSING,
     "payment.succeeded": FactKind.SUCCEEDED,
     "payment.failed": FactKind.FAILED,
@@ -60,6 +61,7 @@ _REASONS = {
 }
 _OTHERWISE = {
     FactKind.DECLINED: Reason.DECLINED,
+    FactKind.VERIFYING: Reason.MICRO_DEPOSITS,
     FactKind.FAILED: Reason.RETURNED_OTHER,
     FactKind.RETURNED: Reason.RETURNED_OTHER,
     FactKind.EXPIRED: Reason.PAGE_EXPIRED,
@@ -109,6 +111,18 @@ class _Opened(_Wire):
     expires_at: AwareDatetime
 
 
+class _Kept(_Wire):
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,200}$")]
+    method: Method
+    brand: Annotated[str, Field(max_length=24, pattern=_PLAIN)]
+    last4: Annotated[str, Field(pattern=r"^[0-9]{0,4}$")]
+    expires: Annotated[str, Field(pattern=r"^([0-9]{4}-(0[1-9]|1[0-2]))?$")] = ""
+
+
+class _Methods(_Wire):
+    methods: list[_Kept]
+
+
 class _Error(_Wire):
     class Inner(_Wire):
         code: str
@@ -117,7 +131,7 @@ class _Error(_Wire):
 
 
 class SandboxGateway:
-    """`Gateway` over the processor of `services.sandbox`, reached at ``url`` (its ``/processor`` included).
+    """`Till` over the processor of `services.sandbox`, reached at ``url`` (its ``/processor`` included).
 
     ``pause`` lets safe calls be tried again; without it each is made once.
     """
@@ -144,6 +158,30 @@ class SandboxGateway:
         """See `Gateway.close_page`. Closing twice is closing once, so its own path is the key of a retry."""
         response = await self._remote.post(f"/v1/pages/{_segment(page)}/close", b"{}", key=f"close-{page}")
         return self._facts(response)
+
+    async def charge(self, page: str) -> tuple[Fact, ...]:
+        """See `Vault.charge`. A page is charged once, so its own path is the key of a retry.
+
+        Raises `Rejected` for a page that was opened for no saved method.
+        """
+        response = await self._remote.post(f"/v1/pages/{_segment(page)}/charge", b"{}", key=f"charge-{page}")
+        if response.is_client_error:
+            raise self._remote.rejected(response)
+        return self._facts(response)
+
+    async def methods(self, customer: str) -> tuple[SavedMethod, ...]:
+        """See `Vault.methods`."""
+        response = await self._remote.get(f"/v1/customers/{_segment(customer)}/methods")
+        if response.status_code != 200:
+            raise self._remote.broken(response)
+        kept = self._parsed(_Methods, response).methods
+        return tuple(SavedMethod(each.id, each.method, each.brand, each.last4, each.expires) for each in kept)
+
+    async def forget(self, customer: str, method: str) -> None:
+        """See `Vault.forget`."""
+        response = await self._remote.delete(f"/v1/customers/{_segment(customer)}/methods/{_segment(method)}")
+        if response.status_code != 200:
+            raise self._remote.broken(response)
 
     async def find(self, reference: str) -> tuple[Fact, ...] | None:
         """See `Gateway.find`. Only the processor's own "no such payment" is None: any other 404 is `Malformed`."""
@@ -207,6 +245,7 @@ class SandboxGateway:
 
 
 def _order(request: PageRequest) -> bytes:
+    optional = {"customer": request.customer, "saved": request.saved}
     return msgspec.json.encode(
         {
             "reference": request.reference,
@@ -218,6 +257,7 @@ def _order(request: PageRequest) -> bytes:
             "invoices": request.numbers,
             "return_url": request.return_url,
         }
+        | {name: value for name, value in optional.items() if value}
     )
 
 
@@ -234,7 +274,7 @@ def _refund_order(request: RefundRequest) -> bytes:
 
 def _segment(part: str) -> str:
     """One segment of a path. Ours and the processor's ids need no escaping; anything else is a bug, not a request."""
-    if not part or not all(ch.isascii() and (ch.isalnum() or ch in "._-") for ch in part) or part in {".", ".."}:
+    if not part or not all(ch.isascii() and (ch.isalnum() or ch in "._:-") for ch in part) or part in {".", ".."}:
         raise ValueError("not an id that can stand in a path")
     return part
 

@@ -1,5 +1,7 @@
 """What the ledger's database may forget, and when: tries that no limit counts any more, links that lead nowhere, news
-that was told. Never here: payments, facts, consents, the journal, cases, and what was posted to the books.
+that was told, codes and remembered browsers whose time is over. Never here: payments, facts, consents, the journal, cases,
+what was posted to the books, and wrong codes of an address whose owner has not signed in since: whoever waits long enough
+would get new tries.
 """
 
 from collections.abc import Callable
@@ -10,7 +12,7 @@ import msgspec
 from sqlalchemy import Column, ColumnElement, Connection, Integer, Table, and_, delete, select
 
 from services.database import micros
-from services.schema import attempt, go_link, outbox, tried
+from services.schema import attempt, book_saved, browser, go_link, outbox, sign_in_code, tried
 
 PIECE = 500  # rows that one transaction looks at: SQLite's only writer is busy for a millisecond or two
 KEPT = timedelta(days=90)  # a bank may return a payment for 60, and its conversation is asked about as long
@@ -36,6 +38,9 @@ TABLES = (
     Pruned(tried, tried.c.key, lambda before: tried.c.at < before),
     Pruned(attempt, attempt.c.subject, lambda before: attempt.c.window < before // HOUR_MICROS),
     Pruned(go_link, go_link.c.token_hash, lambda before: go_link.c.shown_at < before),
+    Pruned(sign_in_code, sign_in_code.c.chat, lambda before: sign_in_code.c.expires_at < before),
+    Pruned(browser, browser.c.token_hash, lambda before: browser.c.expires_at < before),
+    Pruned(book_saved, book_saved.c.key, lambda before: book_saved.c.at < before),
     # not what was posted: what a refund or a return takes back is counted from it
     Pruned(outbox, outbox.c.id, lambda before: and_(outbox.c.kind == "tell", outbox.c.done_at < before)),
 )

@@ -64,6 +64,7 @@ payment = Table(
         "customer", String(120), index=True
     ),  # whose invoices it pays, whoever paid; null: begun before that was kept
     Column("saved", String(120), nullable=False, server_default=""),  # the gateway's id of the saved method charged
+    Column("vault", String(40), nullable=False, server_default=""),  # `PageRequest.customer`, as it was sent
     Column("declines", Integer, nullable=False, server_default="0"),  # by the gateway's word
     Column("submitted_at", BigInteger),  # at the gateway: handed to the banks
     Column("cleared_at", BigInteger),  # at the gateway: arrived
@@ -319,6 +320,18 @@ handoff_case = Table(
     Column("words", Text, nullable=False, server_default=""),  # the customer's own, redacted
     Column("answer", Text, nullable=False, server_default=""),  # of the person who closed it, told in the chat
     Column("told_at", BigInteger),  # that answer
+)
+Index(  # a list of invoices asks which of them somebody objects to
+    "open_case_of_invoice",
+    handoff_case.c.invoice,
+    sqlite_where=handoff_case.c.closed_at.is_(None),
+    postgresql_where=handoff_case.c.closed_at.is_(None),
+)
+Index(  # a worker asks what is still to be told, all the time
+    "answer_to_tell",
+    handoff_case.c.id,
+    sqlite_where=text("answer <> '' AND told_at IS NULL"),
+    postgresql_where=text("answer <> '' AND told_at IS NULL"),
 )
 
 # --- Remit's own invoice book -------------------------------------------------------------------------------------

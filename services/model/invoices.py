@@ -156,4 +156,4 @@ def plain(number: str) -> str:
 def same_number(told: str, number: str) -> bool:
     """Whether a customer who said ``told`` means ``number``: ``1042`` is enough for ``INV-1042``."""
     left, right = plain(told), plain(number)
-    return left == right or (left.isdigit() and right.removesuffix(left).isalpha())
+    return left == right or (left.isdigit() and right.endswith(left) and right.removesuffix(left).isalpha())

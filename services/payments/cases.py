@@ -18,7 +18,7 @@ from services.schema import handoff_case
 
 
 class Trouble(StrEnum):
-    """Why a person has to look; each of them is about money."""
+    """Why a person has to look; each of them is about money. The last two are a customer's wish, not a trouble of ours."""
 
     CONTRADICTION = "contradiction"  # the gateway's facts about one payment cannot all be true
     UNKNOWN_PAYMENT = "unknown_payment"  # the gateway has a payment that this ledger never began
@@ -31,10 +31,12 @@ class Trouble(StrEnum):
     REFUND_LOST = "refund_lost"  # the bank sent back all of a payment that was refunded: the customer got that twice
     NOT_POSTED = "not_posted"  # the books refuse a payment that was made, or are away for half a day
     NOT_TOLD = "not_told"  # news of a payment that cannot be told to its chat
+    REFUND_WANTED = "refund"  # a customer asks for money back
+    DISPUTE_WANTED = "dispute"  # a customer says that an invoice or a payment is not right
 
 
 class Case(msgspec.Struct, frozen=True):
-    """One open case. ``evidence`` is what was seen, as JSON."""
+    """One open case. ``evidence`` is what was seen, as JSON; ``words`` are the customer's, redacted."""
 
     id: int
     reason: str
@@ -44,6 +46,8 @@ class Case(msgspec.Struct, frozen=True):
     invoice: str | None
     payment: str | None
     evidence: str
+    customer: str | None = None
+    words: str = ""
 
 
 def short(name: str) -> str:
@@ -62,8 +66,13 @@ def open_case(
     invoice: str | None = None,
     payment: str | None = None,
     evidence: Any = None,
+    customer: str | None = None,
+    words: str = "",
 ) -> bool:
-    """Open a case, once per ``key``; False when it was opened before. ``evidence`` holds nothing personal."""
+    """Open a case, once per ``key``; False when it was opened before.
+
+    ``evidence`` holds nothing personal; ``words`` may, and were redacted by whoever heard them.
+    """
     return insert_once(
         conn,
         handoff_case,
@@ -75,6 +84,8 @@ def open_case(
         invoice=invoice,
         payment=payment,
         evidence="" if evidence is None else msgspec.json.encode(evidence).decode(),
+        customer=customer,
+        words=words,
     )
 
 
@@ -82,7 +93,18 @@ def open_cases(conn: Connection) -> Sequence[Case]:
     """Every case that nobody closed yet, the oldest first."""
     waiting = select(handoff_case).where(handoff_case.c.closed_at.is_(None)).order_by(handoff_case.c.id)
     return [
-        Case(row.id, row.reason, row.summary, instant(row.at), row.chat, row.invoice, row.payment, row.evidence)
+        Case(
+            id=row.id,
+            reason=row.reason,
+            summary=row.summary,
+            at=instant(row.at),
+            chat=row.chat,
+            invoice=row.invoice,
+            payment=row.payment,
+            evidence=row.evidence,
+            customer=row.customer,
+            words=row.words,
+        )
         for row in conn.execute(waiting)
     ]
 

@@ -5,7 +5,7 @@ No state is kept in this object, and nothing here decides what a fact means.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -19,30 +19,32 @@ from services.model import (
     Bearer,
     Customer,
     Invoice,
-    Line,
+    Money,
     Objection,
     Payment,
     Quote,
     Rules,
     Scope,
     Stranger,
-    objection,
-    standing,
+    objection_to,
 )
 from services.payments import facts as word
 from services.payments import ledger, links, outbox, pauses, starts, states, surplus
-from services.payments.gateways.base import Fact, Gateway
+from services.payments.gateways.base import Fact, Till
 from services.payments.keys import Hold
-from services.payments.ledger import Position
+from services.payments.ledger import Holding, Position
 from services.payments.links import Refusal
+from services.payments.notes import vault_name
 from services.payments.outbox import Job, PostJob, RefundJob, TellJob
-from services.payments.starts import Order, Sending
+from services.payments.starts import Charging, Obstacle, Order, Sending
+from services.payments.wallet import Wallet
 
 __all__ = ["Checkout", "Job", "PostJob", "RefundJob", "Refusal", "Refused", "TellJob"]
 
 _log = logging.getLogger(__name__)
-_MAY_HAVE_MOVED = frozenset({states.CONFIRMED, states.OPEN, states.PROCESSING, states.UNKNOWN})
+_MAY_HAVE_MOVED = frozenset({states.CONFIRMED, states.SUBMITTING, states.OPEN, states.PROCESSING, states.UNKNOWN})
 _JUDGE_AT_MOST = 3  # times in a row that the ledger may move under a judgement before the customer is shown it anew
+_LAST_PLACE_ON_EARTH = timedelta(hours=12)  # behind UTC: where a day ends last, and with it a card
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -52,21 +54,30 @@ class Refused(msgspec.Struct, frozen=True):
     invoice: Invoice | None = None
 
 
+class _Judged(msgspec.Struct, frozen=True):
+    """A quote that is payable: whose invoices they are, and the positions on which that rests."""
+
+    customer: str
+    positions: Mapping[str, Position]
+
+
 class Checkout:
-    """Payments by hosted page. Every method may raise what the database raises; `Unavailable` and `Uncertain` as said."""
+    """Payments by hosted page, and by saved methods on one. Every method may raise what the database raises; `Unavailable` and `Uncertain` as said."""
 
     def __init__(
         self,
         *,
         transact: Transact,
         invoices: Invoices,
-        gateway: Gateway,
+        gateway: Till,
+        wallet: Wallet,
         rules: Rules,
         clock: Callable[[], datetime],
         random: Callable[[int], bytes],
         return_url: Callable[[str], str],
+        holds: Callable[[Customer], Awaitable[bool]],
     ) -> None:
-        """``return_url`` gives the way back from the hosted page to a chat."""
+        """``return_url`` gives the way back from the hosted page to a chat; ``holds`` tells whether a sign-in still counts."""
         self.transact = transact
         self.gateway = gateway
         self.clock = clock
@@ -74,76 +85,108 @@ class Checkout:
         self.invoices = invoices
         self._rules = rules
         self._return_url = return_url
+        self._wallet = wallet
+        self._holds = holds
 
     # --- starting -------------------------------------------------------------------------------------------------
 
     async def start(self, key: str, chat: str, message: str, scope: Scope, quote: Quote) -> Payment | Refused:
-        """Begin the payment of an agreed quote and open its page, once per ``key``; the same key resumes it.
+        """Begin the payment of an agreed quote, once per ``key``; the same key resumes it.
 
-        ``message`` is the id of the message in which the customer agreed. The payment that comes back is OPEN, or
-        whatever has become of it since. `Unavailable`: no page was made, the same key may be tried again, and if no
-        request before it was uncertain the invoice is free for another start. `Uncertain`: start with the same key
-        again (later), or let the reconciler find out. `Malformed`: the gateway refuses, and a person was called; after
-        ten minutes of that the payment comes back as it ended.
+        Its page is opened; a saved method that the quote names is charged on that page at once. ``message`` is the id of
+        the message in which the customer agreed. The payment that comes back is OPEN, or whatever has become of it
+        since: OPEN with ``saved`` is one whose bank wants to see the customer, or said no (``declines``), and its page
+        takes another card. `Unavailable`: nothing was made, the same key may be tried again, and if no request before it
+        was uncertain the invoice is free for another start. `Uncertain`: start with the same key again (soon: ten minutes
+        after the yes a saved method is charged no more), or let the reconciler find out. `Malformed`: the gateway
+        refuses, and a person was called; after ten minutes of that the payment comes back as it ended.
         """
         _check_form(quote)
         begun = await self.transact(lambda conn: ledger.by_key(conn, key))
-        if begun is not None and (begun.amount, set(begun.invoices)) != (quote.total, {i.invoice for i in quote.lines}):
+        if begun is not None and _what(begun) != (quote.total, {i.invoice for i in quote.lines}, bool(quote.saved)):
             raise ValueError("one key, one quote: this key began another payment")
         if begun is None or begun.state is states.CANCELED:
             order = Order(key, chat, message, quote, self.gateway.name, self._return_url(chat), {})
             taken = await self._begin(scope, order, begun)
-            if isinstance(taken, Refused):
-                return taken
-            return await self._open(taken.reference)
+            return taken if isinstance(taken, Refused) else await self._carry_out(taken.reference)
         return await self._go_on(chat, begun.reference)
 
     async def _begin(self, scope: Scope, order: Order, canceled: Payment | None) -> Payment | Refused:
+        if (problem := await self._unproved(scope, order.chat, order.quote)) is not None:
+            return Refused(problem)
         own = "" if canceled is None else canceled.reference
         for _ in range(_JUDGE_AT_MOST):
             begun = await self._judge_and_write(scope, order, own)
-            if begun is not Objection.INVOICE_CHANGED:
+            if not (isinstance(begun, Obstacle) and begun.objection is Objection.INVOICE_CHANGED):
                 break
-        if isinstance(begun, Objection):
-            return Refused(begun, await self._seen(order.quote.lines[0].invoice))
+        if isinstance(begun, Obstacle):
+            return Refused(begun.objection, await self._seen(begun.invoice))
         return begun
 
-    async def _judge_and_write(self, scope: Scope, order: Order, own: str) -> Payment | Refused | Objection:
-        positions = await self._judge(scope, order.quote, own)
-        if isinstance(positions, Refused):
-            return positions
-        judged = msgspec.structs.replace(order, positions=positions)
+    async def _unproved(self, scope: Scope, chat: str, quote: Quote) -> Objection | None:
+        """Whose invoices they are is judged with them; here, whether who asks is still who they proved to be."""
+        if isinstance(scope, Customer) and not await self._holds(scope):
+            return Objection.PROVE_AGAIN
+        if quote.saved and not (isinstance(scope, Customer) and scope.may_charge(chat)):
+            return Objection.PROVE_AGAIN
+        return None
+
+    async def _judge_and_write(self, scope: Scope, order: Order, own: str) -> Payment | Refused | Obstacle:
+        judged = await self._judge(scope, order.quote, own)
+        if isinstance(judged, Refused):
+            return judged
+        # nobody else may put a card among the customer's own: whoever holds a forwarded letter pays, and keeps nothing
+        at_home = isinstance(scope, Customer) and scope.may_charge(order.chat)
+        order = msgspec.structs.replace(
+            order,
+            positions=judged.positions,
+            customer=judged.customer,
+            vault=vault_name(judged.customer) if at_home else "",
+            declines=self._rules.declines,
+        )
         now = self.clock()
         if own:
-            return await self.transact(lambda conn: starts.begin_again(conn, own, judged.positions, now))
-        return await self.transact(lambda conn: starts.begin(conn, judged, now, self.random))
+            return await self.transact(lambda conn: starts.begin_again(conn, own, order, now))
+        return await self.transact(lambda conn: starts.begin(conn, order, now, self.random))
 
-    async def _judge(self, scope: Scope | None, quote: Quote, own: str) -> Mapping[str, Position] | Refused:
-        """The positions on which the quote is payable for this scope (None: whose it is was judged before), or an objection."""
+    async def _judge(self, scope: Scope | None, quote: Quote, own: str) -> _Judged | Refused:
+        """Whether the quote is payable for this scope (None: whose it is was judged before), or an objection."""
         ids = [line.invoice for line in quote.lines]
+        if isinstance(scope, Stranger) or (isinstance(scope, Bearer) and ids != [scope.invoice]):
+            return Refused(Objection.NOT_YOURS)
         # before the books are read: whatever moves from here to the commit shows as another position
         positions = await self.transact(lambda conn: {invoice: ledger.position(conn, invoice, own) for invoice in ids})
-        for line in quote.lines:
-            if isinstance(scope, Stranger) or (isinstance(scope, Bearer) and scope.invoice != line.invoice):
-                return Refused(Objection.NOT_YOURS)
-            found = await self.invoices.get(line.invoice)
+        invoices = list[Invoice]()
+        for one in ids:
+            found = await self.invoices.get(one)
             if found is None:
                 return Refused(Objection.INVOICE_GONE)
-            if isinstance(scope, Customer) and scope.id != found.customer:
-                return Refused(Objection.NOT_YOURS)
-            invoice = msgspec.structs.replace(found, processing=positions[line.invoice].reserved)
-            if (problem := self._problem(line, quote, invoice)) is not None:
-                return Refused(problem, invoice)
-        return positions
+            invoices.append(msgspec.structs.replace(found, processing=positions[one].reserved))
+        customer = scope.id if isinstance(scope, Customer) else invoices[0].customer
+        if any(invoice.customer != customer for invoice in invoices):
+            return Refused(Objection.NOT_YOURS)
+        if (problem := self._problem(quote, invoices)) is not None:
+            return Refused(*problem)
+        if quote.saved and not await self._chargeable(customer, quote):
+            return Refused(Objection.METHOD_GONE, invoices[0])
+        return _Judged(customer, positions)
 
-    def _problem(self, line: Line, quote: Quote, invoice: Invoice) -> Objection | None:
-        if invoice.version != line.version:
-            return Objection.INVOICE_CHANGED
-        if quote.total.currency != invoice.due.currency:
-            return Objection.WRONG_CURRENCY
-        if quote.method not in self._rules.methods_for(invoice.due.currency):
-            return Objection.METHOD_NOT_TAKEN
-        return standing(invoice, self._rules) or objection(invoice, line.amount, self._rules)
+    def _problem(self, quote: Quote, invoices: Sequence[Invoice]) -> tuple[Objection, Invoice] | None:
+        for line, invoice in zip(quote.lines, invoices, strict=True):
+            if invoice.version != line.version:
+                return Objection.INVOICE_CHANGED, invoice
+            if quote.total.currency != invoice.due.currency:
+                return Objection.WRONG_CURRENCY, invoice
+            if quote.method not in self._rules.methods_for(invoice.due.currency):
+                return Objection.METHOD_NOT_TAKEN, invoice
+        parts = [(invoice, line.amount) for line, invoice in zip(quote.lines, invoices, strict=True)]
+        return objection_to(parts, self._rules)
+
+    async def _chargeable(self, customer: str, quote: Quote) -> bool:
+        """Whether the saved method of a quote is this customer's, of the kind that was agreed to, and still good."""
+        today = (self.clock() - _LAST_PLACE_ON_EARTH).date()
+        kept = (await self._wallet.methods(customer)).saved
+        return any(each.id == quote.saved and each.method is quote.method and each.usable(today) for each in kept)
 
     async def _seen(self, invoice: str) -> Invoice | None:
         found = await self.invoices.get(invoice)
@@ -164,15 +207,21 @@ class Checkout:
         minutes ago              objection   has heard of it    sent again to learn the page, which is closed; refused,
                                                                 or paid if the customer was quicker
         minutes ago              any         gives no word      raised: try again later
+
+        The charge of a saved method, on a page that is made, is such a request too: "sent again" is that the gateway is
+        asked to charge once more what it charges once, and after `TRIED_FOR` the page is closed instead.
         """
         stale = await self.transact(lambda conn: starts.stale(conn, reference, self.clock()))
         if stale is None:
-            return await self._open(reference)
+            return await self._carry_out(reference)
         if (problem := await self._judge_again(stale.quote, reference)) is not None:
             ended = await self.close(chat, reference)
             return problem if ended.state in (states.CANCELED, states.FAILED) else ended
-        asked = await self._asked(reference) if stale.given_up else None
-        return await self._open(reference) if asked is None or asked.state is states.CONFIRMED else asked
+        if stale.given_up:
+            asked = await self._asked(reference)
+            if asked.state not in (states.CONFIRMED, states.SUBMITTING):
+                return asked
+        return await self._carry_out(reference)
 
     async def _judge_again(self, quote: Quote, reference: str) -> Refused | None:
         if await self.paused():
@@ -180,8 +229,13 @@ class Checkout:
         judged = await self._judge(None, quote, reference)
         return judged if isinstance(judged, Refused) else None
 
+    async def _carry_out(self, reference: str) -> Payment:
+        """Open the page of a payment, and charge the saved method that is to be charged on it; see `start`."""
+        opened = await self._open(reference)
+        return await self._charge(reference) if opened.state is states.SUBMITTING else opened
+
     async def _open(self, reference: str) -> Payment:
-        """Send what is still to be sent for a payment; see `start` for what comes out."""
+        """Send the request for a page that is still to be sent. Nothing is charged by it."""
         sending = await self.transact(lambda conn: starts.send(conn, reference, self._return_url, self.clock()))
         match sending:
             case Payment():
@@ -215,6 +269,25 @@ class Checkout:
             raise Uncertain(f"{reference} took longer than its lease; somebody else answers for it")
         return opened
 
+    async def _charge(self, reference: str) -> Payment:
+        charging = await self.transact(lambda conn: starts.charge(conn, reference, self.clock()))
+        match charging:
+            case Payment():
+                return charging
+            case Hold.BUSY:
+                raise Uncertain(f"{reference} is being charged or looked up elsewhere")
+            case Hold.LOOK_UP:
+                return await self._close_page(reference)
+            case Charging(page, fence):
+                try:
+                    told = await self.gateway.charge(page)
+                except RemitError:  # it may have been charged: asking once more charges nothing twice
+                    await self.transact(lambda conn: ledger.release(conn, reference, fence))
+                    raise
+                return await self.transact(lambda conn: starts.charged(conn, reference, fence, told, self.clock()))
+            case _:
+                assert_never(charging)
+
     async def _refused(self, sending: Sending, why: Malformed) -> Payment:
         """The payment as it ended, when it was tried for long enough; else ``why`` is raised, and it is tried again."""
         reference = sending.request.reference
@@ -232,12 +305,19 @@ class Checkout:
         return await self.transact(lambda conn: ledger.known(conn, reference))
 
     async def look_at(self, reference: str, now: datetime) -> bool:
-        """Ask the gateway about one payment and take its word; False when somebody else holds its lease."""
+        """Ask the gateway about one payment and take its word; False when somebody else holds its lease.
+
+        Nothing is charged. A saved method that was to be charged long ago, and of which the gateway has no word, is not
+        going to be: its page is closed.
+        """
         fence = await self.transact(lambda conn: ledger.look(conn, reference, now))
         if fence is None:
             return False
         try:
             facts = await self.gateway.find(reference)
+            if facts == ():
+                late = await self.transact(lambda conn: starts.never_charged(conn, reference, now))
+                facts = facts if late is None else await self.gateway.close_page(late)
         except RemitError:
             await self.transact(lambda conn: ledger.release(conn, reference, fence))
             raise
@@ -273,7 +353,7 @@ class Checkout:
 
         FAILED with `PAGE_CLOSED`, or SUCCEEDED or PROCESSING if the customer was quicker; still OPEN when the gateway
         gave no word. CANCELED when surely no page was made. A start whose answer was lost is sent again under its own key
-        first, to learn the page, unless the gateway never heard of it. Raises `Unavailable`, `Uncertain`, `Malformed`,
+        first, to learn the page, unless the gateway never heard of it; a saved method is not charged by that. Raises `Unavailable`, `Uncertain`, `Malformed`,
         and `LookupError` for a payment that is not this chat's.
         """
         payment = await self.transact(lambda conn: ledger.of_chat(conn, chat, reference))
@@ -281,8 +361,11 @@ class Checkout:
             raise LookupError(f"no payment {reference} of this chat")
         if payment.state is states.CONFIRMED:
             payment = await self._learn_page(reference)
-        if payment.state not in (states.OPEN, states.UNKNOWN):
+        if payment.state not in (states.OPEN, states.SUBMITTING, states.UNKNOWN):
             return payment
+        return await self._close_page(reference)
+
+    async def _close_page(self, reference: str) -> Payment:
         page = await self.transact(lambda conn: ledger.page_of(conn, reference))
         if page is None:
             return await self._look_up(reference)
@@ -300,10 +383,11 @@ class Checkout:
     async def close_left(self, scope: Scope, invoice: str) -> bool:
         """Close the page that somebody left open on this invoice; whether none holds it now, by the gateway's word.
 
-        Only for who holds the invoice's own pay link: the same person on another phone, or one the letter was sent on
-        to. Anybody else, and a payment whose fate is open, changes nothing. Raises `Unavailable` and `Uncertain`.
+        Only for who holds the invoice's own pay link (the same person on another phone, or one the letter was sent on to)
+        and for the customer whose invoice it is. Anybody else, and a payment whose fate is open, changes nothing.
+        Raises `Unavailable` and `Uncertain`.
         """
-        if not (isinstance(scope, Bearer) and scope.proof == "link" and scope.invoice == invoice):
+        if not await self._may_close(scope, invoice):
             return False
         held = await self.transact(lambda conn: ledger.live_on(conn, invoice))
         if held is None:
@@ -313,6 +397,18 @@ class Checkout:
             return False
         await self.take(await self.gateway.close_page(page.id))
         return await self.transact(lambda conn: ledger.live_on(conn, invoice)) is None
+
+    async def _may_close(self, scope: Scope, invoice: str) -> bool:
+        match scope:
+            case Stranger():
+                return False
+            case Bearer():
+                return scope.proof == "link" and scope.invoice == invoice
+            case Customer():
+                found = await self.invoices.get(invoice) if await self._holds(scope) else None
+                return found is not None and found.customer == scope.id
+            case _:
+                assert_never(scope)
 
     async def take(self, facts: Sequence[Fact]) -> None:
         """Take in what the gateway reports, from a webhook or a look-up, in one transaction. Duplicates change nothing."""
@@ -345,6 +441,10 @@ class Checkout:
     async def reserved(self, invoice: str) -> int:
         """Minor units of an invoice that are spoken for and not in the books yet: `Invoice.processing`."""
         return await self.transact(lambda conn: ledger.reserved(conn, invoice))
+
+    async def holdings(self, invoices: Collection[str]) -> Mapping[str, Holding]:
+        """What payments and open cases hold on these invoices, by id; one of which there is nothing to say is left out."""
+        return await self.transact(lambda conn: ledger.holdings(conn, invoices))
 
     # --- hand-off links -------------------------------------------------------------------------------------------
 
@@ -415,6 +515,10 @@ class Checkout:
     async def paused(self) -> bool:
         """Whether new payments are refused just now."""
         return await self.transact(pauses.is_paused)
+
+
+def _what(begun: Payment) -> tuple[Money, set[str], bool]:
+    return begun.amount, set(begun.invoices), begun.saved
 
 
 def _check_form(quote: Quote) -> None:

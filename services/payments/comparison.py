@@ -116,7 +116,14 @@ async def _ask_about_the_missing(checkout: Checkout, seen: set[str], since: date
     return tuple(unanswered)
 
 
-_AT_THE_GATEWAY = (states.OPEN, states.UNKNOWN, states.PROCESSING, states.RETURNED, *sorted(states.ARRIVED))
+_AT_THE_GATEWAY = (
+    states.OPEN,
+    states.SUBMITTING,
+    states.UNKNOWN,
+    states.PROCESSING,
+    states.RETURNED,
+    *sorted(states.ARRIVED),
+)
 
 
 def _ours(conn: Connection, gateway: str, since: datetime) -> list[str]:

@@ -10,19 +10,24 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from services.database import insert_once, micros
-from services.model import Money, Payment
-from services.payments import cases, journal, ledger, outbox, refunds, rulings, states
+from services.model import Method, Money, Payment, Reason
+from services.payments import cases, journal, ledger, notes, outbox, refunds, rulings, states
 from services.payments.cases import Trouble, open_case, short
-from services.payments.gateways.base import AFTERWARDS, Fact
+from services.payments.gateways.base import AFTERWARDS, Fact, FactKind
 from services.payments.journal import Part
 from services.payments.refunds import RefundState
 from services.payments.rulings import Ruling
 from services.payments.states import GivenBack, Standing
-from services.schema import fact
+from services.schema import fact, payment_event
 from services.schema import payment as payments
+
+# What a bank says of an account that can be debited no more unless its owner authorises it anew (NACHA: R02, R03, R04,
+# R05, R07, R08, R10, R11, R29), and of a card that is charged no more at all.
+_ENDS_A_BANK_METHOD = frozenset({Reason.NOT_AUTHORIZED, Reason.ACCOUNT_CLOSED, Reason.NO_ACCOUNT, Reason.STOPPED})
+_ENDS_A_CARD = frozenset({Reason.EXPIRED_CARD})
 
 
 def take(conn: Connection, gateway: str, facts: Sequence[Fact], now: datetime) -> None:
@@ -87,18 +92,56 @@ def apply(conn: Connection, gateway: str, reference: str, now: datetime, fresh: 
         "refunded_minor": standing.refunded_minor,
         "happened_at": micros(standing.at),
     }
-    declined_again = standing.state is states.OPEN and standing.fact in fresh
-    if declined_again or standing.state != row.state or any(getattr(row, name) != columns[name] for name in columns):
-        ledger.move(conn, row, standing.state, f"fact {standing.fact}", now, **columns)
+    marks = _marks(facts)
+    # declined once more, or micro-deposits follow: the page waits, and that is news
+    news_of_the_page = standing.state is states.OPEN and standing.fact in fresh
+    if news_of_the_page or standing.state != row.state or any(getattr(row, name) != columns[name] for name in columns):
+        ledger.move(conn, row, standing.state, f"fact {standing.fact}", now, **columns, **marks)
         _follow(conn, row, standing, now)
+        _block_method(conn, row, standing, now)
         if standing.state is states.UNKNOWN and row.state != states.UNKNOWN:
             _call_for_a_person(conn, row, facts, now)
     elif any(told.id in fresh and told.kind in AFTERWARDS for told in facts):
         _follow(conn, row, standing, now)  # a refund that failed before it went through leaves the payment as it was
     elif standing.state in states.LIVE:
         ledger.hold(conn, reference, standing.state)  # an invoice that another payment held may be free by now
-    if declined_again:
+    if any(getattr(row, name) != marks[name] for name in marks):  # a decline heard of late is counted, and no news
+        conn.execute(update(payments).where(payments.c.reference == reference).values(marks))
+    if news_of_the_page:
         ledger.tell(conn, reference, now)
+
+
+def _marks(facts: Sequence[Fact]) -> dict[str, int | None]:
+    """What happened on the way, whatever the payment came to: tries refused, handed to the banks, arrived."""
+    at: dict[FactKind, int] = {}
+    for told in facts:
+        at[told.kind] = max(micros(told.at), at.get(told.kind, 0))
+    return {
+        "declines": sum(told.kind is FactKind.DECLINED for told in facts),
+        "submitted_at": at.get(FactKind.PROCESSING),
+        "cleared_at": at.get(FactKind.SUCCEEDED),
+    }
+
+
+def _block_method(conn: Connection, before: Row[Any], standing: Standing, now: datetime) -> None:
+    """A bank refused the saved method of this payment for good: it is charged no more.
+
+    Only while nothing else can have been used: once the customer was on the page, the words may be about another card.
+    """
+    if not before.saved or before.customer is None or standing.reason is None:
+        return
+    refused = standing.state is states.OPEN and standing.reason in _ENDS_A_CARD and standing.method is Method.CARD
+    went_back = standing.state in (states.RETURNED, states.FAILED) and standing.reason in _ENDS_A_BANK_METHOD
+    if refused and before.state != states.SUBMITTING:
+        return
+    if refused or (went_back and standing.method is Method.BANK and not _was_open(conn, before.reference)):
+        notes.block(conn, before.customer, before.saved, standing.reason, now)
+
+
+def _was_open(conn: Connection, reference: str) -> bool:
+    """Whether the customer could ever type another method on the page."""
+    there = select(payment_event.c.id).where(payment_event.c.payment == reference, payment_event.c.after == states.OPEN)
+    return conn.execute(there.limit(1)).first() is not None
 
 
 def settle(conn: Connection, made: Ruling, now: datetime) -> bool:

@@ -7,13 +7,14 @@ the gateway's word makes of it in `services.payments.facts`. Statements that run
 are built once, above the function that runs them: building one costs more than running it.
 """
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import msgspec
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     ColumnElement,
     Connection,
     Integer,
@@ -21,11 +22,14 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    case,
     func,
     insert,
+    literal,
     or_,
     select,
     union,
+    union_all,
     update,
 )
 from sqlalchemy.exc import IntegrityError
@@ -33,13 +37,19 @@ from sqlalchemy.exc import IntegrityError
 from services.database import instant, micros, past
 from services.model import Method, Money, Payment, PaymentState, Reason
 from services.payments import outbox, states
-from services.payments.gateways.base import Page
+from services.payments.banking_days import banking_days_after
+from services.payments.cases import Trouble
+from services.payments.gateways.base import FactKind, Page
+from services.payments.keys import TRIED_FOR
 from services.payments.refunds import RefundState
+from services.schema import fact, handoff_case, payment_event, payment_invoice
 from services.schema import payment as payments
-from services.schema import payment_event, payment_invoice
 from services.schema import refund as refund_rows
 
 LEASE = timedelta(seconds=45)  # above the longest call to the gateway: three tries of 12 s each, and the pauses between
+CLEARS_IN = (
+    4  # banking days from the day an ACH debit is handed to the banks: two to settle, and two for its return (NACHA)
+)
 PATIENCE = 20  # answers without news, one every 15 s, until a doubt is asked about hourly
 
 
@@ -48,6 +58,13 @@ class Position(msgspec.Struct, frozen=True):
 
     reserved: int
     moves: int
+
+
+class Holding(msgspec.Struct, frozen=True):
+    """What a reader of one invoice has to know of the ledger beside the books."""
+
+    reserved: int  # minor units that are spoken for and not in the books yet
+    disputed: bool  # by a customer's bank, or by the customer in a case that is open
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -108,6 +125,63 @@ def listed(conn: Connection, state: PaymentState | None, reference: str, most: i
         query = query.where(payments.c.reference == reference)
     rows = conn.execute(query).all()
     return [Listed(read(row, lines_of(conn, row.reference)), instant(row.created_at)) for row in rows]
+
+
+def of_customer(conn: Connection, customer: str, most: int) -> tuple[list[Payment], int]:
+    """At most so many payments on this customer's invoices, whoever began them, the newest first; and how many there are."""
+    theirs = payments.c.customer == customer
+    count = conn.execute(select(func.count()).select_from(payments).where(theirs)).scalar_one()
+    newest = select(payments).where(theirs).order_by(payments.c.created_at.desc(), payments.c.reference).limit(most)
+    return [read(row, lines_of(conn, row.reference)) for row in conn.execute(newest).all()], int(count)
+
+
+def _declined_lately() -> Select[Any]:
+    # apart, each by its own index: together they would read every payment there ever was
+    tried = union(
+        select(payments.c.reference).where(payments.c.chat == bindparam("chat")),
+        select(payments.c.reference).where(payments.c.customer == bindparam("customer")),
+        select(payment_invoice.c.payment).where(payment_invoice.c.invoice.in_(bindparam("invoices", expanding=True))),
+    )
+    said_no = fact.c.kind == FactKind.DECLINED, fact.c.at > bindparam("since", type_=BigInteger)
+    ours = and_(fact.c.reference == payments.c.reference, fact.c.gateway == payments.c.gateway)
+    these = payments.c.reference.in_(tried)
+    return select(func.count()).select_from(payments.join(fact, ours)).where(these, *said_no)
+
+
+_DECLINED_LATELY = _declined_lately()
+
+
+def declined_since(
+    conn: Connection, chat: str, customer: str | None, invoices: Collection[str], since: datetime
+) -> int:
+    """How many tries banks refused since then, of this chat, for this customer, or on one of these invoices."""
+    who = {"chat": chat, "customer": customer, "invoices": sorted(invoices), "since": micros(since)}
+    return int(conn.execute(_DECLINED_LATELY, who).scalar_one())
+
+
+def _held() -> Select[Any]:
+    these: BindParameter[str] = bindparam("invoices", expanding=True)
+    spoken_for = case((payment_invoice.c.reserved, payment_invoice.c.amount_minor), else_=0)
+    by_bank = case((payments.c.state == states.DISPUTED, 1), else_=0)
+    paid = (
+        select(payment_invoice.c.invoice.label("invoice"), spoken_for.label("reserved"), by_bank.label("disputed"))
+        .select_from(payment_invoice.join(payments))
+        .where(payment_invoice.c.invoice.in_(these))
+    )
+    objected = handoff_case.c.reason == Trouble.DISPUTE_WANTED, handoff_case.c.closed_at.is_(None)
+    asked = select(handoff_case.c.invoice, literal(0), literal(1)).where(handoff_case.c.invoice.in_(these), *objected)
+    either = union_all(paid, asked).subquery()
+    sums = func.sum(either.c.reserved), func.max(either.c.disputed)
+    return select(either.c.invoice, *sums).group_by(either.c.invoice)
+
+
+_HELD = _held()
+
+
+def holdings(conn: Connection, invoices: Collection[str]) -> Mapping[str, Holding]:
+    """What is held on these invoices, by id, in one question for all; one of which nothing is to be said is left out."""
+    rows = conn.execute(_HELD, {"invoices": sorted(invoices)}) if invoices else ()
+    return {invoice: Holding(int(minor), bool(disputed)) for invoice, minor, disputed in rows}
 
 
 def reserved(conn: Connection, invoice: str) -> int:
@@ -180,8 +254,25 @@ def read(row: Row[Any], lines: Sequence[Row[Any]]) -> Payment:
         last4=row.last4,
         reason=None if row.reason is None else Reason(row.reason),
         refunded_minor=row.refunded_minor,
-        happened_at=None if row.happened_at is None else instant(row.happened_at),
+        happened_at=_instant(row.happened_at),
+        parts=tuple(line.amount_minor for line in lines),
+        saved=bool(row.saved),
+        declines=row.declines,
+        submitted_at=_instant(row.submitted_at),
+        expected=_expected(row),
+        cleared_at=_instant(row.cleared_at),
     )
+
+
+def _instant(stored: int | None) -> datetime | None:
+    return None if stored is None else instant(stored)
+
+
+def _expected(row: Row[Any]) -> date | None:
+    """The day by which a bank payment on its way should have arrived."""
+    if row.state != states.PROCESSING or row.method != Method.BANK or row.submitted_at is None:
+        return None
+    return banking_days_after(instant(row.submitted_at).date(), CLEARS_IN)
 
 
 # --- leases -------------------------------------------------------------------------------------------------------
@@ -219,17 +310,20 @@ def look(conn: Connection, reference: str, now: datetime) -> int | None:
 
 
 def _worth_a_question() -> Select[Any]:
-    soon, late, now = (bindparam(name, type_=BigInteger) for name in ("soon", "late", "now"))
+    soon, late, now, given_up = (bindparam(name, type_=BigInteger) for name in ("soon", "late", "now", "given_up"))
     state, looked, changed = payments.c.state, payments.c.looked_at, payments.c.changed_at
     hanging = state.in_((states.UNKNOWN, states.CONFIRMED, states.SUBMITTING))
     waiting = state.in_((states.OPEN, states.PROCESSING))
     looked_soon, looked_late, changed_soon, changed_late = (
         past(column, at, now) for column in (looked, changed) for at in (soon, late)
     )
+    # for days, and longer than the page was to be open: there is no hurry to ask
+    waits_for_deposits = func.coalesce(payments.c.reason, "") == Reason.MICRO_DEPOSITS
     due = or_(
         and_(hanging, looked_soon, changed_soon, or_(payments.c.unmoved < PATIENCE, looked_late)),
         and_(waiting, looked_late, changed_late),
-        and_(state == states.OPEN, looked_soon, payments.c.page_expires_at <= now),
+        and_(state == states.OPEN, looked_soon, payments.c.page_expires_at <= now, ~waits_for_deposits),
+        and_(state == states.SUBMITTING, looked_soon, payments.c.created_at < given_up),
     )
     mine = payments.c.gateway == bindparam("gateway"), past(payments.c.lease_until, now, now)
     refunding = select(refund_rows.c.payment).where(refund_rows.c.state == RefundState.ASKED)
@@ -250,10 +344,11 @@ def to_look_up(conn: Connection, gateway: str, now: datetime, n: int = 200) -> l
     """References whose state is worth a question to the gateway now, longest unasked first.
 
     Whatever may hang is asked about every 15 s, and hourly once the gateway has had no news for a while; what merely
-    takes time, every hour; a page past its end, at once.
+    takes time, every hour; a page past its end, and a charge that must not follow any more, at once.
     """
     soon, late = micros(now - timedelta(seconds=15)), micros(now - timedelta(hours=1))
-    asked = {"gateway": gateway, "soon": soon, "late": late, "now": micros(now), "n": n}
+    given_up = micros(now - TRIED_FOR)
+    asked = {"gateway": gateway, "soon": soon, "late": late, "now": micros(now), "given_up": given_up, "n": n}
     return list(conn.execute(_WORTH_A_QUESTION, asked).scalars())
 
 

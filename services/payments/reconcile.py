@@ -1,6 +1,7 @@
 """The reconciler: asks the gateway about every payment that may hang, and takes its word.
 
-It looks up and never acts: no charge, no page, no refund, no request under any payment's key will ever be sent from here.
+It looks up and never pays: no charge, no page, no refund, no request under any payment's key will ever be sent from here.
+What it may do is close the page of a charge that must not follow any more.
 """
 
 import asyncio

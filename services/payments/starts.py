@@ -17,7 +17,7 @@ from services.errors import Rejected, RemitError
 from services.model import Method, Money, Objection, Payment, Quote, Reason
 from services.payments import cases, facts, ledger, pauses, states
 from services.payments.cases import Trouble
-from services.payments.gateways.base import Page, PageRequest
+from services.payments.gateways.base import Fact, Page, PageRequest
 from services.payments.keys import RESEND_UNTIL, TRIED_FOR, Hold, new_reference
 from services.payments.ledger import Position
 from services.schema import consent, payment_event, payment_invoice
@@ -26,6 +26,8 @@ from services.schema import payment as payments
 GIVE_UP_AFTER = timedelta(
     minutes=2
 )  # since the last doubtful request; a page that appears later has an address nobody knows
+
+DECLINES_COUNT_FOR = timedelta(hours=24)
 
 _SENT, _NOT_MADE = "sent", "not made"
 
@@ -40,6 +42,16 @@ class Order(msgspec.Struct, frozen=True):
     gateway: str
     return_url: str
     positions: Mapping[str, Position]  # by invoice
+    customer: str | None = None  # whose invoices they are, whoever pays
+    vault: str = ""  # the gateway's name for whose methods are kept or charged; empty: for nobody's
+    declines: int | None = None  # tries that banks may refuse in 24 hours before no other is taken; None: any number
+
+
+class Obstacle(msgspec.Struct, frozen=True):
+    """Why a payment was not begun, and on which of its invoices it failed."""
+
+    objection: Objection
+    invoice: str
 
 
 class Sending(msgspec.Struct, frozen=True):
@@ -53,50 +65,66 @@ class Sending(msgspec.Struct, frozen=True):
 # --- beginning ----------------------------------------------------------------------------------------------------
 
 
-def begin(conn: Connection, order: Order, now: datetime, random: Callable[[int], bytes]) -> Payment | Objection:
+def begin(conn: Connection, order: Order, now: datetime, random: Callable[[int], bytes]) -> Payment | Obstacle:
     """Write down a payment that a customer agreed to, once per ``order.key``, before anything is sent.
 
-    Answers `PAUSED` while the business takes no new payments, `ALREADY_LIVE` when another payment of one of the
-    invoices is under way, and `INVOICE_CHANGED` when the ledger moved on one of them since it was judged (judge again).
-    The same key gives the payment it made before.
+    Answers `PAUSED` while the business takes no new payments, `TOO_MANY_DECLINES` when banks refused too many tries
+    lately, `ALREADY_LIVE` when another payment of one of the invoices is under way, and `INVOICE_CHANGED` when the ledger
+    moved on one of them since it was judged (judge again). The same key gives the payment it made before.
     """
     if (known := ledger.by_key(conn, order.key)) is not None:
         return known
-    if pauses.is_paused(conn):
-        return Objection.PAUSED
+    if (problem := _closed_to(conn, order, now)) is not None:
+        return problem
     with conn.begin_nested() as attempt:
         reference = _insert(conn, order, now, random)
         if isinstance(reference, Payment):  # another worker began this very start a moment ago
             return reference
         problem = _attach(conn, reference, order) or _moved(conn, reference, order.positions)
+        if problem is None and not _record_consent(conn, reference, order, now):
+            problem = Obstacle(Objection.INVOICE_CHANGED, order.quote.lines[0].invoice)
         if problem is not None:
             attempt.rollback()
             return problem
-        if not _record_consent(conn, reference, order, now):
-            attempt.rollback()
-            return Objection.INVOICE_CHANGED
         ledger.note(conn, reference, (None, states.CREATED), "started", now)
         ledger.step(conn, reference, states.CONFIRMED, "agreed", now)
     facts.apply(conn, order.gateway, reference, now)  # of a gateway that knew our reference before we did
     return ledger.known(conn, reference)
 
 
-def begin_again(
-    conn: Connection, reference: str, positions: Mapping[str, Position], now: datetime
-) -> Payment | Objection:
-    """Take up a start that was CANCELED because nothing was made; objections as in `begin`."""
-    if (known := ledger.known(conn, reference)).state is not states.CANCELED:
-        return known
-    if pauses.is_paused(conn):
-        return Objection.PAUSED
+def begin_again(conn: Connection, reference: str, order: Order, now: datetime) -> Payment | Obstacle:
+    """Take up a start that was CANCELED because nothing was made; objections as in `begin`.
+
+    A saved method is not charged upon a yes that was said long ago: such a start stays CANCELED.
+    """
+    row = ledger.row_of(conn, reference)
+    if row.state != states.CANCELED or (row.saved and now - instant(row.created_at) > TRIED_FOR):
+        return ledger.known(conn, reference)
+    if (problem := _closed_to(conn, order, now)) is not None:
+        return problem
     with conn.begin_nested() as attempt:
         ledger.step(conn, reference, states.CONFIRMED, "asked again", now)
-        held = all(line.live for line in ledger.lines_of(conn, reference))
-        problem = _moved(conn, reference, positions) if held else Objection.ALREADY_LIVE
+        problem = _not_held(conn, reference) or _moved(conn, reference, order.positions)
         if problem is not None:
             attempt.rollback()
             return problem
     return ledger.known(conn, reference)
+
+
+def _closed_to(conn: Connection, order: Order, now: datetime) -> Obstacle | None:
+    first = order.quote.lines[0].invoice
+    if pauses.is_paused(conn):
+        return Obstacle(Objection.PAUSED, first)
+    if order.declines is None:
+        return None
+    invoices = [line.invoice for line in order.quote.lines]
+    declined = ledger.declined_since(conn, order.chat, order.customer, invoices, now - DECLINES_COUNT_FOR)
+    return Obstacle(Objection.TOO_MANY_DECLINES, first) if declined >= order.declines else None
+
+
+def _not_held(conn: Connection, reference: str) -> Obstacle | None:
+    taken = next((line.invoice for line in ledger.lines_of(conn, reference) if not line.live), None)
+    return None if taken is None else Obstacle(Objection.ALREADY_LIVE, taken)
 
 
 def _insert(conn: Connection, order: Order, now: datetime, random: Callable[[int], bytes]) -> str | Payment:
@@ -120,6 +148,9 @@ def _insert(conn: Connection, order: Order, now: datetime, random: Callable[[int
             gateway=order.gateway,
             gateway_key=random(16).hex(),
             request_hash=_hash(_request_for(reference, order)),
+            customer=order.customer,
+            saved=quote.saved,
+            vault=order.vault,
             created_at=at,
             changed_at=at,
         ):
@@ -140,6 +171,8 @@ def _request_for(reference: str, order: Order) -> PageRequest:
         zip=order.quote.zip,
         numbers=tuple(line.number for line in lines),
         return_url=order.return_url,
+        customer=order.vault,
+        saved=order.quote.saved,
     )
 
 
@@ -147,7 +180,7 @@ def _hash(request: PageRequest) -> str:
     return hashlib.sha256(msgspec.json.encode(request)).hexdigest()
 
 
-def _attach(conn: Connection, reference: str, order: Order) -> Objection | None:
+def _attach(conn: Connection, reference: str, order: Order) -> Obstacle | None:
     for line in sorted(order.quote.lines, key=lambda line: line.invoice):
         if not insert_once(
             conn,
@@ -160,14 +193,16 @@ def _attach(conn: Connection, reference: str, order: Order) -> Objection | None:
             live=True,
             reserved=False,
         ):
-            return Objection.ALREADY_LIVE
+            return Obstacle(Objection.ALREADY_LIVE, line.invoice)
     return None
 
 
-def _moved(conn: Connection, reference: str, positions: Mapping[str, Position]) -> Objection | None:
+def _moved(conn: Connection, reference: str, positions: Mapping[str, Position]) -> Obstacle | None:
     # after the live rows are ours: from here on no other payment can begin to move on these invoices
-    same = all(ledger.position(conn, invoice, reference) == seen for invoice, seen in positions.items())
-    return None if same else Objection.INVOICE_CHANGED
+    for invoice, seen in positions.items():
+        if ledger.position(conn, invoice, reference) != seen:
+            return Obstacle(Objection.INVOICE_CHANGED, invoice)
+    return None
 
 
 def _record_consent(conn: Connection, reference: str, order: Order, now: datetime) -> bool:
@@ -240,10 +275,13 @@ class Stale(msgspec.Struct, frozen=True):
 def stale(conn: Connection, reference: str, now: datetime) -> Stale | None:
     """The start, if it has to be judged again before another request follows.
 
-    None when its page is known, when it ended, and while its last request is a moment old: so was the judgement then.
+    None when its page is there for the customer, when it ended, and while its last request is a moment old: so was the
+    judgement then. The charge of a saved method is such a request: nobody knows whether it arrived.
     """
     row, doubtful = ledger.row_of(conn, reference), _doubtful(conn, reference)
-    if row.state != states.CONFIRMED or _is_fresh(doubtful, now):
+    if row.state == states.SUBMITTING:
+        doubtful = instant(row.changed_at)
+    if row.state not in (states.CONFIRMED, states.SUBMITTING) or _is_fresh(doubtful, now):
         return None
     kept = conn.execute(select(consent.c.quote).where(consent.c.payment == reference)).scalar_one()
     given_up = doubtful is not None and now - instant(row.created_at) > TRIED_FOR
@@ -267,19 +305,27 @@ def _request_of(row: Row[Any], lines: Sequence[Row[Any]], return_url: str) -> Pa
         zip=row.billing_zip,
         numbers=tuple(line.number for line in lines),
         return_url=return_url,
+        customer=row.vault,
+        saved=row.saved,
     )
 
 
 def opened(conn: Connection, sending: Sending, page: Page, now: datetime) -> Payment | None:
-    """The gateway made the page: OPEN, with its address. None when the lease was lost: another answer counts."""
+    """The gateway made the page: OPEN, with its address, or SUBMITTING where a saved method is to be charged on it.
+
+    None when the lease was lost: another answer counts.
+    """
     reference = sending.request.reference
     row = ledger.find_row(conn, reference)
     if row is None or row.fence != sending.fence:
         return None
+    if row.state == states.SUBMITTING:  # somebody else learned of this page a moment ago: its charge still follows
+        ledger.release(conn, reference, sending.fence)
+        return ledger.known(conn, reference)
     ledger.step(
         conn,
         reference,
-        states.OPEN,
+        states.SUBMITTING if row.saved and row.state == states.CONFIRMED else states.OPEN,
         "page made",
         now,
         page=page.id,
@@ -288,6 +334,53 @@ def opened(conn: Connection, sending: Sending, page: Page, now: datetime) -> Pay
         lease_until=0,
     )
     return ledger.known(conn, reference)
+
+
+# --- charging a saved method --------------------------------------------------------------------------------------
+
+
+class Charging(msgspec.Struct, frozen=True):
+    """The saved method of a page is to be charged now, by whoever holds ``fence``."""
+
+    page: str
+    fence: int
+
+
+def charge(conn: Connection, reference: str, now: datetime) -> Charging | Payment | Hold:
+    """What to charge for this payment now, leased to the caller; or the payment itself when nothing is to be charged.
+
+    `LOOK_UP`: the yes is too old to be charged upon, so its page is to be closed.
+    """
+    row = ledger.row_of(conn, reference)
+    if row.state != states.SUBMITTING:
+        return ledger.known(conn, reference)
+    if _too_old_to_charge(row, now):
+        return Hold.LOOK_UP
+    fence = ledger.claim(conn, reference, now)
+    return Hold.BUSY if fence is None else Charging(row.page, fence)
+
+
+def charged(conn: Connection, reference: str, fence: int, told: Sequence[Fact], now: datetime) -> Payment:
+    """The gateway answered a charge with all its facts. None that says more: the page waits for the customer."""
+    facts.take(conn, ledger.row_of(conn, reference).gateway, told, now)
+    row = ledger.row_of(conn, reference)
+    if row.state == states.SUBMITTING and row.fence == fence:
+        ledger.step(conn, reference, states.OPEN, "the bank wants to see the customer", now)
+    ledger.release(conn, reference, fence)
+    return ledger.known(conn, reference)
+
+
+def never_charged(conn: Connection, reference: str, now: datetime) -> str | None:
+    """The page of a charge that was agreed to so long ago that it must not follow any more, or None."""
+    row = ledger.row_of(conn, reference)
+    return row.page if row.state == states.SUBMITTING and _too_old_to_charge(row, now) else None
+
+
+def _too_old_to_charge(row: Row[Any], now: datetime) -> bool:
+    return now - instant(row.created_at) > TRIED_FOR
+
+
+# --- starts that come to nothing ----------------------------------------------------------------------------------
 
 
 def not_made(conn: Connection, sending: Sending, now: datetime) -> None:
@@ -324,7 +417,7 @@ def never_heard(conn: Connection, reference: str, fence: int, now: datetime) -> 
 
     A start ends long after its last request. Such a request may still be on its way and make a page; but its address
     came in an answer that nobody waits for any more, and no request follows from here, so nobody can pay on it.
-    A page ends after its own end. Any other payment of which the gateway knew before is a person's case.
+    A page ends after its own end, also one whose saved method was to be charged. Any other payment of which the gateway knew before is a person's case.
     """
     row = ledger.find_row(conn, reference)
     if row is None or row.fence != fence:
@@ -334,10 +427,11 @@ def never_heard(conn: Connection, reference: str, fence: int, now: datetime) -> 
         return waited and ledger.step(conn, reference, states.FAILED, "never opened", now, reason=Reason.NEVER_OPENED)
     over = row.page_expires_at is not None and now - instant(row.page_expires_at) >= GIVE_UP_AFTER
     ended = row.state in (states.FAILED, states.CANCELED)  # by another look-up, a moment ago: nothing to wonder about
-    if ended or (row.state == states.OPEN and not over):
+    on_a_page = row.state in (states.OPEN, states.SUBMITTING)
+    if ended or (on_a_page and not over):
         return False
     summary = f"the gateway says that it never heard of {reference}, which is {row.state} here"
     cases.open_case(conn, f"forgotten:{reference}", Trouble.FORGOTTEN, summary, now, chat=row.chat, payment=reference)
-    return row.state == states.OPEN and ledger.step(
+    return on_a_page and ledger.step(
         conn, reference, states.FAILED, "unknown to the gateway after its end", now, reason=Reason.PAGE_EXPIRED
     )

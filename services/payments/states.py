@@ -57,10 +57,15 @@ STEPS = (
     Step(OPEN, OPEN, "a decline told us that a page exists before we knew its address; now we know it"),
     Step(CONFIRMED, CANCELED, "every request surely failed: there is no page, the invoice is free again"),
     Step(CANCELED, CONFIRMED, "the same start is asked once more, and nothing was ever made under its key"),
+    Step(CONFIRMED, SUBMITTING, "the page of a saved method is made, and its charge follows, once per page"),
+    Step(
+        SUBMITTING, OPEN, "the bank charged nothing and said no to nothing: it wants to see the customer, on the page"
+    ),
     Step(
         CONFIRMED, FAILED, "the gateway never heard of it, long after the last request: nobody has the page's address"
     ),
     Step(OPEN, FAILED, "the gateway says, after the page's end, that there never was such a payment: nobody can pay"),
+    Step(SUBMITTING, FAILED, "the same word about a page whose saved method was to be charged: nothing can be charged"),
 )
 
 
@@ -73,7 +78,7 @@ def sources(after: PaymentState) -> tuple[PaymentState, ...]:
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What one set of kinds of facts, declines and what came afterwards aside, says about a payment, and why."""
+    """What one set of kinds of facts, what ends nothing and what came afterwards aside, says about a payment, and why."""
 
     kinds: frozenset[FactKind]
     state: PaymentState
@@ -88,9 +93,12 @@ _P, _S, _F, _R = FactKind.PROCESSING, FactKind.SUCCEEDED, FactKind.FAILED, FactK
 _E, _C = FactKind.EXPIRED, FactKind.CLOSED
 _D, _W, _L = FactKind.DISPUTED, FactKind.WON, FactKind.LOST
 
-# Declines are left out of the sets: a card may be refused five times and then paid, or never paid.
+# What happens on a page and ends nothing is left out of the sets: a card may be refused five times and then paid, or
+# never paid; an account may be proved by micro-deposits in days, or never.
+ON_THE_PAGE = frozenset({FactKind.DECLINED, FactKind.VERIFYING})
+
 VERDICTS = (
-    Verdict(_all(), OPEN, "only declines: the page is still there for another try"),
+    Verdict(_all(), OPEN, "declined, or waiting for micro-deposits: the page is still there for another try"),
     Verdict(_all(_P), PROCESSING, "authorised; ACH takes days"),
     Verdict(_all(_S), SUCCEEDED, "paid"),
     Verdict(_all(_P, _S), SUCCEEDED, "ACH settled"),
@@ -124,7 +132,8 @@ DISPUTES = (
 )
 _DISPUTE = {verdict.kinds: verdict.state for verdict in DISPUTES}
 
-# Whose words a standing repeats (reason, brand, last four): the first kind that is there.
+# Whose words a standing repeats (reason, brand, last four): the first kind that is there. What happened last on the
+# page speaks for everything that did, under the name of a decline.
 _PAID = (_S, _P)
 _SPEAKERS = {
     OPEN: (FactKind.DECLINED,),
@@ -142,6 +151,7 @@ _SPEAKERS = {
 
 _USUAL_REASON = {
     FactKind.DECLINED: Reason.DECLINED,
+    FactKind.VERIFYING: Reason.MICRO_DEPOSITS,
     FactKind.FAILED: Reason.RETURNED_OTHER,  # a debit that did not settle is an ACH return like any other (NACHA)
     FactKind.RETURNED: Reason.RETURNED_OTHER,
     FactKind.EXPIRED: Reason.PAGE_EXPIRED,
@@ -185,7 +195,8 @@ def fold(facts: Collection[Fact], agreed: Money) -> Standing:
     """
     if not facts:
         raise ValueError("no facts, no standing: the state is still ours to say")
-    last = {fact.kind: fact for fact in sorted(facts, key=lambda fact: (fact.at, fact.id))}
+    in_order = sorted(facts, key=lambda fact: (fact.at, fact.id))
+    last = {FactKind.DECLINED if fact.kind in ON_THE_PAGE else fact.kind: fact for fact in in_order}
     refunds = _refunds(facts)
     disputed = max((fact.amount.minor for kind, fact in last.items() if kind in (_D, _W, _L)), default=0)
     state = _state(last.keys(), sum(r.minor for r in refunds if not r.failed), disputed, agreed.minor)
@@ -208,7 +219,7 @@ def fold(facts: Collection[Fact], agreed: Money) -> Standing:
 
 
 def _state(kinds: Collection[FactKind], refunded: int, disputed: int, agreed: int) -> PaymentState:
-    came = frozenset(kinds) - AFTERWARDS - {FactKind.DECLINED}
+    came = frozenset(kinds) - AFTERWARDS - ON_THE_PAGE
     state = _STATE.get(came, UNKNOWN)
     if AFTERWARDS.isdisjoint(kinds):
         return state

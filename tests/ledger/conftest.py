@@ -12,10 +12,13 @@ from sqlalchemy import Engine, text
 
 from services.database import Transact, inline, open_engine, upgrade
 from services.identity import Identity
+from services.invoices.access import Access
 from services.invoices.base import Posting, plain
 from services.model import (
     Bearer,
     Billing,
+    Customer,
+    Details,
     Invoice,
     InvoiceState,
     Line,
@@ -26,13 +29,18 @@ from services.model import (
     Quote,
     Reason,
     Rules,
+    SavedMethod,
+    Sheet,
+    SheetLine,
 )
 from services.payments import journal, outbox, starts, states
 from services.payments.cases import open_cases
 from services.payments.checkout import Checkout, PostJob, RefundJob
 from services.payments.gateways.base import Batch, Fact, FactKind, NoRefund, Page, PageRequest, RefundRequest
 from services.payments.giving_back import give_back, refund
+from services.payments.notes import vault_name
 from services.payments.refunds import RefundOrder
+from services.payments.wallet import Wallet
 from tests.databases import on_postgres, one_postgres  # noqa: F401  # fixtures: pytest finds them by name
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -58,6 +66,10 @@ class ScriptedGateway:
         self.refunds = {}
         self.refuses = ""
         self.slow = False
+        self.vault = {}
+        self.will = [(FactKind.SUCCEEDED, None)]  # what becomes of the next charge: kinds and reasons
+        self.charges = {}  # what became of each, by page
+        self.charged = 0  # how often one was asked for
         self._ids = count(1)
 
     async def open_page(self, request: PageRequest, key: str) -> Page:
@@ -73,7 +85,7 @@ class ScriptedGateway:
     async def close_page(self, page: str) -> tuple[Fact, ...]:
         self._fail(self.before)
         reference = page.removeprefix("page-")
-        if not any(fact.kind is not FactKind.DECLINED for fact in self.facts[reference]):
+        if not any(fact.kind not in states.ON_THE_PAGE for fact in self.facts[reference]):
             self.happens(reference, FactKind.CLOSED)
         self._fail(self.after)
         return tuple(self.facts[reference])
@@ -95,6 +107,29 @@ class ScriptedGateway:
         assert self.refunds[key] == request, "one key, one refund"
         self._fail(self.after)
         return tuple(self.facts[request.reference])
+
+    async def methods(self, customer: str) -> tuple[SavedMethod, ...]:
+        self._fail(self.before)
+        return tuple(self.vault.get(customer, ()))
+
+    async def charge(self, page: str) -> tuple[Fact, ...]:
+        """Once per page, as `will` says; nothing of it: the bank wants to see the customer."""
+        self.charged += 1
+        self._fail(self.before)
+        reference = page.removeprefix("page-")
+        request = next(each for each in self.requests.values() if each.reference == reference)
+        assert any(each.id == request.saved for each in self.vault[request.customer]), "a customer's own method"
+        if page not in self.charges and not self.facts[reference]:
+            self.charges[page] = self.will
+            for kind, reason in self.will:
+                self.happens(reference, kind, reason=reason, brand="visa", last4="4242")
+        self._fail(self.after)
+        return tuple(self.facts[reference])
+
+    async def forget(self, customer: str, method: str) -> None:
+        self._fail(self.before)
+        self.vault[customer] = [each for each in self.vault.get(customer, ()) if each.id != method]
+        self._fail(self.after)
 
     async def since(self, at: datetime, after: str) -> Batch:
         self._fail(self.before)
@@ -121,7 +156,7 @@ class ScriptedGateway:
 
 
 class Books:
-    """`Invoices` in memory. `due` follows the postings, and the version follows everything."""
+    """`Books` in memory. `due` follows the postings, and the version follows everything."""
 
     def __init__(self):
         self.invoices = {}
@@ -160,6 +195,20 @@ class Books:
     async def billing(self, customer: str) -> Billing | None:
         return self.customers.get(customer)
 
+    async def of_customer(self, customer: str) -> tuple[Invoice, ...]:
+        return tuple([await self.get(i) for i, invoice in self.invoices.items() if invoice.customer == customer])
+
+    async def details(self, customer: str) -> Details | None:
+        known = self.customers.get(customer)
+        return None if known is None else Details(name=known.name, zip=known.zip, email=known.email)
+
+    async def sheet(self, invoice: str) -> Sheet | None:
+        found = self.invoices.get(invoice)
+        return None if found is None else Sheet(invoice, (SheetLine("Mowing", found.total),))
+
+    async def pdf(self, invoice: str) -> bytes | None:
+        return b"%PDF" if invoice in self.invoices else None
+
     async def record(self, posting: Posting) -> None:
         if self.failures:
             raise self.failures.pop(0)
@@ -173,6 +222,7 @@ class World:
     at: datetime = NOON
     rules: Rules = field(default_factory=Rules)
     chance: Random = field(default_factory=lambda: Random(7))
+    signed_out: set[str] = field(default_factory=set)
 
     def __post_init__(self):
         self.books = Books()
@@ -183,13 +233,37 @@ class World:
         """Build the services anew over the same database, as after a restart."""
         parts = {"transact": self.transact, "invoices": self.books, "clock": self.now, "random": self.chance.randbytes}
         self.identity = Identity(**parts)
+        gateway = other.get("gateway", self.gateway)
+        self.wallet = Wallet(self.transact, gateway, self.now)
+        self.access = Access(books=self.books, transact=self.transact, wallet=self.wallet, holds=self.holds)
         settings = {
-            "gateway": self.gateway,
+            "gateway": gateway,
+            "wallet": self.wallet,
+            "holds": self.holds,
             "rules": self.rules,
             "return_url": lambda _chat: "https://chat.example/back",
             **other,
         }
         self.checkout = Checkout(**parts, **settings)
+
+    async def holds(self, customer: Customer) -> bool:
+        return customer.id not in self.signed_out and self.at < customer.until
+
+    def signs_in(self, customer: str = "dana", chat: str = "chat", **how) -> Customer:
+        return Customer(customer, self.at, chat, self.at + timedelta(hours=1), **how)
+
+    def saves(self, method: str = "pm_1", customer: str = "dana", kind: Method = Method.CARD, **more) -> SavedMethod:
+        """A method that the gateway keeps from now on, as the newest."""
+        kept = SavedMethod(method, kind, "visa", "4242", **more)
+        self.gateway.vault.setdefault(vault_name(customer), []).insert(0, kept)
+        return kept
+
+    async def charges(self, key: str = "k1", *ids: str, saved: str = "pm_1", chat: str = "chat", **how):
+        """What becomes of a yes to a quote that names a saved method."""
+        quote = await self.quote(*(ids or ("book:INV-1042",)), method=how.pop("method", Method.CARD))
+        quote = msgspec.structs.replace(quote, saved=saved)
+        scope = how.pop("scope", None) or self.signs_in(chat=chat)
+        return await self.checkout.start(key, chat, f"says {key}", scope, quote)
 
     def now(self) -> datetime:
         return self.at

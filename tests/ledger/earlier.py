@@ -97,6 +97,24 @@ ROWS: dict[str, Rows] = {
             {"gateway": "sandbox", "day": "2026-03-04", "began_at": AT, "lease_until": AT, "ended_at": AT, "report": "{}"},
         ],
     },
+    "0003": {
+        "sign_in_code": [
+            {"chat": "web:1", "purpose": "sign_in", "address_hash": "7" * 64, "salt": b"salt", "code_hash": b"hash",
+             "sent_at": AT, "expires_at": AT + 600_000_000, "used_at": None},
+        ],
+        "sign_in_guard": [{"address_hash": "7" * 64, "wrong": 3, "changed_at": AT}],
+        "account": [{"customer": "book:c", "first_at": AT, "last_at": AT, "not_before": 0}],
+        "browser": [
+            {"token_hash": "8" * 64, "customer": "book:c", "chat": "web:1", "proved_at": AT, "expires_at": AT,
+             "revoked_at": None},
+        ],
+        "method_note": [
+            {"customer": "book:c", "method": "pm_1", "nickname": "office card", "favorite": True, "blocked": None,
+             "changed_at": AT},
+        ],
+        "book_line": [{"invoice": INVOICE, "nth": 1, "text": "Mowing", "quantity": "2 h", "amount_minor": 15000}],
+        "book_saved": [{"key": "a/5/0", "customer": "book:c", "at": AT}],
+    },
 }  # fmt: skip  # as above
 
 ADDED: dict[str, dict[str, dict[str, Any]]] = {
@@ -104,4 +122,14 @@ ADDED: dict[str, dict[str, dict[str, Any]]] = {
         "payment": {"refunded_minor": 0, "happened_at": None, "unmoved": 0, "ruling": None},
         "handoff_case": {"evidence": ""},
     },
-}
+    "0003": {
+        "payment": {
+            "customer": None, "saved": "", "vault": "", "declines": 0, "submitted_at": None, "cleared_at": None,
+        },
+        "handoff_case": {"customer": None, "words": "", "answer": "", "told_at": None},
+        "book_customer": {
+            "street": "", "city": "", "region": "", "phone": "", "language": "", "receipts": True, "reminders": True,
+            "own_fields": "",
+        },
+    },
+}  # fmt: skip  # as above

@@ -4,7 +4,6 @@ import pytest
 from services.errors import Malformed, Unavailable, Uncertain
 from services.model import (
     Bearer,
-    Customer,
     InvoiceState,
     Line,
     Method,
@@ -105,7 +104,7 @@ async def test_an_invoice_that_is_gone_is_said_to_be_gone(world):
     ],
 )
 async def test_only_who_proved_it_pays_an_invoice_and_nobody_else_sees_it(world, scope, may):
-    who = Customer(scope, world.at, "web") if isinstance(scope, str) else scope
+    who = world.signs_in(scope) if isinstance(scope, str) else scope
     outcome = await world.checkout.start("k", "chat", "m", who, await world.quote(INVOICE))
     assert isinstance(outcome, Payment) if may else outcome == Refused(Objection.NOT_YOURS)
 
@@ -133,7 +132,7 @@ async def test_amounts_outside_the_rules_are_refused(world):
 async def test_a_customer_pays_two_invoices_at_once_and_both_are_held(world):
     world.books.add("INV-1043", 3000)
     quote = await world.quote(INVOICE, "book:INV-1043")
-    paid = await world.checkout.start("k", "chat", "m", Customer("dana", world.at, "web"), quote)
+    paid = await world.checkout.start("k", "chat", "m", world.signs_in(), quote)
     assert (paid.amount.minor, paid.numbers) == (15000, ("INV-1042", "INV-1043"))
     assert (await world.start("k2", invoice="book:INV-1043")).objection is Objection.ALREADY_LIVE
 
@@ -141,7 +140,7 @@ async def test_a_customer_pays_two_invoices_at_once_and_both_are_held(world):
 async def test_two_currencies_in_one_quote_are_refused(world):
     world.books.add("INV-EU", currency="EUR")
     quote = await world.quote(INVOICE, "book:INV-EU")
-    refused = await world.checkout.start("k", "chat", "m", Customer("dana", world.at, "web"), quote)
+    refused = await world.checkout.start("k", "chat", "m", world.signs_in(), quote)
     assert refused.objection is Objection.WRONG_CURRENCY
 
 

@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
@@ -54,7 +55,7 @@ async def test_a_late_decline_does_not_reopen_a_paid_payment(world):
     declined = world.gateway.happens(opened.reference, FactKind.DECLINED, reason=Reason.DECLINED)
     paid = await world.reports(opened.reference, FactKind.SUCCEEDED)
     await world.checkout.take([declined])
-    assert await world.checkout.view(opened.reference) == paid
+    assert await world.checkout.view(opened.reference) == replace(paid, declines=1)
     assert await world.work() == [(S.SUCCEEDED, None)]
 
 
@@ -364,3 +365,43 @@ def _posted(conn):
         assert all(outbox.finish(conn, job, NOON) for job in jobs)
         jobs = outbox.claim(conn, 50, NOON)
     return posted
+
+
+async def test_micro_deposits_are_told_once_and_so_is_each_decline(world):
+    opened = await world.start(method=Method.BANK)
+    verifying = world.gateway.happens(opened.reference, FactKind.VERIFYING)
+    await world.checkout.take([verifying])
+    await world.checkout.take([verifying, verifying])
+    assert await world.work() == [(S.OPEN, Reason.MICRO_DEPOSITS)]
+    world.passes(days=1)
+    wrong = await world.reports(opened.reference, FactKind.DECLINED, reason=Reason.NO_ACCOUNT)
+    assert (wrong.state, wrong.reason, wrong.declines) == (S.OPEN, Reason.NO_ACCOUNT, 1)
+    world.passes(days=1)
+    await world.reports(opened.reference, FactKind.VERIFYING)
+    assert await world.work() == [(S.OPEN, Reason.NO_ACCOUNT), (S.OPEN, Reason.MICRO_DEPOSITS)]
+    assert (await world.reports(opened.reference, FactKind.PROCESSING)).state is S.PROCESSING
+    assert await world.work() == [(S.PROCESSING, None)]
+    await world.checkout.take([verifying])
+    assert await world.work() == []
+
+
+async def test_whose_payment_it_is_is_kept_whoever_pays(world):
+    await world.start("k1")
+    world.books.add("INV-2", customer="eve")
+    await world.checkout.start("k2", "chat", "m", world.signs_in("eve"), await world.quote("book:INV-2"))
+    assert sorted(await world.rows("SELECT customer, saved FROM payment")) == [("dana", ""), ("eve", "")]
+
+
+def test_declines_of_a_day_are_counted_by_indexes(engine):
+    if engine.dialect.name == "postgresql":
+        plan, how = "EXPLAIN", ["SET LOCAL enable_seqscan = off"]  # an empty table is read whole otherwise
+    else:
+        plan, how = "EXPLAIN QUERY PLAN", []
+    query = ledger._DECLINED_LATELY.params(chat="c", customer="d", invoices=["a", "b"], since=0)
+    with engine.begin() as conn:
+        for each in how:
+            conn.exec_driver_sql(each)
+        sql = str(query.compile(conn, compile_kwargs={"literal_binds": True}))
+        steps = str(conn.exec_driver_sql(f"{plan} {sql}").all())
+    for index in ("ix_payment_chat", "ix_payment_customer", "ix_payment_invoice_invoice", "ix_fact_reference"):
+        assert index in steps, steps

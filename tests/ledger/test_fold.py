@@ -8,12 +8,12 @@ from msgspec.structs import replace
 
 from services.model import Method, Money, PaymentState, Reason
 from services.payments.gateways.base import AFTERWARDS, Fact, FactKind
-from services.payments.states import ARRIVED, LIVE, RESERVING, STEPS, VERDICTS, fold, sources
+from services.payments.states import ARRIVED, LIVE, ON_THE_PAGE, RESERVING, STEPS, VERDICTS, fold, sources
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 DUE = Money(12000, "USD")
-ON_THE_WAY = DECLINED, PROCESSING, SUCCEEDED, FAILED, RETURNED, EXPIRED, CLOSED = tuple(FactKind)[:7]
-REFUNDED, REFUND_FAILED, DISPUTED, WON, LOST = tuple(FactKind)[7:]
+ON_THE_WAY = DECLINED, VERIFYING, PROCESSING, SUCCEEDED, FAILED, RETURNED, EXPIRED, CLOSED = tuple(FactKind)[:8]
+REFUNDED, REFUND_FAILED, DISPUTED, WON, LOST = tuple(FactKind)[8:]
 S = PaymentState
 
 
@@ -75,7 +75,7 @@ def test_every_set_of_facts_has_one_verdict_or_contradicts_itself():
     assert len({verdict.kinds for verdict in VERDICTS}) == len(VERDICTS)
     believed = {verdict.kinds: verdict.state for verdict in VERDICTS}
     money, dead = {SUCCEEDED, RETURNED}, {EXPIRED, CLOSED, FAILED}
-    others = [kind for kind in ON_THE_WAY if kind is not DECLINED]
+    others = [kind for kind in ON_THE_WAY if kind not in ON_THE_PAGE]
     for kinds in map(frozenset, chain.from_iterable(combinations(others, n) for n in range(len(others) + 1))):
         contradicts = (kinds & money and kinds & dead) or (
             PROCESSING in kinds and kinds & {EXPIRED, CLOSED} and FAILED not in kinds
@@ -87,6 +87,13 @@ def test_every_set_of_facts_has_one_verdict_or_contradicts_itself():
     ("kinds", "state"),
     [
         ([DECLINED], S.OPEN),
+        ([VERIFYING], S.OPEN),
+        ([VERIFYING, DECLINED], S.OPEN),
+        ([VERIFYING, PROCESSING], S.PROCESSING),
+        ([VERIFYING, DECLINED, PROCESSING, SUCCEEDED], S.SUCCEEDED),
+        ([VERIFYING, EXPIRED], S.FAILED),
+        ([VERIFYING, CLOSED, PROCESSING], S.UNKNOWN),
+        ([VERIFYING, PROCESSING, SUCCEEDED, RETURNED], S.RETURNED),
         ([DECLINED, SUCCEEDED], S.SUCCEEDED),
         ([DECLINED, EXPIRED], S.FAILED),
         ([PROCESSING], S.PROCESSING),
@@ -128,6 +135,15 @@ def test_of_many_declines_the_last_one_is_talked_about(fact):
     same_minute = fact(DECLINED, 3, minute=2, reason=Reason.LIMIT)
     assert fold([late, early], DUE).reason is Reason.EXPIRED_CARD
     assert fold([same_minute, late, early], DUE).reason is Reason.LIMIT
+
+
+def test_of_a_decline_and_micro_deposits_what_came_last_is_talked_about(fact):
+    declined = fact(DECLINED, 1, minute=1, reason=Reason.LIMIT)
+    before, after = fact(VERIFYING, 2, minute=0), fact(VERIFYING, 3, minute=2)
+    assert fold([before, declined], DUE).reason is Reason.LIMIT
+    assert fold([after, declined, before], DUE).reason is Reason.MICRO_DEPOSITS
+    assert fold([after, declined, before], DUE).fact == after.id
+    assert fold([after, fact(PROCESSING, 4, minute=1)], DUE).reason is None
 
 
 def test_a_paid_payment_carries_no_reason_and_the_card_that_paid(fact):
@@ -185,8 +201,11 @@ def test_no_facts_say_nothing():
 def test_we_never_step_out_of_a_state_that_only_evidence_may_end():
     beginnings = {S.CREATED, S.CONFIRMED, S.CANCELED}
     left = {step.before for step in STEPS if step.after is not step.before}
-    assert left == {*beginnings, S.OPEN}  # a page of which the gateway itself says that there is none
+    assert left == {*beginnings, S.OPEN, S.SUBMITTING}  # a page of which the gateway itself says that there is none
     assert [step.after for step in STEPS if step.before is S.OPEN] == [S.OPEN, S.FAILED]
+    # a charge that the gateway answered without a word for or against it, and a page of which it says that there is none
+    assert [step.after for step in STEPS if step.before is S.SUBMITTING] == [S.OPEN, S.FAILED]
+    assert sources(S.SUBMITTING) == (S.CONFIRMED,)
     assert sources(S.CANCELED) == (S.CONFIRMED,)
     assert sources(S.SUCCEEDED) == ()
     assert all(step.because for step in STEPS)

@@ -7,7 +7,18 @@ from sqlalchemy import insert, select, text
 
 from services import pruning
 from services.database import micros, open_engine, upgrade
-from services.schema import attempt, go_link, outbox, payment, tried
+from services.schema import (
+    attempt,
+    book_customer,
+    book_saved,
+    browser,
+    go_link,
+    outbox,
+    payment,
+    sign_in_code,
+    sign_in_guard,
+    tried,
+)
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 OLD, NEW = NOW - timedelta(days=91), NOW - timedelta(days=89)
@@ -88,12 +99,31 @@ def test_old_tries_and_links_are_forgotten_in_pieces_and_those_that_count_are_ke
         assert set(conn.execute(select(go_link.c.shown_at)).scalars()) == {micros(NEW)}
 
 
+def test_codes_and_browsers_whose_time_is_long_over_are_forgotten_and_wrong_codes_never(engine):
+    with engine.begin() as conn:
+        conn.execute(insert(book_customer).values(id="c", name="Dana"))
+        for name, at in (("old", micros(OLD)), ("new", micros(NEW))):
+            code = {"address_hash": "a", "salt": b"", "code_hash": b"", "sent_at": at, "expires_at": at}
+            conn.execute(insert(sign_in_code).values(chat=name, purpose="sign_in", **code))
+            conn.execute(insert(browser).values(token_hash=name, customer="c", chat=name, proved_at=at, expires_at=at))
+            conn.execute(insert(book_saved).values(key=name, customer="c", at=at))
+            conn.execute(insert(sign_in_guard).values(address_hash=name, wrong=9, changed_at=at))
+    for table, key in ((sign_in_code, "chat"), (browser, "token_hash"), (book_saved, "key")):
+        assert pruned(engine, table_of(table)) == (1, 1)
+        with engine.begin() as conn:
+            assert conn.execute(select(table.c[key])).scalars().all() == ["new"]
+    with engine.begin() as conn:
+        assert len(conn.execute(select(sign_in_guard)).all()) == 2
+
+
 def test_pruning_nothing_is_quick_and_harmless(ledger):
-    assert [pruned(ledger, table) for table in pruning.TABLES] == [(0, 1)] * 4
+    assert [pruned(ledger, table) for table in pruning.TABLES] == [(0, 1)] * 7
 
 
 def test_evidence_is_never_pruned():
-    assert {table.table.name for table in pruning.TABLES} == {"tried", "attempt", "go_link", "outbox"}
+    of_payments = {"tried", "attempt", "go_link", "outbox"}
+    of_customers = {"sign_in_code", "browser", "book_saved"}  # and not what counts wrong codes
+    assert {table.table.name for table in pruning.TABLES} == of_payments | of_customers
 
 
 def test_the_jobs_of_a_payment_are_found_by_an_index(engine):

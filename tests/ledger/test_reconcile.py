@@ -266,3 +266,18 @@ async def test_money_under_way_that_the_gateway_forgot_stays_where_it_was_and_a_
     assert (await world.checkout.view(opened.reference)).state is S.PROCESSING
     assert await world.cases() == [(Trouble.FORGOTTEN, opened.reference)]
     assert await world.checkout.reserved("book:INV-1042") == 12000
+
+
+async def test_a_page_that_waits_for_micro_deposits_is_asked_about_hourly_also_after_its_end(world):
+    opened = await world.start(method=Method.BANK)
+    verifying = await world.reports(opened.reference, FactKind.VERIFYING)
+    assert (verifying.state, verifying.reason, verifying.declines) == (S.OPEN, Reason.MICRO_DEPOSITS, 0)
+    looks = 0
+    for _ in range(24):
+        world.passes(minutes=15)
+        looks += await reconcile(world.checkout, world.at)
+    assert looks == 6
+    world.gateway.happens(opened.reference, FactKind.PROCESSING)
+    world.passes(hours=1)
+    await reconcile(world.checkout, world.at)
+    assert (await world.checkout.view(opened.reference)).state is S.PROCESSING

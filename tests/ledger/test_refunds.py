@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from services.errors import Malformed, Unavailable, Uncertain
-from services.model import Customer, Method, Money, PaymentState, Reason
+from services.model import Method, Money, PaymentState, Reason
 from services.payments import journal
 from services.payments.cases import Trouble
 from services.payments.gateways.base import FactKind
@@ -326,7 +326,7 @@ async def test_of_several_invoices_the_last_is_owed_again_first(world):
     ids = INVOICE, "book:INV-1043", "book:INV-1044"
     quote = await world.quote(*ids)
     assert quote.total.minor == 15001
-    paid = await world.checkout.start("k", "chat", "m", Customer("dana", world.at, "web"), quote)
+    paid = await world.checkout.start("k", "chat", "m", world.signs_in(), quote)
     await world.reports(paid.reference, FactKind.SUCCEEDED)
     await world.work()
     steps = {1: [0, 0, 1], 2999: [0, 2999, 1], 2: [1, 3000, 1], 11999: [12000, 3000, 1]}

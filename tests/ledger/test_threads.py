@@ -10,11 +10,13 @@ import msgspec
 import pytest
 
 from services.database import micros, open_engine, threaded, upgrade
+from services.errors import Uncertain
 from services.model import Line, Method, Money, Objection, Payment, PaymentState, Quote
 from services.payments import comparison, facts, journal, ledger, outbox, pauses, refunds, starts, surplus
 from services.payments.checkout import Refused
 from services.payments.gateways.base import Fact, FactKind, Page
 from services.payments.refunds import NotRefundable, Refund, RefundOrder
+from services.payments.requests import Wish, open_request
 
 S = PaymentState
 AT_ONCE = 8
@@ -80,8 +82,8 @@ async def test_of_many_tabs_that_agree_at_once_one_pays(many):
 async def test_of_starts_that_are_written_in_the_same_instant_one_is_written(many):
     for nth in range(ROUNDS):
         outcomes = await together(many, *(begin(many, order(f"{nth}.{n}", f"INV-{nth}")) for n in range(AT_ONCE)))
-        assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Objection"] * (AT_ONCE - 1) + ["Payment"]
-        assert set(outcomes) >= {Objection.ALREADY_LIVE}
+        assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Obstacle"] * (AT_ONCE - 1) + ["Payment"]
+        assert starts.Obstacle(Objection.ALREADY_LIVE, f"book:INV-{nth}") in outcomes
     assert await many.rows("SELECT count(*), count(DISTINCT invoice) FROM payment_invoice") == [(ROUNDS, ROUNDS)]
     assert await many.rows("SELECT count(*) FROM consent") == [(ROUNDS,)]
 
@@ -92,6 +94,28 @@ async def test_two_customers_with_the_same_two_invoices_never_wait_for_each_othe
         works = [begin(many, order(f"{nth}.{n}", *(pair if n % 2 else pair[::-1]))) for n in range(AT_ONCE)]
         outcomes = await together(many, *works)
         assert sum(isinstance(outcome, Payment) for outcome in outcomes) == 1
+
+
+async def test_one_charge_by_many_workers_is_made_once(many):
+    many.saves()
+    outcomes = await asyncio.gather(*(many.charges() for _ in range(AT_ONCE)), return_exceptions=True)
+    assert all(isinstance(outcome, Payment | Uncertain) for outcome in outcomes), outcomes
+    assert len(many.gateway.charges) == 1
+    assert (await many.charges()).state is S.SUCCEEDED
+
+
+async def test_one_wish_by_many_workers_is_one_case(many):
+    for nth in range(ROUNDS):
+        wish = Wish("refund", "chat", "please", "dana", signed_in=True, invoice=f"book:INV-{nth}", number=f"INV-{nth}")
+        opened = await together(
+            many,
+            *(
+                lambda conn, n=n, wish=wish, nth=nth: open_request(conn, f"{nth}.{n // 2}", wish, many.at)
+                for n in range(AT_ONCE)
+            ),
+        )
+        assert len({each.case for each in opened}) == 1
+    assert await many.rows("SELECT count(*) FROM handoff_case") == [(ROUNDS,)]
 
 
 async def test_one_start_by_many_workers_is_one_payment(many):
@@ -233,7 +257,7 @@ async def test_no_start_that_saw_the_switch_open_is_committed_after_the_pause(ma
         begun.commit()
     assert await asyncio.wait_for(pausing, 20)
     assert committed == ["start", "pause"]
-    assert await many.transact(begin(many, order("k", "INV-1042"))) is Objection.PAUSED
+    assert (await many.transact(begin(many, order("k", "INV-1042")))).objection is Objection.PAUSED
 
 
 async def test_of_many_workers_one_makes_the_comparison_of_the_day(many):

@@ -1,4 +1,4 @@
-"""Twelve things that a gateway may say about one payment, and what any set of them means, told in another way than the code.
+"""Thirteen things that a gateway may say about one payment, and what any set of them means, told in another way than the code.
 
 The code looks sets up in tables (`services.payments.states`). Here one asks as a bookkeeper does: did it die, did the
 money come, did it go back, and how much of it. Nothing of the tables is imported, so that one can be held against the other.
@@ -14,8 +14,14 @@ K, S = FactKind, PaymentState
 NOON = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 AGREED, REFUND, DISPUTE = 12000, 5000, 7000
 
+# What happens on the page and ends nothing.
+ON_THE_PAGE = (K.DECLINED, K.VERIFYING)
+
+# A payment by micro-deposits, and how it may end.
+VERIFIED = (*ON_THE_PAGE, K.PROCESSING, K.SUCCEEDED, K.RETURNED, K.CLOSED)
+
 # Nine that get into each other's way most. EXPIRED is left out as CLOSED's twin, WON because it undoes what LOST makes
-# final, DECLINED because it means something only alone. Whatever these three mean is held against all twelve as sets.
+# final, DECLINED and VERIFYING because they mean something only alone. Whatever these mean is held against all as sets.
 NINE = (
     K.PROCESSING,  # days between it and its end, in which everything else overtakes
     K.SUCCEEDED,  # never the end

@@ -1,12 +1,13 @@
 """Whatever order webhooks come in, and however often: what they mean is what the set of them means."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import combinations
 
 import pytest
-from orders import AGREED, DISPUTE, NINE, NOON, REFUND, expected, facts
+from orders import AGREED, DISPUTE, NINE, NOON, ON_THE_PAGE, REFUND, expected, facts
 
-from services.model import Money, PaymentState
+from services.model import Money, PaymentState, Reason
 from services.payments.gateways.base import Fact, FactKind
 from services.payments.states import Standing, fold
 
@@ -51,17 +52,29 @@ def test_all_sequences_of_nine_events_up_to_six_mean_what_their_sets_mean():
 
 @pytest.mark.parametrize("refund", [REFUND, AGREED])
 @pytest.mark.parametrize("dispute", [1, DISPUTE, AGREED])
-def test_all_sets_of_all_twelve_kinds_mean_what_a_bookkeeper_says(refund, dispute):
+def test_all_sets_of_all_thirteen_kinds_mean_what_a_bookkeeper_says(refund, dispute):
     told = facts("RM-AAAA-BBBB", refund, dispute)
-    kinds = [kind for kind in FactKind if kind is not FactKind.DECLINED]
+    kinds = [kind for kind in FactKind if kind not in ON_THE_PAGE]
+    beside = [(FactKind.DECLINED,), (FactKind.VERIFYING,), ON_THE_PAGE]
     for size in range(1, len(kinds) + 1):
-        for chosen in combinations(kinds, size):
+        for nth, chosen in enumerate(combinations(kinds, size)):
             standing = fold([told[kind] for kind in chosen], DUE)
             assert standing.state is expected(chosen, refund, dispute), chosen
-            declined = fold([told[kind] for kind in (FactKind.DECLINED, *chosen)], DUE)
-            assert declined == standing, ("a decline changes nothing once there is more to say", chosen)
+            more = fold([told[kind] for kind in (*beside[nth % len(beside)], *chosen)], DUE)
+            assert more == standing, ("what happens on the page changes nothing once there is more to say", chosen)
 
 
-def test_only_a_decline_says_nothing_but_that_the_page_is_open():
-    standing = fold([TOLD[FactKind.DECLINED]], DUE)
-    assert (standing.state, standing.at) == (PaymentState.OPEN, NOON)
+@pytest.mark.parametrize(
+    ("kinds", "reason", "hours"),
+    [
+        ((FactKind.DECLINED,), Reason.DECLINED, 0),
+        ((FactKind.VERIFYING,), Reason.MICRO_DEPOSITS, 1),
+        (ON_THE_PAGE, Reason.MICRO_DEPOSITS, 1),
+        (ON_THE_PAGE[::-1], Reason.MICRO_DEPOSITS, 1),
+    ],
+)
+def test_only_what_happens_on_the_page_says_nothing_but_that_it_is_open(kinds, reason, hours):
+    assert expected(kinds) is PaymentState.OPEN
+    standing = fold([TOLD[kind] for kind in kinds], DUE)
+    assert (standing.state, standing.reason) == (PaymentState.OPEN, reason)
+    assert standing.at == NOON + timedelta(hours=hours)

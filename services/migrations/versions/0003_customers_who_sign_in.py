@@ -16,6 +16,7 @@ def upgrade() -> None:
     """Add to a database of revision 0002, whatever is in it."""
     op.add_column("payment", sa.Column("customer", sa.String(120)))
     op.add_column("payment", sa.Column("saved", sa.String(120), nullable=False, server_default=""))
+    op.add_column("payment", sa.Column("vault", sa.String(40), nullable=False, server_default=""))
     op.add_column("payment", sa.Column("declines", sa.Integer, nullable=False, server_default="0"))
     op.add_column("payment", sa.Column("submitted_at", sa.BigInteger))
     op.add_column("payment", sa.Column("cleared_at", sa.BigInteger))
@@ -25,9 +26,15 @@ def upgrade() -> None:
     op.add_column("handoff_case", sa.Column("answer", sa.Text, nullable=False, server_default=""))
     op.add_column("handoff_case", sa.Column("told_at", sa.BigInteger))
     op.create_index("ix_handoff_case_customer", "handoff_case", ["customer"])
+    _partial("open_case_of_invoice", "handoff_case", "invoice", "closed_at IS NULL")
+    _partial("answer_to_tell", "handoff_case", "id", "answer <> '' AND told_at IS NULL")
     _sign_in()
     _methods()
     _book()
+
+
+def _partial(name: str, table: str, column: str, where: str) -> None:
+    op.create_index(name, table, [column], sqlite_where=sa.text(where), postgresql_where=sa.text(where))
 
 
 def _sign_in() -> None:
@@ -81,12 +88,13 @@ def _methods() -> None:
 
 
 def _book() -> None:
-    for name in ("street", "city", "region", "own_fields"):
+    for name in ("street", "city", "region"):
         op.add_column("book_customer", sa.Column(name, sa.Text, nullable=False, server_default=""))
     op.add_column("book_customer", sa.Column("phone", sa.String(40), nullable=False, server_default=""))
     op.add_column("book_customer", sa.Column("language", sa.String(16), nullable=False, server_default=""))
     for name in ("receipts", "reminders"):
         op.add_column("book_customer", sa.Column(name, sa.Boolean, nullable=False, server_default=sa.text("true")))
+    op.add_column("book_customer", sa.Column("own_fields", sa.Text, nullable=False, server_default=""))
     op.create_index("book_customer_by_email", "book_customer", [sa.text("lower(email)")])
     op.create_table(
         "book_line",

@@ -21,7 +21,7 @@ from services.tokens import new_token, token_hash
 WRONG_PER_INVOICE = 10  # in 24 hours; then a person
 WRONG_PER_CLIENT = 20
 _HOURS = 24
-_HOUR = timedelta(hours=1) // timedelta(microseconds=1)  # as instants are stored
+HOUR = timedelta(hours=1) // timedelta(microseconds=1)  # as instants are stored
 
 
 class LinkOpened(msgspec.Struct, frozen=True):
@@ -177,18 +177,18 @@ def _count(conn: Connection, key: str, found: Answer, limits: Mapping[str, int],
         before = _answered(conn, key)
         assert before is not None, "a key that is taken has its answer"
         return before
-    hour = micros(now) // _HOUR
-    over = [subject for subject in sorted(limits) if _add(conn, subject, hour, 1) > limits[subject]]
+    hour = micros(now) // HOUR
+    over = [subject for subject in sorted(limits) if add_tries(conn, subject, hour, 1) > limits[subject]]
     answer = Locked() if over else found
     if not isinstance(answer, Wrong):
         for subject in sorted(limits):
-            _add(conn, subject, hour, -1)
+            add_tries(conn, subject, hour, -1)
     conn.execute(update(tried).where(tried.c.key == key).values(answer=msgspec.json.encode(answer)))
     return answer
 
 
-def _add(conn: Connection, subject: str, hour: int, wrong: int) -> int:
-    """Add to the count of this hour, which locks it, and answer the sum of the last 24 hours and this one."""
+def add_tries(conn: Connection, subject: str, hour: int, wrong: int) -> int:
+    """Add to the count of this hour since 1970, which locks it, and answer the sum of the last 24 hours and this one."""
     build = sqlite.insert if conn.dialect.name == "sqlite" else postgresql.insert
     row = build(attempt).values(subject=subject, window=hour, wrong=wrong)
     more = {"wrong": attempt.c.wrong + wrong}

@@ -6,6 +6,7 @@ events, read with fetch so that no token stands in a URL.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -19,10 +20,11 @@ from starlette.routing import Route
 
 from bot.channels import widget
 from bot.channels.base import Inbound
-from bot.openapi import LISTEN, SAY, Begun, errors
+from bot.openapi import BROWSER, LISTEN, SAY, Begun, errors
 from bot.web import Endpoint, answer, back_to_the_chat, read_body, refusal, safely
 from services.allowance import household
-from services.errors import Malformed, RemitError
+from services.errors import Forged, Malformed, RemitError
+from services.model import Customer
 
 if TYPE_CHECKING:
     from bot.app import Remit
@@ -40,6 +42,8 @@ class Begin(BaseModel):
     pay_link: str = Field("", max_length=64, description="token of a pay link")
     locale: str = Field("", max_length=16, description="language of the page, such as en or es")
     page: str = Field("", max_length=2000, description="address of the page, to come back to from the hosted page")
+    browser: str = Field("", max_length=64, description="token of a browser that is remembered from a sign-in")
+    visitor: str = Field("", max_length=4096, description="signed token of the page, for its signed-in user (a JWT)")
 
 
 class _SmallRequest(Request):
@@ -85,10 +89,12 @@ def api_router(remit: "Remit") -> APIRouter:
                 home=begin.page,
                 client=client,
                 fresh=True,
+                browser=begin.browser,
+                visitor=begin.visitor,
             )
-            messages = await remit.runtime.handle(inbound)
-            token = widget.token_of(conversation, remit.secret)
-            return answer({"id": conversation, "token": token, "messages": messages}, 201)
+            answered = await remit.runtime.answer(inbound)
+            token = widget.token_of(conversation, remit.secret, answered.keys)
+            return answer({"id": conversation, "token": token, "messages": answered.messages}, 201)
 
         return await safely(work)(request)
 
@@ -100,6 +106,7 @@ def conversation_routes(remit: "Remit") -> list[Route]:
     return [
         Route(SAY, safely(_say(remit)), methods=["POST"]),
         Route(LISTEN, safely(_listen(remit)), methods=["GET"]),
+        Route(BROWSER, safely(_browser(remit)), methods=["POST"]),
         Route("/back/{chat}", safely(_back(remit)), methods=["GET"]),
     ]
 
@@ -107,45 +114,86 @@ def conversation_routes(remit: "Remit") -> list[Route]:
 def _say(remit: "Remit") -> Endpoint:
     async def say(request: Request) -> Response:
         conversation = request.path_params["id"]
-        if not _opens(request, conversation, remit):
+        keys = _keys(request, conversation, remit)
+        if keys is None:
             return _unauthorized()
         client = request.client.host if request.client else ""
         if seconds := await remit.say_limit.wait(conversation) or await remit.household_limit.wait(household(client)):
             return _too_often(seconds)
         try:
-            inbound = widget.read(await read_body(request, widget.LARGEST), conversation, client)
+            inbound = widget.read(await read_body(request, widget.LARGEST), conversation, client, keys)
         except Malformed as error:
             return refusal(400, "malformed", str(error))
         if inbound.home and not _allowed(inbound.home, remit):
             return _not_from_there()
-        return answer({"messages": await remit.runtime.handle(inbound)})
+        try:
+            answered = await remit.runtime.answer(inbound)
+        except Forged:
+            return _unauthorized()
+        said: dict[str, Any] = {"messages": answered.messages}
+        if answered.keys != keys:
+            said["token"] = widget.token_of(conversation, remit.secret, answered.keys)  # in place of the one before
+        if answered.keys and await _is_remembered(conversation, remit):
+            said["remembered"] = True
+        return answer(said)
 
     return say
+
+
+async def _is_remembered(conversation: str, remit: "Remit") -> bool:
+    """Whether its customer stays signed in for longer than a sign-in counts: then this browser may ask for a token.
+
+    Asked only of a chat that somebody signed in to, so that everybody else's messages stay a hot route.
+    """
+    talk = (await remit.store.load(widget.chat_of(conversation), "")).talk
+    if talk is None or not isinstance(talk.scope, Customer) or talk.scope.proof == "page":
+        return False
+    return talk.scope.until - talk.scope.proved_at > timedelta(hours=remit.settings.sign_in.hours)
+
+
+def _browser(remit: "Remit") -> Endpoint:
+    """A token for a browser that the customer asked to be remembered, to begin later chats with."""
+
+    async def browser(request: Request) -> Response:
+        conversation = request.path_params["id"]
+        keys, chat = _keys(request, conversation, remit), widget.chat_of(conversation)
+        talk = (await remit.store.load(chat, "")).talk
+        if keys is None or talk is None or talk.keys != keys:
+            return _unauthorized()
+        token = await remit.visitors.browser_token(talk.scope, chat) if isinstance(talk.scope, Customer) else None
+        if token is None:
+            return refusal(404, "not_remembered", "this browser was not asked to be remembered")
+        return answer({"token": token}, 201)
+
+    return browser
 
 
 def _listen(remit: "Remit") -> Endpoint:
     async def listen(request: Request) -> Response:
         conversation = request.path_params["id"]
-        if not _opens(request, conversation, remit):
+        keys = _keys(request, conversation, remit)
+        if keys is None:
             return _unauthorized()
         last = request.headers.get("last-event-id", "0")
         if not last.isdecimal() or len(last) > 18:
             return refusal(400, "malformed", "Last-Event-ID is the seq of the last message seen")
         chat = widget.chat_of(conversation)
-        if (await remit.store.load(chat, "")).talk is None and not await remit.runtime.recall(chat):
+        talk = (await remit.store.load(chat, "")).talk
+        if (talk is None and not await remit.runtime.recall(chat)) or (talk is not None and talk.keys != keys):
             return _unauthorized()
         if remit.bell.listeners(chat) >= MOST_LISTENERS:
             return _too_often(HEARTBEAT_SECONDS)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(_events(remit, chat, int(last)), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(_events(remit, chat, int(last), keys), media_type="text/event-stream", headers=headers)
 
     return listen
 
 
-async def _events(remit: "Remit", chat: str, last: int) -> AsyncIterator[bytes]:
+async def _events(remit: "Remit", chat: str, last: int, keys: int) -> AsyncIterator[bytes]:
     """Everything after ``last``, then whatever comes. Listens first and reads then, so that nothing falls between.
 
-    A conversation that is lost while somebody listens begins again, at the latest with the next sign of life.
+    A conversation that is lost while somebody listens begins again, at the latest with the next sign of life. Whoever
+    listens with a token that a sign-in replaces hears nothing of what follows.
     """
     with remit.bell.listen(chat) as woken:
         yield b": here\n\n"
@@ -153,11 +201,14 @@ async def _events(remit: "Remit", chat: str, last: int) -> AsyncIterator[bytes]:
             woken.clear()
             try:
                 before = last
+                talk = (await remit.store.load(chat, "")).talk
+                if talk is not None and talk.keys != keys:
+                    return
                 while fresh := await remit.store.since(chat, last, PIECE):
                     for message in fresh:
                         last = message.seq
                         yield b"id: %d\nevent: message\ndata: %s\n\n" % (last, msgspec.json.encode(message))
-                if last == before and await _begun_again(remit, chat):
+                if talk is None and last == before and await remit.runtime.recall(chat):
                     continue
             except RemitError:
                 return  # whoever listens dials again, with the last number seen
@@ -165,11 +216,6 @@ async def _events(remit: "Remit", chat: str, last: int) -> AsyncIterator[bytes]:
                 await asyncio.wait_for(woken.wait(), HEARTBEAT_SECONDS)
             except TimeoutError:  # the line is kept alive, and the store looked at again
                 yield b": still here\n\n"
-
-
-async def _begun_again(remit: "Remit", chat: str) -> bool:
-    """Whether the store has lost this conversation, and the ledger knew enough to begin it again."""
-    return (await remit.store.load(chat, "")).talk is None and await remit.runtime.recall(chat)
 
 
 def _back(remit: "Remit") -> Endpoint:
@@ -184,9 +230,10 @@ def _back(remit: "Remit") -> Endpoint:
     return back
 
 
-def _opens(request: Request, conversation: str, remit: "Remit") -> bool:
+def _keys(request: Request, conversation: str, remit: "Remit") -> int | None:
+    """Which token of the conversation the request holds; None for none of its own."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return scheme.lower() == "bearer" and widget.opens(conversation, token.strip(), remit.secret)
+    return widget.keys_of(conversation, token.strip(), remit.secret) if scheme.lower() == "bearer" else None
 
 
 def _unauthorized() -> Response:

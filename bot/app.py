@@ -27,12 +27,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from bot import documents
 from bot.api import api_router, conversation_routes
 from bot.effects import Hands
 from bot.internal import internal_routes, read_address, write_address
+from bot.letters import Letters
 from bot.limits import Knock, Limit
 from bot.openapi import describe
 from bot.pages import bill, static
+from bot.pages import help as help_pages
+from bot.postman import Postman
 from bot.push import Bell
 from bot.render import Renderer
 from bot.runtime import Runtime
@@ -48,15 +52,19 @@ from services.errors import Misconfigured, Unavailable
 from services.http import open_http
 from services.identity import Identity
 from services.invoices.access import Access
-from services.invoices.base import Invoices
+from services.invoices.base import Books
 from services.invoices.book import Book
 from services.invoices.portal import Portal
 from services.invoices.several import Several
 from services.mail import Mail, Smtp
 from services.payments import ledger
 from services.payments.checkout import Checkout
-from services.payments.gateways.base import Gateway
+from services.payments.gateways.base import Till
 from services.payments.gateways.sandbox import SandboxGateway
+from services.payments.wallet import Wallet
+from services.payments.wishes import Wishes
+from services.sign_in import SignIn
+from services.visitors import Spans, Visitors
 
 Lifespan = Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]
 
@@ -70,10 +78,14 @@ class Remit:
     random: Callable[[int], bytes]
     transact: Transact
     store: Store
-    invoices: Invoices
-    gateway: Gateway
+    books: Books
+    gateway: Till
     checkout: Checkout
+    access: Access
     identity: Identity
+    sign_in: SignIn
+    visitors: Visitors
+    postman: Postman
     runtime: Runtime
     worker: Worker
     mail: Mail | None  # None: no mail server is configured, so none is sent
@@ -82,6 +94,11 @@ class Remit:
     begin_limit: Limit
     say_limit: Limit
     household_limit: Limit
+
+    @property
+    def invoices(self) -> Books:
+        """The books, where only invoices are asked for."""
+        return self.books
 
     def today(self) -> date:
         """Today in the business's time zone."""
@@ -99,27 +116,58 @@ def build(
     secret: bytes,
     monotonic: Callable[[], float] = time.monotonic,
     knock: Knock | None = None,
+    mail: Mail | None = None,
 ) -> Remit:
     """Everything that has no file or socket of its own, over the seams given. Raises `Misconfigured`.
 
-    ``secret`` signs the tokens of conversations; ``knock`` counts requests for all workers, where there are several.
+    ``secret`` signs the tokens of conversations; ``knock`` counts requests for all workers, where there are several;
+    ``mail`` takes letters, by default to the server that the settings name.
     """
-    invoices = Several({name: _source(name, settings, transact, http) for name in settings.invoices.sources})
+    books = Several({name: _source(name, settings, transact, http, clock) for name in settings.invoices.sources})
     gateway = _gateway(settings, http)
     house = settings.house()
+    mail = mail or _mail(settings, clock, random)
+    postman = Postman(mail, Letters(settings))
+    visitors = _visitors(settings, transact, books, clock, random)
+    sign_in = SignIn(
+        transact=transact,
+        customers=books,
+        invoices=books,
+        visitors=visitors,
+        deliver=lambda code: postman.deliver(code, sign_in.addressed),
+        clock=clock,
+        random=random,
+        secret=secret,
+    )
+    wallet = Wallet(transact, gateway, clock)
+    access = Access(books=books, transact=transact, wallet=wallet, holds=visitors.holds)
     checkout = Checkout(
         transact=transact,
-        invoices=invoices,
+        invoices=books,
         gateway=gateway,
+        wallet=wallet,
         rules=house.rules,
         clock=clock,
         random=random,
+        holds=visitors.holds,
         return_url=lambda chat: (
             f"{settings.base_url}/back/{chat}" if chat.startswith("web:") else f"{settings.base_url}/back"
         ),
     )
     identity = Identity(
-        transact=transact, invoices=invoices, clock=clock, random=random, prefix=settings.invoices.number_prefix
+        transact=transact, invoices=books, clock=clock, random=random, prefix=settings.invoices.number_prefix
+    )
+    hands = Hands(
+        access=access,
+        checkout=checkout,
+        identity=identity,
+        sign_in=sign_in,
+        visitors=visitors,
+        customers=books,
+        wallet=wallet,
+        wishes=Wishes(transact, access, clock),
+        postman=postman,
+        now=lambda: clock().astimezone(settings.zone),
     )
     wordings = {
         name: Wording.load(CONFIG / "wording" / f"{name}.toml", settings.zone) for name in settings.chat.locales
@@ -128,10 +176,13 @@ def build(
     runtime = Runtime(
         store=store,
         bell=bell,
-        hands=Hands(Access(invoices, checkout.reserved), checkout, identity),
+        hands=hands,
         identity=identity,
+        visitors=visitors,
         latest=checkout.latest,
-        renderer=Renderer(wordings, checkout.share, settings.base_url),
+        renderer=Renderer(
+            wordings, checkout.share, lambda invoice: documents.token_of(invoice, clock(), secret), settings.base_url
+        ),
         house=house,
         clock=clock,
         timezone=settings.zone,
@@ -145,13 +196,17 @@ def build(
         random=random,
         transact=transact,
         store=store,
-        invoices=invoices,
+        books=books,
         gateway=gateway,
         checkout=checkout,
+        access=access,
         identity=identity,
+        sign_in=sign_in,
+        visitors=visitors,
+        postman=postman,
         runtime=runtime,
         worker=worker,
-        mail=_mail(settings, clock, random),
+        mail=mail,
         bell=bell,
         secret=secret,
         begin_limit=Limit("begin", 300, 10.0, monotonic, knock),  # conversations of one address
@@ -168,7 +223,26 @@ def _gateway_set(settings: Settings) -> tuple[str, str]:
     return key, signing
 
 
-def _gateway(settings: Settings, http: httpx.AsyncClient) -> Gateway:
+def _visitors(
+    settings: Settings,
+    transact: Transact,
+    books: Books,
+    clock: Callable[[], datetime],
+    random: Callable[[int], bytes],
+) -> Visitors:
+    chosen = settings.sign_in
+    return Visitors(
+        transact=transact,
+        customers=books,
+        clock=clock,
+        random=random,
+        spans=Spans(timedelta(hours=chosen.hours), timedelta(days=chosen.browser_days)),
+        page_secret=chosen.page_secret.get_secret_value().encode(),
+        sources=settings.invoices.sources,
+    )
+
+
+def _gateway(settings: Settings, http: httpx.AsyncClient) -> Till:
     key, signing = _gateway_set(settings)
     return SandboxGateway(http, settings.gateway.url, key, signing, pause=asyncio.sleep)
 
@@ -190,10 +264,12 @@ def _mail(settings: Settings, clock: Callable[[], datetime], random: Callable[[i
     )
 
 
-def _source(name: str, settings: Settings, transact: Transact, http: httpx.AsyncClient) -> Invoices:
+def _source(
+    name: str, settings: Settings, transact: Transact, http: httpx.AsyncClient, clock: Callable[[], datetime]
+) -> Books:
     match name:
         case "book":
-            return Book(transact)
+            return Book(transact, business=settings.business.name, clock=clock)
         case "portal":
             key = settings.invoices.portal_key.get_secret_value()
             return Portal(http, settings.invoices.portal_url, key, pause=asyncio.sleep)
@@ -210,6 +286,8 @@ def asgi(remit: Remit, internal_token: str, lifespan: Lifespan | None = None) ->
         *conversation_routes(remit),
         *static.routes(remit),
         *bill.routes(remit, remit.mail),
+        *documents.routes(remit),
+        *help_pages.routes(remit),
         *internal_routes(remit, internal_token),
     ]
     describe(app)
@@ -325,6 +403,7 @@ def production(settings: Settings) -> ASGIApp:
             task.cancel()
         await asyncio.gather(*going, return_exceptions=True)
         await remit.runtime.drain()
+        await remit.postman.drain()
         await http.aclose()
         if isinstance(store, RedisStore):
             await store.aclose()

@@ -3,28 +3,56 @@
 One `match` each. Everything here is already decided; whether it is allowed is checked by the services.
 """
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import assert_never
 
+from bot.postman import Postman
 from dialogs.model import (
     Absent,
+    AddressProved,
     BillingOf,
     CallAgent,
     Called,
+    CheckCode,
     CloseCheckout,
     CloseLeftPage,
+    CodeSent,
+    CodesSpent,
+    CodeWrong,
+    DetailsOf,
+    DetailsSaved,
+    EditMethod,
     Effect,
     Fact,
+    InvoicesOf,
     Locked,
     LookUp,
+    MethodEdited,
+    MethodsOf,
     NotProved,
+    NotSaved,
     OneInvoice,
+    OpenRequest,
     Outcome,
+    OwnInvoice,
     PageLeft,
     PaymentNow,
+    PaymentsOf,
     Proved,
     ProveInvoice,
     Refused,
+    Remember,
+    Remembered,
+    RequestOpened,
+    RequestsOf,
     ResumePayment,
+    SaveDetails,
+    SendCode,
+    SheetOf,
+    SignedIn,
+    SignedOut,
+    SignOut,
     StartPayment,
     Unreachable,
 )
@@ -32,33 +60,82 @@ from services import identity
 from services.errors import Malformed, Unavailable, Uncertain
 from services.identity import Identity
 from services.invoices.access import Access
-from services.model import Payment
+from services.invoices.base import Customers
+from services.model import Bearer, Customer, Methods, Payment, Scope
 from services.payments.checkout import Checkout
 from services.payments.checkout import Refused as NotStarted
+from services.payments.wallet import Wallet
+from services.payments.wishes import Wishes
+from services.sign_in import Good, Sent, SignIn, Spent, Wrong
+from services.visitors import Visitors
 
 
 class Hands:
     """The services behind a conversation."""
 
-    def __init__(self, access: Access, checkout: Checkout, identity: Identity) -> None:
+    def __init__(
+        self,
+        *,
+        access: Access,
+        checkout: Checkout,
+        identity: Identity,
+        sign_in: SignIn,
+        visitors: Visitors,
+        customers: Customers,
+        wallet: Wallet,
+        wishes: Wishes,
+        postman: Postman,
+        now: Callable[[], datetime],
+    ) -> None:
+        """``now`` is told in the business's time zone: its date is the business's today."""
         self._access = access
         self._checkout = checkout
         self._identity = identity
+        self._sign_in = sign_in
+        self._visitors = visitors
+        self._customers = customers
+        self._wallet = wallet
+        self._wishes = wishes
+        self._postman = postman
+        self._now = now
 
     async def look_up(self, lookup: LookUp) -> Fact:
         """One fact as it is now. What cannot be reached or may not be seen is an answer too."""
         try:
-            match lookup:
-                case OneInvoice():
-                    return await self._access.invoice(lookup.scope, lookup.invoice) or Absent()
-                case BillingOf():
-                    return await self._access.billing(lookup.scope, lookup.invoice) or Absent()
-                case PaymentNow():
-                    return await self._checkout.refresh(lookup.chat, lookup.reference) or Absent()
-                case _:
-                    assert_never(lookup)
+            return await self._found(lookup) or Absent()
         except (Unavailable, Uncertain, Malformed):
             return Unreachable()
+
+    async def _found(self, lookup: LookUp) -> Fact | None:  # noqa: C901  # one line per look-up
+        access = self._access
+        match lookup:
+            case OneInvoice(scope, invoice):
+                return await access.invoice(scope, invoice)
+            case BillingOf(scope, invoice):
+                return await access.billing(scope, invoice)
+            case PaymentNow(chat, reference):
+                return await self._checkout.refresh(chat, reference)
+            case OwnInvoice(customer, number):
+                return await access.own(customer, number)
+            case InvoicesOf(customer, which):
+                return await access.listing(customer, which, self._now().date())
+            case SheetOf(scope, invoice):
+                return await access.sheet(scope, invoice)
+            case DetailsOf(customer):
+                return await access.details(customer)
+            case MethodsOf(customer):
+                return await access.methods(customer)
+            case PaymentsOf(customer):
+                return await access.payments(customer)
+            case RequestsOf(scope, chat):
+                return await access.requests(scope, chat)
+            case _:
+                assert_never(lookup)
+
+    async def number_of(self, scope: Customer, invoice: str) -> str:
+        """The number of an invoice that is this customer's own, or ""; "" too while the books do not answer."""
+        found = await self.look_up(OneInvoice(scope, invoice))
+        return "" if isinstance(found, Absent | Unreachable) or not hasattr(found, "number") else str(found.number)
 
     async def perform(self, key: str, chat: str, message: str, client: str, effect: Effect) -> Outcome:
         """Do it, once per ``key`` however often it is called.
@@ -80,7 +157,88 @@ class Hands:
             case CallAgent(reason, summary, invoice, payment):
                 return Called(await self._identity.call_agent(key, chat, reason, invoice, payment, summary))
             case _:
+                return await self._for_customer(key, chat, client, effect)
+
+    async def _for_customer(
+        self,
+        key: str,
+        chat: str,
+        client: str,
+        effect: SendCode | CheckCode | SignOut | Remember | SaveDetails | EditMethod | OpenRequest,
+    ) -> Outcome:
+        match effect:
+            case SendCode(email, purpose, scope):
+                return _sent(await self._sign_in.send_code(key, chat, client, email, purpose, scope))
+            case CheckCode():
+                return await self._check(key, chat, client, effect)
+            case SignOut(scope, everywhere):
+                await self._visitors.sign_out(scope, chat, everywhere=everywhere)
+                return SignedOut()
+            case Remember(scope):
+                return Remembered(await self._visitors.remember(scope, chat) or scope.until)
+            case SaveDetails():
+                return await self._save(key, chat, effect)
+            case EditMethod(scope, what, method, nickname):
+                if not await self._access.may(scope):
+                    return MethodEdited(Methods(()))
+                return MethodEdited(await self._wallet.edit(scope.id, what, method, nickname))
+            case OpenRequest(scope, kind, why, payment, invoice):
+                opened = await self._wishes.open(key, chat, scope, kind, why, payment, invoice)
+                return NotSaved() if opened is None else RequestOpened(opened)
+            case _:
                 assert_never(effect)
+
+    async def _check(self, key: str, chat: str, client: str, effect: CheckCode) -> Outcome:
+        """A code: for signing in, with how long it counts and whether the link's invoice is the customer's."""
+        found = await self._sign_in.check_code(
+            key, chat, client, effect.email, effect.code, effect.purpose, effect.scope
+        )
+        match found:
+            case Good(accounts, at) if effect.purpose == "sign_in" and accounts:
+                first = self._visitors.scope(accounts[0].id, chat, "code", at)
+                return SignedIn(accounts, first.until, await self._linked(effect.scope, first))
+            case Good():
+                return AddressProved()
+            case Wrong():
+                return CodeWrong()
+            case identity.Locked():
+                return Locked()
+            case _:
+                assert_never(found)
+
+    async def _linked(self, scope: Scope, customer: Customer) -> str:
+        return await self.number_of(customer, scope.invoice) if isinstance(scope, Bearer) else ""
+
+    async def _save(self, key: str, chat: str, effect: SaveDetails) -> Outcome:
+        """Write details. A new address only after a code at the old one and one at the new; then all others are signed out."""
+        scope, revision = effect.scope, effect.revision
+        before = await self._access.details(scope)
+        if before is None:
+            return NotSaved()
+        moves = revision.email is not None and revision.email != before.email
+        if moves and not await self._sign_in.may_change_address(chat, scope.id, before.email, revision.email or ""):
+            return NotSaved()
+        try:
+            saved = await self._customers.save(scope.id, revision, key)
+        except Malformed:  # the books say no to just this, and would say it again
+            return NotSaved()
+        if saved is None:
+            return NotSaved()
+        if revision.email is not None:
+            await self._visitors.sign_out(scope, chat, everywhere=True)
+        if moves:
+            self._postman.tell_old_address(before.email, before.name, before.language, self._now())
+        return DetailsSaved(saved)
+
+
+def _sent(answer: Sent | Spent) -> Outcome:
+    match answer:
+        case Sent():
+            return CodeSent()
+        case Spent(minutes):
+            return CodesSpent(minutes)
+        case _:
+            assert_never(answer)
 
 
 def _started(answer: Payment | NotStarted) -> Outcome:

@@ -5,11 +5,12 @@ Here is the server's side, behind the token of ``server.json`` (`bot.internal`);
 """
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -18,7 +19,7 @@ from bot.web import Endpoint, answer, read_body, refusal
 from dialogs.reading.guard import redact
 from services.errors import Misconfigured
 from services.model import Money, PaymentState, exponent
-from services.payments import cases, comparison, facts, giving_back, ledger, refunds
+from services.payments import cases, comparison, facts, giving_back, ledger, refunds, requests
 from services.payments.ledger import Listed
 from services.payments.refunds import NotRefundable, Refund, RefundOrder
 from services.payments.rulings import Ruling
@@ -63,6 +64,7 @@ class PauseOrder(msgspec.Struct):
 
 class CaseOrder(msgspec.Struct):
     close: int | None = None
+    answer: Annotated[str, msgspec.Meta(max_length=1000)] = ""  # told to the customer, where they asked for something
 
 
 class CompareOrder(msgspec.Struct):
@@ -168,10 +170,16 @@ async def _pause(remit: "Remit", order: PauseOrder) -> dict[str, bool]:
 
 
 async def _cases(remit: "Remit", order: CaseOrder) -> Response | list[cases.Case]:
-    case = order.close
-    if case is not None and not await remit.transact(lambda conn: cases.close_case(conn, case, remit.clock())):
-        return refusal(404, "no_case", f"there is no open case {case}")
+    case, words = order.close, redact(order.answer).text
+    if case is not None and not await remit.transact(lambda conn: _close(conn, case, words, remit.clock())):
+        why = f"there is no open request {case} of a customer" if words else f"there is no open case {case}"
+        return refusal(404, "no_case", why)
+    remit.worker.wake()
     return list(await remit.transact(cases.open_cases))
+
+
+def _close(conn: Connection, case: int, words: str, now: datetime) -> bool:
+    return requests.answer(conn, case, words, now) if words else cases.close_case(conn, case, now)
 
 
 async def _compare(remit: "Remit", order: CompareOrder) -> comparison.Report:

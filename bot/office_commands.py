@@ -52,6 +52,9 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
     cases = commands.add_parser("cases", help="what a person has to decide")
     cases.add_argument("--close", type=int, metavar="N", help="this one is decided")
+    cases.add_argument(
+        "--answer", default="", metavar="WORDS", help="with --close: what the customer is told in the chat"
+    )
     cases.set_defaults(run=_told(_cases, find))
 
     compare = commands.add_parser("compare", help="hold the ledger against the gateway and the books, now")
@@ -123,9 +126,14 @@ async def _pause(server: Server, options: argparse.Namespace) -> tuple[Any, str]
 
 
 async def _cases(server: Server, options: argparse.Namespace) -> tuple[Any, str]:
-    found = await server.ask("cases", CaseOrder(options.close))
-    lines = [f"{case['id']}  {case['at'][:16]}  {case['reason']}: {case['summary']}" for case in found]
+    found = await server.ask("cases", CaseOrder(options.close, options.answer))
+    lines = [_case(each) for each in found]
     return found, "\n".join(lines) or "nothing waits for a person"
+
+
+def _case(case: dict[str, Any]) -> str:
+    line = f"{case['id']}  {case['at'][:16]}  {case['reason']}: {case['summary']}"
+    return f'{line}\n    "{case["words"]}"' if case.get("words") else line
 
 
 async def _compare(server: Server, options: argparse.Namespace) -> tuple[Any, str]:

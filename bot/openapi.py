@@ -13,6 +13,7 @@ from bot.web import RASA
 
 SAY = "/api/v1/conversations/{id}/messages"
 LISTEN = "/api/v1/conversations/{id}/events"
+BROWSER = "/api/v1/conversations/{id}/browser"
 _REF = "#/components/schemas/{model}"
 
 
@@ -60,13 +61,32 @@ class Begun(BaseModel):
 
 
 class Messages(BaseModel):
+    """``token`` is there when this message signed somebody in or out: from now on it stands in place of the one before.
+
+    ``remembered`` is there, and true, while the customer of this chat is signed in for longer than usual, as they asked
+    for: a front end that keeps no token of this browser yet may get one from ``/browser``.
+    """
+
     messages: list[Message]
+    token: str | None = None
+    remembered: bool | None = None
+
+
+class BrowserToken(BaseModel):
+    """To begin later chats with, in this browser alone; sent as ``browser``."""
+
+    token: str
 
 
 class Said(BaseModel):
     """``text``, or the ``choice`` of a button."""
 
-    id: str = Field(min_length=1, max_length=120, description="the same id again gets the same answer")
+    id: str = Field(
+        min_length=1,
+        max_length=120,
+        description="the same id again gets the same answer; 20 random characters or more, so that it is answered again "
+        "with the token that it replaced, too",
+    )
     text: str = ""
     choice: str = Field("", description="payload of a button")
     page: str = Field("", max_length=2000, description="where the chat sits now, to come back to")
@@ -157,7 +177,11 @@ def _conversation_routes() -> dict[str, dict[str, Any]]:
     says = "Server-sent events: every message after Last-Event-ID, then whatever comes."
     answers = _done({"text/event-stream": {"schema": {"type": "string"}}}) | errors(400, 401, 503)
     listen = _route("listen", says, answers, where, _parameter("header", "Last-Event-ID", "integer"), **ours)
-    return {SAY: {"post": say}, LISTEN: {"get": listen}}
+    says = "A token for a browser that the customer asked to be remembered; 404 when they did not."
+    made: _Responses = {201: {"description": "Made", "content": _json(_ref(BrowserToken))}}
+    answers = made | errors(401, 404, 503)
+    browser = _route("remember_browser", says, answers, where, **ours)
+    return {SAY: {"post": say}, LISTEN: {"get": listen}, BROWSER: {"post": browser}}
 
 
 def _webhooks() -> dict[str, dict[str, Any]]:
@@ -181,11 +205,15 @@ def _links_and_health() -> dict[str, dict[str, Any]]:
     token, pages = _parameter("path", "token"), {"tags": ["pages"]}
     bill = {200: {"description": "The bill", "content": {"text/html": {}}}} | _pages(404, 410, 503)
     go = {303: {"description": "To the hosted page"}} | _pages(404, 410, 503)
+    pdf = {200: {"description": "The PDF", "content": {"application/pdf": {}}}} | _pages(404, 410, 503)
     health = {"tags": ["health"]}
     ready = _done(_OK) | errors(503)
     return {
         "/i/{token}": {"get": _route("bill", "The bill behind a pay link.", bill, token, **pages)},
         "/go/{token}": {"get": _route("hand_off", "To the hosted page of a payment.", go, token, **pages)},
+        "/d/{token}": {
+            "get": _route("document", "An invoice as a PDF, behind a link from the chat.", pdf, token, **pages)
+        },
         "/healthz": {"get": _route("alive", "Whether the process answers.", _done(_OK), **health)},
         "/readyz": {"get": _route("ready", "Whether store and ledger answer.", ready, **health)},
     }
@@ -199,7 +227,7 @@ def describe(app: FastAPI) -> None:
         schema = made()
         parts = schema.setdefault("components", {})
         parts.setdefault("securitySchemes", {})["conversation"] = {"type": "http", "scheme": "bearer"}
-        ours = (Error, Messages, Said, RasaMessage, RasaReply)
+        ours = (Error, Messages, Said, BrowserToken, RasaMessage, RasaReply)
         _, shapes = models_json_schema([(shape, "validation") for shape in ours], ref_template=_REF)
         parts["schemas"] = shapes["$defs"] | parts.get("schemas", {})
         schema["paths"] |= _conversation_routes() | _webhooks() | _links_and_health()

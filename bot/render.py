@@ -2,22 +2,33 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
+import msgspec
+
 from bot.stores.base import Button, Link, Message
 from bot.wording import Wording
-from dialogs.model import InvoiceCard, ReceiptCard, Reply
+from dialogs.model import CheckoutLink, DocumentLink, InvoiceCard, InvoicesCard, ReceiptCard, Reply
 from dialogs.reading.buttons import to_button
+from services.model import Invoice
 
-Card = dict[str, str | int | None]
+Row = dict[str, str | int | None]
+Card = dict[str, str | int | list[Row] | None]
 
 
 class Renderer:
     """Speaks every language that has a wording; falls back to the first."""
 
-    def __init__(self, wordings: Mapping[str, Wording], share: Callable[[str], Awaitable[str]], base_url: str) -> None:
-        """``share`` makes a `/go` token for a payment's reference."""
+    def __init__(
+        self,
+        wordings: Mapping[str, Wording],
+        share: Callable[[str], Awaitable[str]],
+        document: Callable[[str], str],
+        base_url: str,
+    ) -> None:
+        """``share`` makes a `/go` token for a payment's reference, ``document`` a `/d` token for an invoice's id."""
         self._wordings = wordings
         self.default = next(iter(wordings))
         self._share = share
+        self._document = document
         self._base_url = base_url
 
     def speaks(self, locale: str) -> bool:
@@ -26,34 +37,38 @@ class Renderer:
     async def render(self, seq: int, reply: Reply, locale: str, *, notice: bool = False) -> Message:
         """``notice``: nobody asked for it."""
         wording = self._wordings[locale if locale in self._wordings else self.default]
-        link = None
-        if reply.link is not None:
-            link = Link("checkout", f"{self._base_url}/go/{await self._share(reply.link.reference)}")
         return Message(
             seq,
             "notice" if notice else "bot",
             wording.say(reply.say),
             tuple(Button(wording.say(choice.title), to_button(choice.act)) for choice in reply.choices),
             _card(reply.card),
-            link,
+            await self._link(reply.link),
         )
 
+    async def _link(self, link: CheckoutLink | DocumentLink | None) -> Link | None:
+        match link:
+            case None:
+                return None
+            case CheckoutLink(reference):
+                return Link("checkout", f"{self._base_url}/go/{await self._share(reference)}")
+            case DocumentLink(invoice):
+                return Link("document", f"{self._base_url}/d/{self._document(invoice)}")
 
-def _card(card: InvoiceCard | ReceiptCard | None) -> Card | None:
+
+def _card(card: InvoiceCard | InvoicesCard | ReceiptCard | None) -> Card | None:
     match card:
         case None:
             return None
-        case InvoiceCard(invoice):
+        case InvoicesCard(listing):
             return {
-                "kind": "invoice",
-                "number": invoice.number,
-                "state": invoice.state,
-                "currency": invoice.due.currency,
-                "total_minor": invoice.total.minor,
-                "due_minor": invoice.due.minor,
-                "processing_minor": invoice.processing,
-                "due_date": invoice.due_date.isoformat() if invoice.due_date else None,
+                "kind": "invoices",
+                "count": listing.count,
+                "rows": [_row(each) for each in listing.shown],
+                "sums": [msgspec.to_builtins(each) for each in listing.sums],
             }
+        case InvoiceCard(invoice):
+            return {"kind": "invoice", **_row(invoice)}
         case ReceiptCard(payment):
             return {
                 "kind": "receipt",
@@ -67,3 +82,15 @@ def _card(card: InvoiceCard | ReceiptCard | None) -> Card | None:
                 "invoices": ", ".join(payment.numbers),
                 "at": (payment.happened_at or payment.at).isoformat(),
             }
+
+
+def _row(invoice: Invoice) -> Row:
+    return {
+        "number": invoice.number,
+        "state": invoice.state,
+        "currency": invoice.due.currency,
+        "total_minor": invoice.total.minor,
+        "due_minor": invoice.due.minor,
+        "processing_minor": invoice.processing,
+        "due_date": invoice.due_date.isoformat() if invoice.due_date else None,
+    }

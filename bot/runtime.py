@@ -13,6 +13,7 @@ import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta, tzinfo
 
+import msgspec
 from msgspec.structs import replace
 
 from bot.channels.base import Inbound
@@ -24,6 +25,8 @@ from dialogs.conversation import Conversation, Turn
 from dialogs.engine import step
 from dialogs.model import (
     Agree,
+    Answered,
+    Arrived,
     Came,
     Effect,
     Event,
@@ -41,9 +44,10 @@ from dialogs.reading.buttons import from_button, to_button
 from dialogs.reading.guard import redact
 from dialogs.reading.intents import read
 from services.database import micros
-from services.errors import RemitError, Unavailable
+from services.errors import Forged, RemitError, Unavailable
 from services.identity import Identity, LinkExpired, LinkOpened
-from services.model import Payment
+from services.model import Customer, Payment, Request
+from services.visitors import Visitors
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +57,21 @@ _LONG_TRIED = 12  # attempts after which the pause between two is longest
 MOST_LOOK_UPS = 20  # rounds in one turn; real ones need three
 LONGEST = 4000  # characters of one message that are read and kept
 LONGEST_BYTES = 8 * 1024  # which in some scripts is less
+UNGUESSED = 20  # characters that the id of a message has at least, to be answered again with a token that it replaced
+
+
+def _examine(inbound: Inbound, found: Loaded) -> bool:
+    """True for the very message that replaced its own token, sent again with it: its answer was lost on the way.
+
+    Raises `Forged` for every other one with a token that was replaced. Whoever planted a chat's first token with somebody
+    must not read along once that person signs in (session fixation), nor guess which message it was.
+    """
+    if inbound.keys is None or found.talk is None or inbound.keys == found.talk.keys:
+        return False
+    repeated = inbound.id == found.talk.rotated_by and inbound.keys == found.talk.keys - 1
+    if not repeated or len(inbound.id) < UNGUESSED:
+        raise Forged("a chat's token that a sign-in has replaced")
+    return True
 
 
 def name_of(token: str) -> str:
@@ -63,11 +82,19 @@ def name_of(token: str) -> str:
 class _Awaited:
     """A caller that waits for the answer to one message, and what it has been given so far."""
 
-    def __init__(self, messages: list[Message]) -> None:
+    def __init__(self, messages: list[Message], keys: int) -> None:
         self.messages = messages
+        self.keys = keys
         self.waiting = True
         self.writing = asyncio.Lock()  # held while an answer is committed: it is given, or left for later
         self.over = asyncio.Event()
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What is shown in answer to one message; ``keys`` names the chat's token from now on."""
+
+    messages: list[Message]
+    keys: int = 0
 
 
 class Runtime:
@@ -80,6 +107,7 @@ class Runtime:
         bell: Bell,
         hands: Hands,
         identity: Identity,
+        visitors: Visitors,
         latest: Callable[[str], Awaitable[Payment | None]],
         renderer: Renderer,
         house: House,
@@ -93,6 +121,7 @@ class Runtime:
         self._bell = bell
         self._hands = hands
         self._identity = identity
+        self._visitors = visitors
         self._latest = latest
         self._renderer = renderer
         self._house = house
@@ -106,25 +135,36 @@ class Runtime:
     # --- a customer's message ------------------------------------------------------------------------------------
 
     async def handle(self, inbound: Inbound) -> list[Message]:
-        """Everything to be shown in answer to one message, in order.
+        """Everything to be shown in answer to one message, in order. See `answer`."""
+        return (await self.answer(inbound)).messages
+
+    async def answer(self, inbound: Inbound) -> Answer:
+        """Everything to be shown in answer to one message, in order, and which token opens the chat now.
 
         The same message id again gets the same answer and does nothing twice. Raises `Unavailable` when the
         conversation can be neither read nor written; then nothing was taken in, and the message may be sent again.
+        Raises `Forged` for a token that a sign-in has replaced.
         """
         shown: str | None = None  # the quote on the screen when this message came
+        known: Arrived | None = None
         while True:
             found = await self._store.load(inbound.chat, inbound.id)
-            if found.answered:
+            repeated = _examine(inbound, found)  # what is in memory does not know of it
+            if found.answered or repeated:
                 return await self._answered(inbound)
             if found.talk is None and (found := await self._begin(inbound)).talk is None:
                 continue  # somebody else began it in this instant
             assert found.talk is not None
             talk = replace(found.talk, home=inbound.home) if inbound.home else found.talk
+            if not talk.version and (known := await self._known(inbound)) is not None:
+                talk = replace(talk, scope=known.scope, name=known.name)
             if shown is None:
                 shown = "" if await self._unseen(talk, found, inbound) else talk.quote_shown
             if talk.quote_shown != shown:
                 talk = talk.unseen()  # another message was quicker, and its customer has not read what it brought
             event, heard = await self._read(inbound, talk)
+            if not talk.version and known is not None and not inbound.pay_link:
+                event = known
             turn = await self._settle(talk, event)
             commit = await self._compose(found, turn, event.at, inbound.id, heard)
             if await self._commit(commit):
@@ -138,14 +178,25 @@ class Runtime:
         later = await self._store.since(inbound.chat, inbound.seen)
         return any(choice.payload == button for message in later for choice in message.choices)
 
-    async def _answered(self, inbound: Inbound) -> list[Message]:
+    async def _known(self, inbound: Inbound) -> Arrived | None:
+        """Who begins a chat, where a remembered browser or the embedding page says so. A remembered browser is worth more."""
+        found = None
+        if inbound.browser:
+            found = await self._visitors.by_browser(inbound.browser, inbound.chat)
+        if found is None and inbound.visitor:
+            found = await self._visitors.by_page(inbound.visitor, inbound.chat)
+        return None if found is None else Arrived(found[0], found[1].name, self._now())
+
+    async def _answered(self, inbound: Inbound) -> Answer:
         """A message that was taken in before: wait for what still belongs to its answer."""
         awaited = self._awaited.get((inbound.chat, inbound.id))
         if awaited is not None:
             await awaited.over.wait()
         else:
             await self._elsewhere(inbound.chat, inbound.id)
-        return await self._store.answer(inbound.chat, inbound.id)
+        found = await self._store.load(inbound.chat, "")
+        keys = found.talk.keys if found.talk is not None else 0
+        return Answer(await self._store.answer(inbound.chat, inbound.id), keys)
 
     async def _elsewhere(self, chat: str, message: str) -> None:
         """Another worker may be at what a message caused: wait for it, as patiently as who sent it first."""
@@ -201,23 +252,27 @@ class Runtime:
             typed = ""  # a card number: not even its hash is kept
         token = typed or inbound.pay_link
         if token and (typed or not inbound.text or talk.came_by != name_of(token)):
-            return await self._opened(token), "/start"
+            return await self._opened(token, talk), "/start"
         whole = redact(inbound.text)  # before the cut, which could go through a number and so hide it
         guarded = replace(whole, text=whole.text[:LONGEST].encode()[:LONGEST_BYTES].decode(errors="ignore"))
         if guarded.found:
             beside = _MARKS.sub(" ", guarded.text).strip()
-            acts = tuple(act for act in read(beside, talk, self._house) if act is not Simple.UNCLEAR)
+            said = read(beside, talk, self._house, self._now().date())
+            acts = tuple(act for act in said if act is not Simple.UNCLEAR)
             return Heard((Simple.CARD_TYPED, *acts), self._now()), guarded.text
         if len(inbound.text) > LONGEST or guarded.text != whole.text:
             return Heard((Simple.TOO_LONG,), self._now()), guarded.text
+        now = self._now()
         if guarded.text.startswith("/"):
-            return Pressed(from_button(guarded.text), self._now()), guarded.text
-        return Heard(read(guarded.text, talk, self._house), self._now()), guarded.text
+            return Pressed(from_button(guarded.text), now), guarded.text
+        return Heard(read(guarded.text, talk, self._house, now.date()), now), guarded.text
 
-    async def _opened(self, token: str) -> Event:
+    async def _opened(self, token: str, talk: Conversation) -> Event:
         match await self._identity.open(token):
             case LinkOpened(invoice):
-                return Opened(invoice, "good", self._now(), name_of(token))
+                scope = talk.scope_at(self._now())
+                own = await self._hands.number_of(scope, invoice) if isinstance(scope, Customer) else ""
+                return Opened(invoice, "good", self._now(), name_of(token), own)
             case LinkExpired(invoice):
                 return Opened(invoice, "expired", self._now(), name_of(token))
             case None:
@@ -263,8 +318,11 @@ class Runtime:
             seq += 1
             messages.append(await self._renderer.render(seq, reply, turn.talk.locale, notice=not cause))
         assert found.talk is not None
+        talk = turn.talk
+        if talk.keys > found.talk.keys:
+            talk = replace(talk, rotated_by=cause)
         return Commit(
-            turn.talk,
+            talk,
             before=found.talk.version,
             seq=seq,
             given=seq if given or heard is not None else found.given,
@@ -279,14 +337,14 @@ class Runtime:
 
     # --- after the commit ----------------------------------------------------------------------------------------
 
-    async def _perform(self, inbound: Inbound, found: Loaded, commit: Commit) -> list[Message]:
+    async def _perform(self, inbound: Inbound, found: Loaded, commit: Commit) -> Answer:
         """The effects of a turn, and the answer to its message as far as it comes within the channel's patience."""
         messages = [message for message in commit.messages if message.sender != "customer"]
         messages = [*await self._missed(found), *messages]
         if not commit.effects:
-            return messages
+            return Answer(messages, commit.talk.keys)
         key = (inbound.chat, inbound.id)
-        awaited = self._awaited[key] = _Awaited(messages)
+        awaited = self._awaited[key] = _Awaited(messages, commit.talk.keys)
         try:
             work = [self._start(e, inbound.chat, inbound.id, effect, inbound.client) for e, effect in commit.effects]
             done, late = await asyncio.wait(work, timeout=self._patience)
@@ -294,7 +352,7 @@ class Runtime:
                 await self._follow_up(inbound.chat, inbound.id, Waited(self._now()), awaited=awaited)
             async with awaited.writing:
                 awaited.waiting = False
-            return awaited.messages
+            return Answer(awaited.messages, awaited.keys)
         finally:
             del self._awaited[key]
             awaited.over.set()
@@ -365,6 +423,7 @@ class Runtime:
                 given = awaited.waiting and bool(turn.replies)
                 commit = await self._compose(found, turn, event.at, cause, done=done, given=given)
                 if await self._commit(commit):
+                    awaited.keys = commit.talk.keys
                     if given:
                         awaited.messages.extend([*await self._missed(found), *commit.messages])
                     return commit
@@ -379,6 +438,17 @@ class Runtime:
             commit = await self._follow_up(chat, "", moved)
         for key, effect in commit.effects if commit else ():
             self._start(key, chat, "", effect)
+
+    async def tell_answer(self, chat: str, request: Request, customer: str) -> bool:
+        """A person's answer to a request, into the chat it was asked in, once; False when that chat is gone.
+
+        ``customer``: who was signed in then; whoever uses the chat now may be somebody else, and is not told.
+        """
+        talk = (await self._store.load(chat, "")).talk
+        scope = talk.scope_at(self._now()) if talk is not None else None
+        if customer and not (isinstance(scope, Customer) and scope.id == customer):
+            return False
+        return await self._follow_up(chat, "", Answered(request, self._now())) is not None
 
     async def resume(self, waiting: Waiting) -> None:
         """Go on with an effect that a dead process, or a silent back end, left in the outbox."""

@@ -16,7 +16,6 @@ from bot.letters import Letters
 from bot.pages.reading import can_be_paid
 from services import allowance
 from services.errors import RemitError, Unavailable, Uncertain
-from services.invoices.access import Access
 from services.mail import Mail, usable
 from services.model import Bearer, Invoice
 
@@ -69,7 +68,7 @@ class LinkSender:
         self._mail = mail
         self._letters = Letters(remit.settings)
         self._rules = remit.settings.house().rules
-        self._access = Access(remit.invoices, remit.checkout.reserved)
+        self._access = remit.access
 
     async def send_links(self, numbers: Sequence[str] = (), *, dry_run: bool = False, again: bool = False) -> Outcome:
         """A fresh pay link for each open invoice, or for those with these numbers; one letter per invoice and day.

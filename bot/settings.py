@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from dialogs.model import House
 from services.errors import Misconfigured
-from services.model import Method, Rules
+from services.model import Method, Rules, Spread
 
 CONFIG = Path(__file__).parent.parent / "config"
 
@@ -48,6 +48,16 @@ class RuleSettings(_Section):
     methods: tuple[Method, ...] = Field(min_length=1)
     currencies: tuple[str, ...]
     ach_currencies: tuple[str, ...]
+    allocation: Spread
+    declines: int = Field(ge=1, le=100)
+
+
+class SignInSettings(_Section):
+    offered: bool
+    hours: int = Field(ge=1, le=24 * 30)
+    browser_days: int = Field(ge=1, le=365)
+    page_secret: SecretStr
+    rasa_senders: bool
 
 
 class Chat(_Section):
@@ -99,6 +109,7 @@ class Settings(BaseSettings):
     rules: RuleSettings
     chat: Chat
     links: Links
+    sign_in: SignInSettings
     widget: Widget
     invoices: InvoiceSettings
     gateway: GatewaySettings
@@ -136,7 +147,16 @@ class Settings(BaseSettings):
             number_patterns=self.invoices.number_patterns,
             pause_minutes=self.chat.pause_minutes,
             proofs=self.chat.wrong_proofs,
+            sign_in=self._sign_in_channels(),
+            remember=("web",),
+            locales=self.chat.locales,
         )
+
+    def _sign_in_channels(self) -> tuple[str, ...]:
+        """Where nobody can speak in another's name. A Rasa sender is whoever the front end says, so it has to vouch for that."""
+        if not (self.sign_in.offered and self.mail.host):
+            return ()
+        return ("web", "console", "rasa") if self.sign_in.rasa_senders else ("web", "console")
 
 
 def load(file: Path | None = None, **sections: dict[str, object]) -> Settings:

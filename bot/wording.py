@@ -17,7 +17,7 @@ from babel import Locale
 from babel.dates import format_date
 from babel.numbers import NumberPattern, parse_pattern
 
-from dialogs.model import Say, Value
+from dialogs.model import Listed, Say, Value
 from services.errors import Misconfigured
 from services.model import Method, Money, exponent
 
@@ -57,6 +57,8 @@ class Wording:
             return money(value, self._babel)
         if isinstance(value, Say):
             return self.say(value)
+        if isinstance(value, Listed):
+            return value.lead + value.between.join(map(self.say, value.items)) if value.items else ""
         if isinstance(value, Method):
             return self.say(Say(f"method_{value}"))
         if isinstance(value, datetime):

@@ -14,6 +14,7 @@ from bot.runtime import Runtime
 from bot.stores.base import Store, Waiting
 from services import pruning
 from services.errors import RemitError
+from services.payments import requests
 from services.payments.checkout import Checkout, Job, PostJob, RefundJob, TellJob
 from services.payments.comparison import compare_daily
 from services.payments.giving_back import give_back
@@ -55,7 +56,7 @@ class Worker:
 
     async def run(self) -> None:
         """Each at its own pace: a comparison of an hour holds up neither the jobs nor the questions of the minute."""
-        errands = (self._reconcile, self._compare, self._prune_daily)
+        errands = (self._reconcile, self._compare, self._prune_daily, self._tell_answers)
         await asyncio.gather(self._keep_working(), *(self._keep_looking(errand) for errand in errands))
 
     async def _keep_working(self) -> None:
@@ -79,6 +80,7 @@ class Worker:
     async def work(self) -> bool:
         """One round; whether there was anything to do, so that another round is worth it."""
         busy, due = await self._claim()
+        busy = await self._tell_answers() or busy
         # whoever does not answer holds up neither the others nor the questions to the gateway
         *_, compared = await _all((*due, self._ask_the_gateway()))
         return busy or bool(compared)
@@ -166,6 +168,18 @@ class Worker:
         if report is not None and (report.unknown or report.forgotten or report.overpaid):
             log.warning("the daily comparison opened cases: see `remit cases`")
         return report is not None
+
+    async def _tell_answers(self) -> bool:
+        """What a person answered to requests, into the chats they came from; whether there was any.
+
+        Where the chat is gone, or somebody else's by now, it counts as told: the customer finds it among their requests.
+        """
+        untold = await self._checkout.transact(lambda conn: requests.untold(conn, BATCH))
+        for answered in untold:
+            await self._runtime.tell_answer(answered.chat, answered.request, answered.customer or "")
+            case = answered.case
+            await self._checkout.transact(partial(requests.told, case=case, now=self._clock()))
+        return bool(untold)
 
     async def _prune_daily(self) -> bool:
         now = self._clock()

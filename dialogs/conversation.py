@@ -5,19 +5,45 @@ Stored as JSON by msgspec; fields are only ever added, with a default, so that r
 """
 
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 import msgspec
 from msgspec.structs import replace
 
+from dialogs.flows.details import ChangeDetails, SeeDetails
 from dialogs.flows.handoff import CallPerson
+from dialogs.flows.invoices import SeeInvoice, SeeInvoices
+from dialogs.flows.methods import ChangeMethod, SeeMethods
 from dialogs.flows.pay import PayInvoice
-from dialogs.flows.status import TellStatus
-from dialogs.model import Effect, House, Known, LookUp, Reply, Sent, Slot, View
-from services.model import Money, Payment, Scope, Stranger
+from dialogs.flows.requests import AskPerson, SeeRequests
+from dialogs.flows.sign_in import LeaveAccount, SignIn, StayHere
+from dialogs.flows.status import TellHistory, TellStatus
+from dialogs.model import ALWAYS_NOW, Effect, House, Known, LookUp, Reply, Sent, Slot, View
+from services.model import Customer, Money, Payment, Scope, Stranger
 
-AnyTask: TypeAlias = PayInvoice | TellStatus | CallPerson
+AnyTask: TypeAlias = (
+    PayInvoice
+    | TellStatus
+    | TellHistory
+    | CallPerson
+    | SignIn
+    | LeaveAccount
+    | StayHere
+    | SeeInvoices
+    | SeeInvoice
+    | SeeMethods
+    | ChangeMethod
+    | SeeDetails
+    | ChangeDetails
+    | AskPerson
+    | SeeRequests
+)
 
+AskingTask: TypeAlias = (
+    SignIn | ChangeDetails | ChangeMethod | AskPerson
+)  # beside a payment, with questions of their own
+
+TASKS = get_args(AnyTask)
 KEPT_FACTS = 6
 KEPT_PAYMENTS = 5
 PROOFS_COUNT_FOR = timedelta(hours=24)  # a wrong try is held against a conversation as long as against an invoice
@@ -40,6 +66,12 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
     locale: str = "en"
     home: str = ""  # address of the page that this chat sits on, if it sits on one
     scope: Scope = Stranger()
+    name: str = ""  # of the customer who signed in
+    keys: int = 0  # how often the token of this conversation was changed: with every sign-in
+    rotated_by: str = (
+        ""  # id of the message that changed it last: its answer carries the new token, however often it is asked for
+    )
+    answered: tuple[int, ...] = ()  # cases whose answers were told here
     came_by: str = ""  # names the last pay link, so that the same one is not opened with every message
     tasks: tuple[AnyTask, ...] = ()  # the running one is last; the others wait below it
     asked: Asked | None = None
@@ -100,7 +132,24 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
     def view(self, house: House, at: datetime, agreed: str = "") -> View:
         """What the running task may see."""
         waiting = tuple(sent.effect for sent in self.sent)
-        return View(house, self.chat, self.scope, at, self.known, waiting, agreed, self._wrong(at), self.payments)
+        scope = self.scope_at(at)
+        return View(house, self.chat, scope, at, self.known, waiting, agreed, self._wrong(at), self.payments)
+
+    def scope_at(self, at: datetime) -> Scope:
+        """Who speaks: a sign-in that is over makes a stranger of its customer."""
+        return Stranger() if isinstance(self.scope, Customer) and at >= self.scope.until else self.scope
+
+    def lean(self) -> "Conversation":
+        """Without what is read anew whenever it is asked for: long lists are not carried from turn to turn."""
+        return replace(self, known=tuple(each for each in self.known if not isinstance(each.lookup, ALWAYS_NOW)))
+
+    def signed_in(self, scope: Customer, name: str) -> "Conversation":
+        """As this customer from now on: the chat's token changes. What was read before was read as somebody else."""
+        return replace(self.forgetting(scope.proved_at), scope=scope, name=name, keys=self.keys + 1)
+
+    def signed_out(self) -> "Conversation":
+        """As a stranger again; payments that were begun here are still told here."""
+        return replace(self, scope=Stranger(), name="", keys=self.keys + 1, known=(), tasks=(), asked=None, came_by="")
 
 
 class Turn(msgspec.Struct, frozen=True):

@@ -3,13 +3,20 @@
 Nothing is decided here: what a customer's words do is in `repair.py`, what is said in the end in `engine.py`.
 """
 
+from typing import TypeVar
+
 import msgspec
 from msgspec.structs import replace
 
-from dialogs.conversation import AnyTask, Conversation
+from dialogs.conversation import AnyTask, AskingTask, Conversation
+from dialogs.flows.details import ChangeDetails
+from dialogs.flows.methods import ChangeMethod
 from dialogs.flows.pay import PayInvoice
-from dialogs.model import Choice, Reply, Say
-from services.model import Bearer
+from dialogs.flows.requests import AskPerson
+from dialogs.flows.side import Side
+from dialogs.flows.sign_in import SignIn
+from dialogs.model import Choice, Reply, Say, Value
+from services.model import Bearer, Payment
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -20,7 +27,7 @@ class Draft(msgspec.Struct, frozen=True):
     agreed: str = ""
     rest: bool = False  # nothing more is to be said or asked in this turn
 
-    def say(self, key: str, *choices: Choice, **values: str | int) -> "Draft":
+    def say(self, key: str, *choices: Choice, **values: Value) -> "Draft":
         return self.reply(Reply(Say(key, values), choices))
 
     def reply(self, *replies: Reply) -> "Draft":
@@ -59,3 +66,27 @@ def _doing(task: PayInvoice | None, invoice: str) -> str:
     started = f"payment {task.payment.reference} {task.payment.state}" if task.payment else "not started"
     method = (f"by {task.method}",) if task.method else ()
     return ", ".join((f"invoice {task.number or invoice or 'not named'}", *method, started))
+
+
+def without_sign_in(draft: Draft) -> Draft:
+    """Nobody signs in here: what waited for it is over; a payment goes on with what a stranger or a link can pay."""
+    tasks = (task.without_sign_in() for task in draft.talk.tasks if isinstance(task, PayInvoice))
+    return draft.only(*tasks)
+
+
+def is_of(mine: Payment | None, payment: Payment) -> bool:
+    """Whether this is news of the payment that a task follows."""
+    return mine is not None and mine.reference == payment.reference
+
+
+Kind = TypeVar("Kind", bound=Side)
+
+
+def asking(talk: Conversation) -> AskingTask | None:
+    """The running task, if it asks questions of its own beside a payment."""
+    return talk.task if isinstance(talk.task, SignIn | ChangeDetails | ChangeMethod | AskPerson) else None
+
+
+def side(talk: Conversation, kind: type[Kind]) -> Kind | None:
+    """The running task, if it is one of this kind beside a payment."""
+    return talk.task if isinstance(talk.task, kind) else None

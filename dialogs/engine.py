@@ -9,55 +9,74 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from dialogs.conversation import Asked, Conversation, Turn
-from dialogs.draft import Draft, down_to_pay, paying
-from dialogs.flows.handoff import CallPerson, handed_over
-from dialogs.flows.pay import HERE, PayInvoice, may_close_left_page, refusal
-from dialogs.flows.status import AGAIN, PAY, PERSON, TellStatus, news
+from dialogs.arrivals import arrived, opened, recalled
+from dialogs.conversation import TASKS, Asked, Conversation, Turn
+from dialogs.draft import Draft, is_of, paying, without_sign_in
+from dialogs.flows.offers import PAY, PERSON, SIGN_IN, STATUS
+from dialogs.flows.requests import answered as answered_request
+from dialogs.flows.status import news
 from dialogs.model import (
+    Absent,
+    Answered,
+    Arrived,
     Ask,
     Await,
     CallAgent,
-    Called,
     Came,
+    CheckCode,
     Choice,
     CloseCheckout,
     CloseLeftPage,
     Confirm,
+    DetailsOf,
     Done,
+    EditMethod,
     Effect,
     Enter,
     Event,
     Heard,
     House,
-    Locked,
-    NotProved,
+    InvoicesOf,
+    MethodsOf,
     Opened,
-    PageLeft,
+    OpenRequest,
     PaymentMoved,
+    PaymentsOf,
     Pressed,
-    Proved,
     ProveInvoice,
     Recalled,
-    Refused,
+    Remember,
     Reply,
     ResumePayment,
+    SaveDetails,
+    Say,
+    SendCode,
     Sent,
+    SignOut,
     Simple,
     Slot,
     StartPayment,
     View,
     Waited,
 )
+from dialogs.outcomes import answered, closed
 from dialogs.reading.buttons import to_button
-from dialogs.repair import STATUS, heard
-from services.model import Bearer, Objection, Payment, PaymentState, Quote
+from dialogs.repair import heard
+from services.model import Customer, Payment, PaymentState, Quote, Request, Stranger
 
 
 def step(talk: Conversation, event: Event, house: House) -> Turn:
     """What this event makes of the conversation: what to say, to look up, and to do. Pure."""
+    turn = _step(talk, event, house)
+    return turn if turn.lookups else replace(turn, talk=turn.talk.lean())
+
+
+def _step(talk: Conversation, event: Event, house: House) -> Turn:
+    over = _is_over(talk, event)
+    talk = replace(talk, scope=Stranger(), name="") if over else talk
     view = talk.view(house, event.at)
     draft = Draft(replace(talk, version=talk.version + 1))
+    draft = draft.say("sign_in_over") if over else draft
     match event:
         case Heard():
             return _advance(heard(draft, event.acts, view), view)
@@ -65,44 +84,37 @@ def step(talk: Conversation, event: Event, house: House) -> Turn:
             acts = (event.act if event.act is not None else Simple.UNCLEAR,)
             return _advance(heard(draft, acts, view), view)
         case Opened():
-            return _advance(_opened(draft, event, view), view)
+            draft = opened(draft, event, view)
+            return _advance(draft, draft.talk.view(house, event.at))
+        case Arrived():
+            draft = arrived(draft, event, view)
+            return _advance(draft, draft.talk.view(house, event.at))
         case Came():
             return _came(draft, event, view)
         case PaymentMoved():
             return _moved(draft, event.payment, view)
         case Recalled():
-            return _turn(_recalled(draft, event.payment))
+            return _turn(recalled(draft, event.payment))
+        case Answered():
+            return _told_answer(draft, event.request)
         case Waited():
-            return _turn(draft.say("still_working"))
+            money = any(isinstance(sent.effect, StartPayment | ResumePayment | CloseCheckout) for sent in talk.sent)
+            return _turn(draft.say("still_working" if money else "one_moment"))
         case _:
             assert_never(event)
 
 
+def _is_over(talk: Conversation, event: Event) -> bool:
+    """Whether the sign-in is over: by its time, when the customer speaks next; or since the services take it no longer,
+    because the customer signed out elsewhere, or changed their address.
+    """
+    if isinstance(event, Heard | Pressed | Opened) and talk.scope_at(event.at) != talk.scope:
+        return True
+    asked = (known.lookup for known in talk.known if isinstance(known.fact, Absent))
+    return any(isinstance(lookup, InvoicesOf | DetailsOf | MethodsOf | PaymentsOf) for lookup in asked)
+
+
 # --- events other than words and buttons -----------------------------------------------------------------------------
-
-
-def _opened(draft: Draft, event: Opened, view: View) -> Draft:
-    """Someone came by a pay link."""
-    draft = replace(draft, talk=replace(draft.talk, heard_at=view.at, misses=0, came_by=event.link))
-    if event.standing != "good":
-        return draft.only(*draft.talk.tasks or (PayInvoice(revise=Slot.INVOICE),)).say(f"link_{event.standing}")
-    task, open_for = paying(draft.talk), None
-    if task is not None and (open_for := task.under_way(view)) is not None and open_for.invoice != event.invoice:
-        # two invoices at once would make every "change" and "cancel" a riddle
-        return draft.say("link_waits", number=open_for.number)
-    known = isinstance(view.scope, Bearer) and view.scope.invoice == event.invoice
-    draft = replace(draft, talk=replace(draft.talk, scope=Bearer(event.invoice, "link")))
-    if task is not None and (open_for is not None or (known and not task.number)):
-        return draft
-    return draft.only(PayInvoice()).say("hello", business=view.house.name)
-
-
-def _recalled(draft: Draft, payment: Payment) -> Draft:
-    """A lost conversation begins again. What is still open is taken up, so that it can be finished or canceled."""
-    draft = replace(draft, talk=draft.talk.telling(payment)).say("recalled")
-    task = PayInvoice(number=payment.numbers[0], method=payment.method, payment=payment)
-    # the message that found it gone is stepped next, and the ladder says where an open payment is
-    return draft.only(task) if task.running else draft.reply(news(payment))
 
 
 def _came(draft: Draft, event: Came, view: View) -> Turn:
@@ -111,89 +123,8 @@ def _came(draft: Draft, event: Came, view: View) -> Turn:
     if sent is None:
         return Turn(draft.talk)
     talk = replace(draft.talk, sent=tuple(s for s in draft.talk.sent if s.key != event.key))
-    return _advance(_answered(replace(draft, talk=talk), sent.effect, event, view), talk.view(view.house, view.at))
-
-
-def _answered(draft: Draft, effect: Effect, event: Came, view: View) -> Draft:
-    task = paying(draft.talk)
-    match effect, event.outcome:
-        case ProveInvoice(), Proved() | NotProved() | Locked():
-            return _tried(draft, effect, event.outcome, view)
-        case StartPayment() | ResumePayment(), Payment() as payment:
-            talk = draft.talk.telling(payment)
-            return replace(draft, talk=talk).only(
-                *down_to_pay(talk, replace(task or PayInvoice(), payment=payment).moved(payment))
-            )
-        case (StartPayment() | ResumePayment()) as start, Refused(problem):
-            number = start.quote.lines[0].number if isinstance(start, StartPayment) else _number(draft, start)
-            left = task.refused() if task else None
-            paused = problem is Objection.PAUSED and task is not None and not task.leaving
-            choices: tuple[Choice, ...] = (AGAIN, PERSON) if paused else ()
-            if problem is Objection.ALREADY_LIVE and may_close_left_page(view.scope):
-                choices = (HERE,)
-            draft = draft.reply(Reply(refusal(problem, number, view.house), choices))
-            # shown again it would only be refused again: what was told stays, for when the pause is over
-            draft = replace(draft, rest=paused)
-            draft = replace(draft, talk=draft.talk.forgetting(view.at))
-            return draft.only(left) if left else draft.only()
-        case CloseCheckout(), Payment() as payment:
-            return _closed(draft, payment)
-        case CloseLeftPage(), PageLeft(gone):
-            # what the books say of the invoice may be another thing now
-            draft = replace(draft, talk=draft.talk.forgetting(view.at)).say(
-                "left_page_gone" if gone else "left_page_stays"
-            )
-            return (
-                draft.only(*down_to_pay(draft.talk, replace(task, here=False))) if task else replace(draft, rest=True)
-            )
-        case CallAgent(reason), Called():
-            person = draft.talk.task
-            if isinstance(person, CallPerson):
-                return draft.task(replace(person, called=True))
-            return draft.reply(handed_over(reason, view.house))  # they went on meanwhile, and so does their task
-        case _:
-            raise TypeError(f"{type(event.outcome).__name__} does not answer {type(effect).__name__}")
-
-
-def _number(draft: Draft, start: ResumePayment) -> str:
-    """The invoice of a payment that this chat began before."""
-    return next((p.numbers[0] for p in draft.talk.payments if p.reference == start.reference), "")
-
-
-def _tried(draft: Draft, proof: ProveInvoice, outcome: Proved | NotProved | Locked, view: View) -> Draft:
-    """The answer of a proof. It counts in any case; it is spoken about only if its invoice is still the one meant."""
-    task, talk = paying(draft.talk), draft.talk
-    if not isinstance(outcome, Proved):
-        tries = 1 if isinstance(outcome, NotProved) else max(0, view.house.proofs - view.wrong_proofs)
-        draft = replace(draft, talk=talk.failed_to_prove(tries, view.at))
-    if task is None or task.number != proof.number:
-        return replace(draft, rest=True)
-    match outcome:
-        case Proved(invoice):
-            scoped = replace(draft, talk=replace(talk, scope=Bearer(invoice, "lookup")))
-            return scoped.only(*down_to_pay(talk, task.proved()))
-        case NotProved():
-            return draft.only(*down_to_pay(talk, task.not_proved(proof.number, proof.zip)))
-        case Locked():
-            return draft
-        case _:
-            assert_never(outcome)
-
-
-def _closed(draft: Draft, payment: Payment) -> Draft:
-    """The page was asked to be closed: it is, or it was paid a moment before, or nobody knows yet."""
-    task = paying(draft.talk)
-    if task is None or not _is(task.payment, payment):
-        return replace(draft, rest=True)  # nobody waits for this answer; whatever is news in it comes by itself
-    draft = replace(draft, talk=draft.talk.telling(payment))
-    match payment.state:
-        case PaymentState.FAILED | PaymentState.CANCELED if task.leaving != "drop":
-            draft = draft.say("failed_page_closed")
-        case PaymentState.PROCESSING | PaymentState.SUCCEEDED:
-            draft = draft.say("paid_before_closed")
-        case _:
-            pass
-    return draft.only(*down_to_pay(draft.talk, task.moved(payment)))
+    draft = answered(replace(draft, talk=talk), sent.effect, event, view)
+    return _advance(draft, draft.talk.view(view.house, view.at))
 
 
 def _moved(draft: Draft, payment: Payment, view: View) -> Turn:
@@ -201,10 +132,13 @@ def _moved(draft: Draft, payment: Payment, view: View) -> Turn:
     if draft.talk.told(payment):
         return Turn(draft.talk)
     task = paying(draft.talk)
-    if task is not None and _is(task.payment, payment) and task.leaving:
+    if task is not None and is_of(task.payment, payment) and task.leaving:
         # it is being closed for a reason, and that goes on; a decline on the way there is no news
         draft = replace(draft, talk=draft.talk.telling(payment).forgetting(view.at))
-        return Turn(draft.talk) if payment.state is PaymentState.OPEN else _advance(_closed(draft, payment), view)
+        return Turn(draft.talk) if payment.state is PaymentState.OPEN else _advance(closed(draft, payment), view)
+    if task is not None and _tried_enough(payment, view) and is_of(task.payment, payment):
+        draft = draft.reply(Reply(Say("too_many_declines"))).only(replace(task, payment=payment, leaving="drop"))
+        return _advance(replace(draft, talk=draft.talk.telling(payment).forgetting(view.at)), view)
     draft = _learned(draft, payment, view)
     reply = news(payment)
     options = tuple(to_button(choice.act) for choice in reply.choices)
@@ -214,19 +148,31 @@ def _moved(draft: Draft, payment: Payment, view: View) -> Turn:
     return Turn(replace(draft.talk, asked=asked, known=()), (reply,))
 
 
+def _tried_enough(payment: Payment, view: View) -> bool:
+    """Whether a bank has said no so often that the page is closed: somebody may be trying out cards."""
+    return payment.state is PaymentState.OPEN and payment.declines >= view.house.rules.declines
+
+
+def _told_answer(draft: Draft, request: Request) -> Turn:
+    """A person answered what was asked of them here. Told once; the question on the screen stays as it is."""
+    if request.case in draft.talk.answered:
+        return Turn(draft.talk)
+    reply = answered_request(request)
+    options = tuple(to_button(choice.act) for choice in reply.choices)
+    asked = draft.talk.asked or Asked()
+    talk = replace(draft.talk, answered=(*draft.talk.answered, request.case)[-20:], asked=Asked(asked.slot, options))
+    return Turn(talk, (reply,))
+
+
 def _learned(draft: Draft, payment: Payment, view: View) -> Draft:
     """A payment as it now stands, told in this turn. What the books said before may no longer be true."""
     talk = draft.talk.telling(payment).forgetting(view.at)
     task = paying(talk)
-    if task is None or not _is(task.payment, payment):
+    if task is None or not is_of(task.payment, payment):
         return replace(draft, talk=talk)
     moved = task.moved(payment)
     tasks = talk.tasks if moved.payment is None or moved.running or task.leaving else ()
     return replace(draft, talk=replace(talk, tasks=tuple(moved if other is task else other for other in tasks)))
-
-
-def _is(mine: Payment | None, payment: Payment) -> bool:
-    return mine is not None and mine.reference == payment.reference
 
 
 # --- the ladder -----------------------------------------------------------------------------------------------------
@@ -241,8 +187,7 @@ def _advance(draft: Draft, view: View) -> Turn:
         move = task.next(draft.talk.view(view.house, view.at, draft.agreed))
         match move:
             case Ask():
-                reason = () if move.because is None else (Reply(move.because),)
-                return _turn(draft.reply(*reason, move.reply), move.slot)
+                return _turn(_asked(draft, move), move.slot)
             case Confirm():
                 # agreed to another one: something changed in between, and that is said first
                 told = draft.say("changed_meanwhile") if draft.agreed else draft
@@ -250,37 +195,53 @@ def _advance(draft: Draft, view: View) -> Turn:
             case Await():
                 return _turn(draft.reply(move.reply))
             case Done():
-                draft = draft.task(None).reply(*(() if move.reply is None else (move.reply,)))
+                draft = without_sign_in(draft) if move.in_vain else draft.task(None)
+                draft = draft.reply(*(() if move.reply is None else (move.reply,)))
                 draft = draft if move.payment is None else _learned(draft, move.payment, view)
                 draft = replace(draft, rest=move.rest or not draft.talk.tasks)
             case Enter():
-                assert isinstance(move.task, PayInvoice | TellStatus | CallPerson)
+                assert isinstance(move.task, TASKS)
                 draft = (draft if move.back else draft.task(None)).enter(move.task)
             case ProveInvoice() | StartPayment() | ResumePayment() | CloseCheckout() | CloseLeftPage() | CallAgent():
+                return _send(draft, move, view)
+            case SendCode() | CheckCode() | SignOut() | Remember() | SaveDetails() | EditMethod() | OpenRequest():
                 return _send(draft, move, view)
             case _:
                 return Turn(draft.talk, draft.said, lookups=(move,))
     return _turn(draft)
 
 
+def _asked(draft: Draft, ask: Ask) -> Draft:
+    """The question; in few words when it stood there before, and something else was told in between."""
+    asked = draft.talk.asked
+    if draft.said and ask.again is not None and ask.because is None and asked is not None and asked.slot is ask.slot:
+        return draft.reply(replace(ask.reply, say=ask.again))
+    reason = () if ask.because is None else (Reply(ask.because),)
+    return draft.reply(*reason, ask.reply)
+
+
 def _turn(draft: Draft, slot: Slot | None = None, quote: Quote | None = None) -> Turn:
     """The finished turn. Whatever it shows can be answered by button, number or word until something else is shown."""
     if not draft.said:
         return Turn(draft.talk)
-    said, choices = _gathered(draft.said)
+    said, choices = _gathered(draft.said, paying=slot is not None and paying(draft.talk) is not None)
     options = tuple(to_button(choice.act) for choice in choices)
     asked = Asked(slot, options) if quote is None else Asked(slot, options, quote.digest(), quote.total)
     return Turn(replace(draft.talk, asked=asked), said)
 
 
-def _gathered(said: tuple[Reply, ...]) -> tuple[tuple[Reply, ...], tuple[Choice, ...]]:
-    """All buttons of a turn under its last question, that one's own first: so "2" can only mean one of them."""
+def _gathered(said: tuple[Reply, ...], *, paying: bool) -> tuple[tuple[Reply, ...], tuple[Choice, ...]]:
+    """All buttons of a turn under its last question, that one's own first: so "2" can only mean one of them.
+
+    ``paying``: it is a question about a payment, so that no button has to offer one.
+    """
     offering = [at for at, reply in enumerate(said) if reply.choices]
     if not offering:
         return said, ()
     last = offering[-1]
     every = (said[last].choices, *(reply.choices for reply in said[:last]))
-    choices = tuple({choice.act: choice for some in every for choice in some}.values())
+    found = {choice.act: choice for some in every for choice in some}
+    choices = tuple(choice for choice in found.values() if not (paying and choice.act == PAY.act))
     bare = tuple(replace(reply, choices=()) for reply in said[:last])
     return (*bare, replace(said[last], choices=choices), *said[last + 1 :]), choices
 
@@ -300,4 +261,6 @@ def _send(draft: Draft, effect: Effect, view: View) -> Turn:
 
 def _idle(draft: Draft, view: View) -> Turn:
     """Nothing is going on: whatever was said stands, or the menu."""
-    return _turn(draft if draft.said else draft.say("hello_menu", PAY, STATUS, PERSON, business=view.house.name))
+    signing = (SIGN_IN,) if view.can_sign_in and not isinstance(view.scope, Customer) else ()
+    menu = (PAY, STATUS, *signing, PERSON)
+    return _turn(draft if draft.said else draft.say("hello_menu", *menu, business=view.house.name))

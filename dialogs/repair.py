@@ -11,28 +11,41 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from dialogs.conversation import Asked
-from dialogs.draft import Draft, case_of, down_to_pay, paying
+from dialogs.draft import Draft, asking, case_of, down_to_pay, paying, side, without_sign_in
+from dialogs.flows.details import FIELDS, ChangeDetails
 from dialogs.flows.handoff import CallPerson
-from dialogs.flows.pay import PayInvoice, may_close_left_page
-from dialogs.flows.status import PAY, PERSON, TellStatus
+from dialogs.flows.invoices import SeeInvoice, SeeInvoices
+from dialogs.flows.methods import ChangeMethod
+from dialogs.flows.offers import ASK_REFUND, PAY, PERSON, STATUS
+from dialogs.flows.pay import PayInvoice
+from dialogs.flows.requests import AskPerson
+from dialogs.flows.sign_in import SignIn
 from dialogs.model import (
     Act,
     Agree,
     Change,
     Choice,
+    Choose,
+    Edit,
+    Named,
+    New,
+    Pick,
     Say,
+    See,
+    Show,
     Simple,
     Slot,
+    Sure,
     Tell,
     Telling,
     View,
     Want,
 )
+from dialogs.outcomes import sign_in
 from dialogs.reading.buttons import to_button
-from services.model import Bearer, PaymentState
+from dialogs.wishes import menu_of, wanted
+from services.model import Customer, PaymentState
 
-STATUS = Choice(Say("button_status"), Want("status"))
-REFUND = Choice(Say("button_refund"), Want("refund"))
 AGAIN = Choice(Say("button_restart"), Simple.RESTART)
 
 
@@ -46,7 +59,7 @@ def heard(draft: Draft, acts: tuple[Act, ...], view: View) -> Draft:
         return _hear(draft, acts[0], view)
     for act in acts:
         # beside anything else, a yes is not consent, and a no only introduces the correction
-        if act is not Simple.YES and act is not Simple.NO and not isinstance(act, Agree):
+        if act is not Simple.YES and act is not Simple.NO and not isinstance(act, Agree | Sure):
             draft = _hear(draft, act, view)
     return draft
 
@@ -69,7 +82,15 @@ def _hear(draft: Draft, act: Act, view: View) -> Draft:
         case Agree(digest):
             return _agreed(draft, digest)
         case Want(task):
-            return _wanted(draft, task, view)
+            return wanted(draft, task, view)
+        case Pick(slot, key):
+            return _picked(draft, slot, key, view)
+        case Show() | See() | Edit():
+            return _seen(draft, act)
+        case Choose() | Named() | New():
+            return _paid_with(draft, act, view)
+        case Sure(key):
+            return _sure(draft, key)
         case Simple():
             return _simply(draft, act, view)
         case _:
@@ -77,15 +98,82 @@ def _hear(draft: Draft, act: Act, view: View) -> Draft:
 
 
 def _told(draft: Draft, slot: Slot, value: Telling, view: View) -> Draft:
+    """Whoever asked for it takes it: a task beside the payment first, and the payment whatever that has no use for."""
+    beside = asking(draft.talk)
+    if beside is not None and (told := beside.tell(slot, value)) is not None:
+        return draft.task(told)
     task = paying(draft.talk) or PayInvoice()
     return draft.only(*down_to_pay(draft.talk, task.tell(slot, value, view)))
 
 
 def _changed(draft: Draft, slot: Slot, view: View) -> Draft:
-    task = paying(draft.talk)
+    beside, task = asking(draft.talk), paying(draft.talk)
+    if beside is not None and (changed := beside.change(slot)) is not None:
+        return draft.task(changed)
+    if task is None and slot in (Slot.NAME, Slot.ZIP):
+        return draft.enter(ChangeDetails("name" if slot is Slot.NAME else "zip"))
     if task is None and slot is not Slot.INVOICE:
         return draft.say("nothing_to_change")
     return draft.only(*down_to_pay(draft.talk, (task or PayInvoice()).change(slot, view)))
+
+
+def _picked(draft: Draft, slot: Slot, key: str, view: View) -> Draft:
+    """A button of one thing among several. It may belong to a list that is long gone: then it does nothing."""
+    beside, task = asking(draft.talk), paying(draft.talk) or PayInvoice()
+    if beside is not None and (picked := beside.pick(slot, key)) is not None:
+        return draft.task(picked)
+    match slot:
+        case Slot.ACCOUNT:
+            return _account(draft, key, view)
+        case Slot.INVOICE if isinstance(view.scope, Customer):
+            return draft.only(*down_to_pay(draft.talk, task.pick(key, view)))
+        case Slot.METHOD:
+            return draft.only(*down_to_pay(draft.talk, task.use(key, view)))
+        case Slot.WHY:
+            return draft.enter(AskPerson("dispute", invoice=key))
+        case Slot.DETAIL if key in FIELDS:
+            return draft.enter(ChangeDetails(key))
+        case _:
+            return draft.say("old_button")
+
+
+def _account(draft: Draft, key: str, view: View) -> Draft:
+    """Which of the customers at one address, after the code was right."""
+    task = side(draft.talk, SignIn)
+    account = None if task is None else task.chosen(key)
+    if task is None or account is None or task.until is None:
+        return draft.say("old_button")
+    number = task.number if account == task.accounts[0] else ""
+    return sign_in(draft, account, task.until, number, view)
+
+
+def _sure(draft: Draft, key: str) -> Draft:
+    """A yes by its button: it answers the question that is on the screen, and no other."""
+    beside, asked = asking(draft.talk), draft.talk.asked
+    shown = asked is not None and to_button(Sure(key)) in asked.options
+    sure = beside.sure() if beside is not None and shown else None
+    return draft.say("old_button") if sure is None else draft.task(sure)
+
+
+def _seen(draft: Draft, act: Show | See | Edit) -> Draft:
+    """Something is to be shown or edited; what was going on goes on behind it, unless it only asked which invoice."""
+    asked = draft.talk.asked
+    if isinstance(act, Show) and asked is not None and asked.slot is Slot.INVOICE:
+        draft = draft.only()
+    match act:
+        case Show(asked_for):
+            return draft.enter(SeeInvoices(asked_for))
+        case See(key, number):
+            return draft.enter(SeeInvoice(number, key))
+        case Edit(what, key):
+            return draft.enter(ChangeMethod(what, key))
+
+
+def _paid_with(draft: Draft, act: Choose | Named | New, view: View) -> Draft:
+    """Which invoices together, or by which method: both belong to the payment, which begins with them if there is none."""
+    task = paying(draft.talk) or PayInvoice()
+    told = task.choose(act, view) if isinstance(act, Choose) else task.use(act, view)
+    return draft.only(*down_to_pay(draft.talk, told))
 
 
 def _agreed(draft: Draft, digest: str) -> Draft:
@@ -94,38 +182,6 @@ def _agreed(draft: Draft, digest: str) -> Draft:
     if asked is not None and asked.quote == digest:
         return replace(draft, agreed=digest)
     return draft.say("old_button")
-
-
-def _wanted(draft: Draft, task: str, view: View) -> Draft:
-    match task:
-        case "pay":
-            return draft if paying(draft.talk) else draft.only(PayInvoice())
-        case "status" if not draft.talk.payments and isinstance(view.scope, Bearer):
-            return _wanted(draft, "balance", view)
-        case "status":
-            return draft.enter(TellStatus())
-        case "balance":
-            # the first question about an invoice says what is owed, so asking it is the answer
-            asks = draft.talk.asked is not None and draft.talk.asked.slot is Slot.METHOD
-            told = not asks and paying(draft.talk) is not None and isinstance(view.scope, Bearer)
-            return draft.enter(TellStatus(of_invoice=True)) if told else _wanted(draft, "pay", view)
-        case "refund":
-            return draft.enter(CallPerson("refund", *case_of(draft.talk)))
-        case "here":
-            return _here(draft, view)
-        case "link":
-            return draft if paying(draft.talk) else draft.enter(TellStatus())
-        case _:
-            menu = () if draft.talk.tasks else (PAY, STATUS, PERSON)
-            return draft.say("help", *menu, business=view.house.name, phone=view.house.phone)
-
-
-def _here(draft: Draft, view: View) -> Draft:
-    """Pay here, and not on the page that was left open elsewhere. An old button of this kind changes nothing."""
-    task = paying(draft.talk)
-    if task is None or task.payment is not None or not may_close_left_page(view.scope):
-        return draft.say("old_button")
-    return draft.only(*down_to_pay(draft.talk, replace(task, here=True)))
 
 
 def _simply(draft: Draft, act: Simple, view: View) -> Draft:
@@ -147,9 +203,11 @@ def _simply(draft: Draft, act: Simple, view: View) -> Draft:
 
 def _accepted(draft: Draft, _view: View) -> Draft:
     """A plain yes: to the quote on the screen, or to an offer to pay. Otherwise it only says that all is well."""
-    asked = draft.talk.asked or Asked()
+    asked, beside = draft.talk.asked or Asked(), asking(draft.talk)
     if asked.quote:
         return _agreed(draft, asked.quote)
+    if asked.slot is Slot.SURE and beside is not None and (sure := beside.sure()) is not None:
+        return draft.task(sure)
     if draft.talk.tasks:
         return draft
     return draft.only(PayInvoice()) if to_button(PAY.act) in asked.options else replace(draft.say("fine"), rest=True)
@@ -158,6 +216,8 @@ def _accepted(draft: Draft, _view: View) -> Draft:
 def _declined(draft: Draft, _view: View) -> Draft:
     """A plain no. To a quote it means that something in it is wrong; which, is the customer's to say."""
     asked, task = draft.talk.asked, paying(draft.talk)
+    if asked is not None and asked.slot is Slot.SURE:
+        return _left(draft)
     kept = None if task is None else task.keep(asked.slot if asked else None)
     if kept is not None:
         return draft.only(*down_to_pay(draft.talk, kept))
@@ -170,12 +230,21 @@ def _declined(draft: Draft, _view: View) -> Draft:
     return replace(draft.say("what_is_wrong", *options), rest=True)
 
 
+def _left(draft: Draft) -> Draft:
+    """What ran beside the payment is given up, and nothing of it happened."""
+    left = without_sign_in(draft) if side(draft.talk, SignIn) is not None else draft.task(None)
+    left = left.say("left_as_it_is")
+    return left if left.talk.tasks else replace(left, rest=True)
+
+
 def _dropped(draft: Draft, view: View) -> Draft:
+    if asking(draft.talk) is not None:
+        return _left(draft)
     task = paying(draft.talk)
     if task is None:
         last = draft.talk.payments[-1] if draft.talk.payments else None
         if last is not None and last.state in (PaymentState.PROCESSING, PaymentState.SUCCEEDED):
-            return replace(draft.say("too_late_to_cancel", REFUND, reference=last.reference), rest=True)
+            return replace(draft.say("too_late_to_cancel", ASK_REFUND, reference=last.reference), rest=True)
         return replace(draft.only().say("nothing_to_cancel", PAY, STATUS), rest=True)
     if (dropped := task.drop(view)) is not None:
         return draft.only(dropped)
@@ -192,7 +261,7 @@ def _restarted(draft: Draft, view: View) -> Draft:
 
 def _missed(draft: Draft, view: View) -> Draft:
     """First miss: ask again. From the second on: what can be done here, and a person."""
-    menu = () if draft.talk.tasks else (PAY, STATUS, PERSON)
+    menu = () if draft.talk.tasks else menu_of(view)
     if draft.talk.misses < 2:
         return draft.say("not_understood", *menu)
     if menu:

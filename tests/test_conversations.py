@@ -13,6 +13,8 @@ A transcript is lines:
     (nothing)                                nothing more was said
     page card 4242424242424242               the customer fills in the hosted page of the newest link
     page bank 000123456789
+    page card 4242424242424242 save          ... and ticks that it be saved
+    page zip 10001 card 4000000000000036     ... with another zip than the one on the page
     page complete | page fail                ... answers the bank's extra check (3-D Secure)
     quietly card 4242424242424242            ... fills it in, and its webhook is not there yet
     open                                     the newest link leads to a hosted page; `open gone`: it does not
@@ -24,6 +26,13 @@ A transcript is lines:
     pause | resume                           the business stops new payments, and takes them again
     case overpaid                            a person has a case about the chat's last payment
     chat NAME                                from here on another conversation (another tab, another person)
+    chat web:NAME                            ... on a web page, where one can sign in
+    code | code dana@example.com             the customer types the newest code from their mailbox
+    mailed dana@example.com                  a letter has gone to this address since the last such line
+    returns NAME                             a new chat on a web page begins in the browser that this one had remembered
+    visits NAME as dana                      a new chat begins on a page that vouches for its signed-in user
+    answers Some words.                      a person answers the newest request
+    unlock dana@example.com                  a person lets this address try codes again
     again                                    the last message arrives a second time: same answer, nothing twice
     crash                                    the assistant dies and is started again
     forget                                   the conversation store is lost
@@ -36,18 +45,22 @@ import re
 from decimal import Decimal
 from pathlib import Path
 
+import jwt
 import pytest
-from world import World
+from world import PAGE_SECRET, World
 
+from bot.channels.base import Inbound
 from bot.office import read_amount
 from bot.stores.base import Message
 from services.model import exponent
+from services.payments import requests
 from services.payments.cases import open_cases
 from services.payments.giving_back import refund
 from services.payments.refunds import Refund, RefundOrder
 
 FOLDER = Path(__file__).parent / "conversations"
 FILES = sorted(FOLDER.glob("*/*.chat"))
+_WHOLE = {"answers"}  # words that take the rest of their line as it is
 KEPT = {"succeeded", "processing", "part_refunded", "refunded", "won"}
 LONG = "please pay my invoice " * 205
 
@@ -71,6 +84,8 @@ class Player:
         self.link = ""
         self.page = ""
         self.sent = ("", "")
+        self.followed = ""
+        self.letters = 0
 
     async def play(self, line: str) -> None:
         word, _, rest = line.partition(" ")
@@ -86,7 +101,7 @@ class Player:
                 await self._catch_up()
                 assert not self.unread, f"also said: {[m.text for m in self.unread]}"
             case _:
-                await getattr(self, f"_{word}")(*rest.split())
+                await getattr(self, f"_{word}")(*([rest] if word in _WHOLE else rest.split()))
 
     # --- the customer --------------------------------------------------------------------------------------------
 
@@ -138,7 +153,43 @@ class Player:
     async def _chat(self, name: str) -> None:
         await self._catch_up()
         assert not self.unread, f"also said: {[m.text for m in self.unread]}"
-        self.chat = f"rasa:{name}"
+        self.chat = name if ":" in name else f"rasa:{name}"
+
+    async def _code(self, address: str = "") -> None:
+        await self._say(self.world.mail.code(address))
+
+    async def _mailed(self, address: str) -> None:
+        fresh = self.world.mail.letters[self.letters :]
+        self.letters = len(self.world.mail.letters)
+        assert address in {letter.to for letter in fresh}, f"letters went to {[letter.to for letter in fresh]}"
+
+    async def _returns(self, name: str) -> None:
+        talk = (await self.world.store.load(self.chat, "")).talk
+        assert talk is not None
+        token = await self.world.remit.visitors.browser_token(talk.scope, self.chat)
+        assert token is not None, "this browser was not remembered"
+        await self._chat(f"web:{name}")
+        await self._begin(browser=token)
+
+    async def _visits(self, name: str, _as: str, customer: str) -> None:
+        now = int(self.world.clock().timestamp())
+        claims = {"aud": "remit", "sub": customer, "exp": now + 600}
+        await self._chat(f"web:{name}")
+        await self._begin(visitor=jwt.encode(claims, PAGE_SECRET, "HS256"))
+
+    async def _begin(self, **tokens: str) -> None:
+        inbound = Inbound(self.chat, self.world.chance.randbytes(6).hex(), "/start", **tokens)
+        self._hear(await self.world.remit.runtime.handle(inbound))
+
+    async def _unlock(self, address: str) -> None:
+        assert await self.world.remit.sign_in.unlock(address)
+
+    async def _answers(self, words: str) -> None:
+        newest = max(case.id for case in await self.world.remit.transact(open_cases))
+        now = self.world.clock()
+        assert await self.world.remit.transact(lambda conn: requests.answer(conn, newest, words, now))
+        await self.world.work()
+        await self._catch_up()
 
     async def _again(self) -> None:
         text, message = self.sent
@@ -151,17 +202,22 @@ class Player:
         answer = await self.world.browser.get(self.link)
         assert (answer.status_code == 303) is (how != "gone"), answer.text
 
-    async def _page(self, kind: str, number: str = "") -> None:
+    async def _page(self, kind: str, number: str = "", *more: str) -> None:
         self.world.clock.advance(seconds=1)
+        other = {"save": "yes"} if "save" in more else {}
+        if kind == "zip":
+            other, kind, number = {"zip": number} | other, more[0], more[1]
         if kind in ("complete", "fail"):
+            if self.link != self.followed:  # of a saved method: nothing was typed before
+                self.followed, self.page = self.link, await self.world.page(self.link)
             html = (await self.world.browser.get(self.page)).text
             attempt = re.search(r'name="attempt" value="([^"]+)"', html)
             assert attempt, "the page asks for no extra check"
             await self.world.submit(f"{self.page}/challenge", attempt=attempt[1], answer=kind)
         else:
-            self.page = await self.world.page(self.link)
+            self.followed, self.page = self.link, await self.world.page(self.link)
             pay = self.world.pay_by_card if kind == "card" else self.world.pay_by_bank
-            answer = await pay(self.page, number)
+            answer = await pay(self.page, number, **other)
             assert answer.status_code < 500, answer.text
         await self.world.work()
         await self._catch_up()

@@ -5,6 +5,7 @@ webhooks end in the assistant. Crashing it means building it again over the same
 """
 
 import random
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
@@ -19,12 +20,14 @@ from bot.stores.base import Message
 from bot.stores.sqlite import SqliteStore
 from services.database import inline, open_engine, upgrade
 from services.http import open_http
+from services.mail import Letter
 from services.sandbox.rehearsal import BANK, CARD
 from services.sandbox.world import build_sandbox, load_demo
 
 NOW = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
 KEY, SECRET, TOKEN = "test-key", "test-secret", "test-token"
 HANDOFF = "http://remit"
+PAGE_SECRET = "a-secret-of-the-page-that-embeds-the-chat"
 
 
 class Clock:
@@ -36,6 +39,21 @@ class Clock:
 
     def advance(self, **step: int) -> None:
         self.at += timedelta(**step)
+
+
+class Outbox:
+    """Letters, as they would have been sent."""
+
+    def __init__(self) -> None:
+        self.letters: list[Letter] = []
+
+    async def send(self, letter: Letter) -> None:
+        self.letters.append(letter)
+
+    def code(self, to: str = "") -> str:
+        """The newest code, to this address if one is named."""
+        found = (re.search(r"\b([0-9]{6})\b", letter.text) for letter in reversed(self.letters) if to in ("", letter.to))
+        return next(code[1] for code in found if code)
 
 
 class _Later:
@@ -61,6 +79,8 @@ def settings(**sections: dict[str, object]) -> Settings:
         server={"base_url": HANDOFF},
         invoices={"sources": ["book", "portal"], "portal_url": "http://sandbox/portal", "portal_key": KEY},
         gateway={"url": "http://sandbox/processor", "key": KEY, "webhook_secret": SECRET},
+        mail={"host": "mail.test", "from": "billing@example.com"},
+        sign_in={"page_secret": PAGE_SECRET},
         **sections,
     )
 
@@ -73,6 +93,7 @@ class World:
         self.chance = random.Random(seed)
         self.folder = folder
         self.settings = settings(**sections)
+        self.mail = Outbox()
         self._assistant = _Later()
         self.sender = open_http(httpx.ASGITransport(self._assistant))
         self.sandbox = build_sandbox(
@@ -110,6 +131,7 @@ class World:
             clock=self.clock,
             random=self.chance.randbytes,
             secret=b"test-secret-of-conversations",
+            mail=self.mail,
         )
         self._assistant.app = asgi(self.remit, TOKEN)
 
@@ -120,6 +142,7 @@ class World:
 
     async def close(self) -> None:
         await self.remit.runtime.drain()
+        await self.remit.postman.drain()
         for client in (self.browser, self.http, self.sender):
             await client.aclose()
         self.store.close()
@@ -148,7 +171,9 @@ class World:
 
     async def say(self, chat: str, text: str, *, id: str = "", pay_link: str = "") -> list[Message]:  # noqa: A002
         inbound = Inbound(chat, id or self.chance.randbytes(8).hex(), text, pay_link, client="203.0.113.7")
-        return await self.remit.runtime.handle(inbound)
+        messages = await self.remit.runtime.handle(inbound)
+        await self.remit.postman.drain()
+        return messages
 
     async def link(self, number: str, days: int = 60) -> str:
         (invoice,) = await self.remit.invoices.find(number)
@@ -170,11 +195,11 @@ class World:
         answer = await self.browser.post(page, data=fields)
         return await self.browser.get(str(answer.next_request.url)) if answer.next_request else answer
 
-    async def pay_by_card(self, page: str, number: str) -> httpx.Response:
-        return await self.submit(page, **(CARD | {"number": number}))
+    async def pay_by_card(self, page: str, number: str, **other: str) -> httpx.Response:
+        return await self.submit(page, **(CARD | {"number": number} | other))
 
-    async def pay_by_bank(self, page: str, account: str) -> httpx.Response:
-        return await self.submit(page, **(BANK | {"account": account}))
+    async def pay_by_bank(self, page: str, account: str, **other: str) -> httpx.Response:
+        return await self.submit(page, **(BANK | {"account": account} | other))
 
     async def change(self, number: str, **change: object) -> None:
         answer = await self.browser.post(f"http://sandbox/control/invoices/{number}", json=change)

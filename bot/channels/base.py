@@ -17,3 +17,6 @@ class Inbound(msgspec.Struct, frozen=True):
     client: str = ""  # network address of the customer, if the channel knows it
     seen: int | None = None  # the last message that was on the screen when it was sent, if the channel knows it
     fresh: bool = False  # the chat's address was made for this message: nobody has used it before
+    browser: str = ""  # token of a remembered browser, where a chat begins
+    visitor: str = ""  # signed token of the page that embeds the chat, for its signed-in user
+    keys: int | None = None  # which of the chat's tokens it came with, where the chat has tokens

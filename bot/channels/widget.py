@@ -5,7 +5,6 @@ this installation, so nothing has to be looked up to refuse a wrong one.
 """
 
 import base64
-import hashlib
 import hmac
 from typing import Annotated
 
@@ -34,18 +33,24 @@ def chat_of(conversation: str) -> str:
     return f"web:{conversation}"
 
 
-def token_of(conversation: str, secret: bytes) -> str:
-    """The token that opens this conversation: an HMAC, so that only we can make it."""
-    signed = hmac.new(secret, f"conversation:{conversation}".encode(), hashlib.sha256).digest()
-    return base64.urlsafe_b64encode(signed).rstrip(b"=").decode()
+def token_of(conversation: str, secret: bytes, keys: int = 0) -> str:
+    """The token that opens this conversation: an HMAC, so that only we can make it. Every sign-in changes it (``keys``)."""
+    named = f"conversation:{conversation}" + (f":{keys}" if keys else "")
+    signed = base64.urlsafe_b64encode(hmac.digest(secret, named.encode(), "sha256")).rstrip(b"=").decode()
+    return f"{keys}.{signed}" if keys else signed
 
 
-def opens(conversation: str, token: str, secret: bytes) -> bool:
-    """Whether the token is the conversation's own, in constant time."""
-    return hmac.compare_digest(token.encode(), token_of(conversation, secret).encode())
+def keys_of(conversation: str, token: str, secret: bytes) -> int | None:
+    """Which token of this conversation it is, in constant time; None for one that never was its own."""
+    told, dot, _ = token.partition(".")
+    if dot and not (told.isascii() and told.isdigit() and len(told) <= 9):
+        return None
+    keys = int(told) if dot else 0
+    own = hmac.compare_digest(token.encode(), token_of(conversation, secret, keys).encode())
+    return keys if own else None
 
 
-def read(body: bytes, conversation: str, client: str) -> Inbound:
+def read(body: bytes, conversation: str, client: str, keys: int | None = None) -> Inbound:
     """One message: ``{id, text}`` or ``{id, choice}``, and the ``page`` it was sent from. Raises `Malformed` with what is wrong."""
     try:
         said = _decode(body)
@@ -54,4 +59,4 @@ def read(body: bytes, conversation: str, client: str) -> Inbound:
     except RecursionError as error:
         raise Malformed("not a message: nested too deeply") from error
     text = said.choice or said.text
-    return Inbound(chat_of(conversation), said.id, text, home=said.page, client=client, seen=said.seen)
+    return Inbound(chat_of(conversation), said.id, text, home=said.page, client=client, seen=said.seen, keys=keys)

@@ -28,7 +28,6 @@ from dialogs.model import Say, Value
 from services import allowance
 from services.errors import RemitError
 from services.identity import LinkExpired, LinkOpened
-from services.invoices.access import Access
 from services.mail import Mail, one_line
 from services.model import Bearer
 
@@ -78,7 +77,7 @@ class _BillPages:
         self._remit = remit
         self._words = Wording.load(CONFIG / "pages" / f"{settings.chat.locales[0]}.toml", settings.zone)
         self._rules = settings.house().rules
-        self._access = Access(remit.invoices, remit.checkout.reserved)
+        self._access = remit.access
         self._sender = LinkSender(remit, mail) if mail is not None else None
 
     def politely(self, work: Endpoint) -> Endpoint:

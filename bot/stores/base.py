@@ -4,7 +4,7 @@ A store keeps the running talk: state, inbox, message log and outbox. It can be 
 """
 
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -23,7 +23,7 @@ class Button(msgspec.Struct, frozen=True):
 
 
 class Link(msgspec.Struct, frozen=True):
-    kind: str  # checkout
+    kind: str  # checkout, document
     url: str
 
 
@@ -37,7 +37,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     sender: Literal["bot", "agent", "customer", "notice"] = msgspec.field(name="from")
     text: str
     choices: tuple[Button, ...]  # stands in the JSON even when empty: front ends need no case for its absence
-    card: dict[str, str | int | None] | None = None
+    card: dict[str, Any] | None = None  # plain JSON
     link: Link | None = None
 
 

@@ -1,8 +1,9 @@
-"""Paying one invoice, from "which one?" to its result.
+"""Paying one invoice or several, from "which one?" to the result: what is told, and where a started payment is.
 
 The ladder asks for the first thing still missing, so what was already said is never asked again, and a correction at
-any time simply makes something missing. Once a payment has been started nothing is a correction: the open page is
-closed first, and only the gateway's word that it is closed makes room for another.
+any time simply makes something missing. Which invoices are meant is found in `which`, method, sum and quote in `terms`. Once
+a payment has been started nothing is a correction: the open page is closed first, and only the gateway's word that it
+is closed makes room for another.
 """
 
 from typing import Literal
@@ -10,41 +11,34 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
-from dialogs.flows.handoff import CallPerson
-from dialogs.flows.status import AGAIN, CANCEL, PAY, describe, news, of_invoice, page_open
+from dialogs.flows.offers import PAY
+from dialogs.flows.status import describe, news, page_open
+from dialogs.flows.terms import offer
+from dialogs.flows.which import Bill, find
 from dialogs.model import (
-    Absent,
-    Agree,
-    Ask,
     Await,
-    BillingOf,
-    Change,
     Choice,
+    Choose,
     CloseCheckout,
     CloseLeftPage,
-    Confirm,
     Done,
     Enter,
     House,
-    InvoiceCard,
     Move,
-    OneInvoice,
-    ProveInvoice,
+    Named,
+    New,
     Reply,
     ResumePayment,
     Say,
     Share,
     Slot,
     StartPayment,
-    Tell,
     Telling,
-    Value,
     View,
     Want,
 )
 from services.model import (
     Bearer,
-    Billing,
     Invoice,
     Line,
     Method,
@@ -53,8 +47,9 @@ from services.model import (
     Payment,
     PaymentState,
     Quote,
+    Reason,
     Scope,
-    objection,
+    Spread,
     same_number,
     standing,
 )
@@ -84,6 +79,14 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
     payment: Payment | None = None  # started: as last heard
     leaving: Literal["", "change", "drop", "restart"] = ""  # why the open page is to be closed
     here: bool = False  # a page that another chat left open is to be closed first
+    picked: tuple[str, ...] = ()  # keys of the customer's own invoices, in the order in which they were chosen
+    numbers: tuple[str, ...] = ()  # ... and their numbers, as far as they were told so
+    whole: bool = False  # all that can be paid together
+    choosing: bool = False  # they are picked one by one, until these are all
+    spread: Spread | None = None  # how a sum is laid over them; None: as the business has it
+    named: Named | None = None  # a saved method, as it was told
+    saved: str = ""  # ... or by its button
+    typed: bool = False  # no saved method: the number is typed on the secure page
 
     @property
     def running(self) -> bool:
@@ -105,7 +108,9 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
             case Slot.PROOF, str(code):
                 return replace(told, proof=code)
             case Slot.METHOD, Method() as method:
-                return replace(told, method=method)
+                return replace(told, method=method, saved="", named=None)
+            case Slot.SPREAD, Spread() as spread:
+                return replace(told, spread=spread)
             case Slot.AMOUNT, Money() | Share() as amount:
                 return replace(told, amount=amount)
             case Slot.NAME, str(name):
@@ -118,7 +123,50 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
     def change(self, slot: Slot, view: View) -> "PayInvoice":
         """With one slot to be asked for again."""
         told = replace(self._touched("change", view), revise=slot)
-        return replace(told, number="", rejected=()) if slot is Slot.INVOICE else told
+        if slot is Slot.INVOICE:
+            return replace(told, number="", rejected=(), picked=(), numbers=(), whole=False)
+        return replace(told, saved="", named=None, typed=False) if slot is Slot.METHOD else told
+
+    def pick(self, key: str, view: View) -> "PayInvoice":
+        """With one of the customer's invoices chosen by its button: one more of them, or the only one."""
+        told = replace(self._touched("change", view), number="", numbers=(), whole=False)
+        if not self.choosing:
+            return replace(told, picked=(key,), amount=None if self.picked else self.amount, revise=None)
+        picked = tuple(each for each in self.picked if each != key)  # pressed again: left out again
+        return replace(told, picked=picked if key in self.picked else (*picked, key))
+
+    def choose(self, named: Choose, view: View) -> "PayInvoice":
+        """With the invoices that are to be paid together; named none: all of them."""
+        told = replace(self._touched("change", view), number="", revise=None, choosing=False, amount=self.amount)
+        whole = not (named.keys or named.numbers)
+        return replace(told, whole=whole, picked=named.keys, numbers=named.numbers)
+
+    def one_by_one(self, view: View, *, more: bool) -> "PayInvoice":
+        """Several are chosen one by one: from now on, or these are all."""
+        told = self._touched("change", view)
+        if more:
+            return replace(told, choosing=True, whole=False, number="", numbers=(), revise=None)
+        return replace(told, choosing=False, whole=not self.picked)
+
+    def use(self, method: Named | New | str, view: View) -> "PayInvoice":
+        """With a saved method by its words or its key, or with a new one that is typed on the secure page."""
+        told = replace(self._touched("change", view), named=None, saved="", typed=False, revise=None)
+        match method:
+            case New(kind):
+                return replace(told, typed=True, method=kind or self.method)
+            case Named():
+                return replace(told, named=method, method=None)
+            case _:
+                return replace(told, saved=method, method=None)
+
+    def mine(self, number: str) -> "PayInvoice":
+        """After signing in: the invoice of the pay link is one of the customer's own from now on."""
+        own = bool(number) and not (self.number or self.picked or self.numbers or self.whole)
+        return replace(self, number=number, proof="") if own else self
+
+    def without_sign_in(self) -> "PayInvoice":
+        """Without what only a signed-in customer can have."""
+        return replace(self, named=None, saved="", whole=False, numbers=(), choosing=False, picked=())
 
     def keep(self, asked: Slot | None) -> "PayInvoice | None":
         """With what was asked for left as it was: a sum that cannot be is forgotten. None when it has to be told."""
@@ -161,7 +209,7 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
     def under_way(self, view: View) -> Line | None:
         """The invoice and sum of the page that is open, or is being made just now."""
         if self.payment is None:
-            return next((e.quote.lines[0] for e in view.waiting if isinstance(e, StartPayment)), None)
+            return next((_whole(e.quote) for e in view.waiting if isinstance(e, StartPayment)), None)
         if not self.running or self.payment.state is PaymentState.UNKNOWN:
             return None
         return Line(self.payment.invoices[0], self.payment.numbers[0], "", self.payment.amount)
@@ -171,8 +219,9 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
         if _is_own(number, view):
             return replace(self, number="", revise=None)
         same = bool(self.number) and same_number(number, self.number)
-        first = not self.number and self.payment is None and not isinstance(view.scope, Bearer)
-        return replace(self, number=number, amount=self.amount if same or first else None, revise=None)
+        first = not (self.number or self.picked) and self.payment is None and not isinstance(view.scope, Bearer)
+        about = replace(self, number=number, amount=self.amount if same or first else None, revise=None)
+        return replace(about, picked=(), numbers=(), whole=False, choosing=False)
 
     def _is_agreed(self, slot: Slot, value: Telling, view: View) -> bool:
         """Whether this is what the page under way was made for."""
@@ -204,14 +253,14 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
             return Await(Reply(Say(f"stopping_{self.leaving}" if self.leaving else "preparing")))
         if self.payment is not None:
             return self._follow(self.payment)
-        found = self._find(view)
-        if not isinstance(found, Invoice):
-            return found
+        bill = find(self, view)
+        if not isinstance(bill, Bill):
+            return bill
         if self.here:
-            return CloseLeftPage(view.scope, found.id)
-        if problem := standing(found, view.house.rules):
-            return Done(describe(found, problem, view.at.date()))
-        return self._terms(found, view)
+            return CloseLeftPage(view.scope, bill.first.id)
+        if bill.single and (problem := standing(bill.first, view.house.rules)):
+            return Done(describe(bill.first, problem, view.at.date()))
+        return offer(self, bill, view)
 
     def _follow(self, payment: Payment) -> Move:
         """A payment was started: the page is open, or there is a result to tell."""
@@ -219,11 +268,13 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
             case PaymentState.OPEN if self.leaving:
                 return CloseCheckout(payment.reference)
             case PaymentState.OPEN:
-                return Await(page_open(payment))
-            case PaymentState.CREATED | PaymentState.CONFIRMED:
+                # nothing is to be typed there: what came of the saved method, or what the page waits for, is the news
+                told = payment.saved or payment.reason is Reason.MICRO_DEPOSITS
+                return Await(news(payment) if told else page_open(payment))
+            case PaymentState.CREATED | PaymentState.CONFIRMED | PaymentState.SUBMITTING:
                 # a conversation that was lost has lost its start too; the ledger has not
                 return CloseCheckout(payment.reference) if self.leaving else ResumePayment(payment.reference)
-            case PaymentState.SUBMITTING | PaymentState.UNKNOWN:
+            case PaymentState.UNKNOWN:
                 return Await(news(payment))
             case state if state in _GONE and self.leaving == "drop":
                 return Done(Reply(Say("canceled"), choices=(PAY,)))
@@ -231,121 +282,6 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
                 return Enter(PayInvoice(), back=False)
             case _:
                 return Done(news(payment), payment=payment)
-
-    def _find(self, view: View) -> Invoice | Move:
-        """The invoice meant, if this visitor may see it."""
-        if isinstance(view.scope, Bearer) and self.revise is not Slot.INVOICE:
-            lookup = OneInvoice(view.scope, view.scope.invoice)
-            match view.get(lookup):
-                case None:
-                    return lookup
-                case Invoice() as invoice if not self.number or same_number(self.number, invoice.number):
-                    return invoice
-                case Invoice():
-                    pass  # another one than the link's: it needs a proof of its own
-                case Absent():
-                    return Done(Reply(Say("invoice_gone")))
-                case _:
-                    return Await(Reply(Say("books_unreachable"), choices=(AGAIN,)))
-        return self._prove(view)
-
-    def _prove(self, view: View) -> Move:
-        if view.wrong_proofs >= view.house.proofs:
-            return Enter(
-                CallPerson("lookup_locked", f"wrong invoice number or zip {view.wrong_proofs} times"), back=False
-            )
-        if not self.number:
-            return Ask(Slot.INVOICE, Reply(Say("ask_invoice")))
-        if not self.proof:
-            return Ask(Slot.PROOF, Reply(Say("ask_proof", {"number": self.number})))
-        if self.rejected == (self.number, self.proof):
-            return Ask(Slot.PROOF, Reply(Say("ask_again_proof", {"number": self.number})))
-        return ProveInvoice(self.number, self.proof)
-
-    def _terms(self, invoice: Invoice, view: View) -> Move:
-        """Method, amount, name and zip; then the quote."""
-        amount = self._amount(invoice, view)
-        if not isinstance(amount, Money):
-            return amount
-        offered = view.house.rules.methods_for(invoice.due.currency)
-        method = offered[0] if self.method is None and len(offered) == 1 else self.method
-        if method is None or method not in offered or self.revise is Slot.METHOD:
-            return self._ask_method(invoice, amount, offered, view)
-        billing = self._billing(invoice, view)
-        if not isinstance(billing, Billing):
-            return billing
-        line = Line(invoice.id, invoice.number, invoice.version, amount)
-        quote = Quote(
-            (line,), method, self.name or ("" if billing.masked else billing.name), self.zip or self._zip(billing)
-        )
-        if view.agreed and view.agreed == quote.digest():
-            return StartPayment(view.scope, quote)
-        return Confirm(quote, self._show(quote, billing, invoice, view))
-
-    def _ask_method(self, invoice: Invoice, amount: Money, offered: tuple[Method, ...], view: View) -> Move:
-        values = {**of_invoice(invoice, view.at.date()), "amount": amount}
-        because = Say(f"method_not_taken_{self.method}", values) if self.method and self.method not in offered else None
-        choices = tuple(Choice(Say(f"button_{method}"), Tell(Slot.METHOD, method)) for method in offered)
-        if _in_parts(invoice, view) and self.amount is None and self.revise is None:
-            choices += (Choice(Say("button_other_amount"), Change(Slot.AMOUNT)),)
-        key = "ask_method" if self.amount is None else "ask_method_only"
-        return Ask(Slot.METHOD, Reply(Say(key, values), choices, InvoiceCard(invoice)), because)
-
-    def _amount(self, invoice: Invoice, view: View) -> Money | Move:
-        rules, payable = view.house.rules, invoice.payable
-        least = Money(min(rules.minimum_minor, payable.minor), payable.currency)
-        match self.amount:
-            case None | Share.ALL:
-                amount = payable
-            case Share.HALF:
-                amount = Money((payable.minor + 1) // 2, payable.currency)
-            case Share.MINIMUM:
-                amount = least if rules.partial else payable
-            case Money() as amount:
-                pass
-        values = {**of_invoice(invoice, view.at.date()), "amount": amount, "minimum": least}
-        problem = objection(invoice, amount, rules)
-        if problem is None and self.revise is not Slot.AMOUNT:
-            return amount
-        choices = (Choice(Say("button_full", {"amount": payable}), Tell(Slot.AMOUNT, Share.ALL)),)
-        key = "ask_amount" if rules.partial else "ask_amount_full"
-        return Ask(Slot.AMOUNT, Reply(Say(key, values), choices), Say(problem, values) if problem else None)
-
-    def _billing(self, invoice: Invoice, view: View) -> Billing | Move:
-        lookup = BillingOf(view.scope, invoice.id)
-        fact = view.get(lookup)
-        if fact is None:
-            return lookup
-        billing = fact if isinstance(fact, Billing) else Billing()
-        if self.revise is Slot.NAME or not (self.name or billing.name):
-            return Ask(Slot.NAME, Reply(Say("ask_name")))
-        if self.revise is Slot.ZIP or not (self.zip or self._zip(billing)):
-            return Ask(Slot.ZIP, Reply(Say("ask_zip")))
-        return billing
-
-    def _zip(self, billing: Billing) -> str:
-        """The zip on file; a masked one only as far as the visitor proved to know it."""
-        return self.proof if billing.masked else billing.zip
-
-    def _show(self, quote: Quote, billing: Billing, invoice: Invoice, view: View) -> Reply:
-        offered = view.house.rules.methods_for(invoice.due.currency)
-        values: dict[str, Value] = {
-            "amount": quote.total,
-            "number": quote.lines[0].number,
-            "method": quote.method,
-            "name": quote.name or billing.name,
-            "zip": quote.zip or billing.zip,
-            "business": view.house.name,
-        }
-        choices = [Choice(Say("button_agree", {"amount": quote.total}), Agree(quote.digest()))]
-        if _in_parts(invoice, view):
-            choices.append(Choice(Say("button_change_amount"), Change(Slot.AMOUNT)))
-        choices += [
-            Choice(Say("button_change_name"), Change(Slot.NAME)),
-            Choice(Say("button_change_zip"), Change(Slot.ZIP)),
-        ]
-        choices += [Choice(Say(f"button_{m}_instead"), Tell(Slot.METHOD, m)) for m in offered if m is not quote.method]
-        return Reply(Say(f"confirm_{quote.method}", values), (*choices, CANCEL))
 
 
 def may_close_left_page(scope: Scope) -> bool:
@@ -358,9 +294,9 @@ def starting(view: View) -> bool:
     return any(isinstance(effect, StartPayment) for effect in view.waiting)
 
 
-def _in_parts(invoice: Invoice, view: View) -> bool:
-    """Whether there is any amount to choose."""
-    return view.house.rules.partial and invoice.payable.minor > view.house.rules.minimum_minor
+def _whole(quote: Quote) -> Line:
+    """A quote as if it had one invoice: what a customer who says it once more would repeat."""
+    return replace(quote.lines[0], amount=quote.total)
 
 
 def _is_own(number: str, view: View) -> bool:

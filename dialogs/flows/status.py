@@ -1,55 +1,43 @@
-"""Where a payment is, in words: asked for by the customer, or told because it moved."""
+"""Where a payment is, in words: asked for by the customer, or told because it moved. And the payments there have been."""
 
 from collections.abc import Mapping
 from datetime import date
 
-import msgspec
+from msgspec.structs import replace
 
+from dialogs.flows.coach import declined, failed, returned
+from dialogs.flows.lists import payment_row
+from dialogs.flows.offers import ASK_REFUND, CANCEL, HISTORY, LINK, OTHER_INVOICE, PAY, PAY_AGAIN, PERSON, SIGN_IN
+from dialogs.flows.side import Side
+from dialogs.flows.sign_in import SignIn
 from dialogs.model import (
     Absent,
-    Change,
     CheckoutLink,
-    Choice,
     Done,
+    Enter,
     InvoiceCard,
+    Listed,
     Move,
     OneInvoice,
     PaymentNow,
+    PaymentsOf,
     ReceiptCard,
     Reply,
     Say,
-    Simple,
-    Slot,
     Value,
     View,
-    Want,
 )
-from services.model import Bearer, Invoice, Money, Objection, Payment, PaymentState, Reason, standing
-
-PAY = Choice(Say("button_pay"), Want("pay"))
-PAY_AGAIN = Choice(Say("button_pay_again"), Want("pay"))
-PERSON = Choice(Say("button_person"), Simple.HUMAN)
-AGAIN = Choice(Say("button_again"), Want("pay"))
-_RETURNS = (
-    Reason.INSUFFICIENT_FUNDS,
-    Reason.ACCOUNT_CLOSED,
-    Reason.NO_ACCOUNT,
-    Reason.STOPPED,
-    Reason.NOT_AUTHORIZED,
-)
-_PAGES = (Reason.PAGE_EXPIRED, Reason.PAGE_CLOSED, Reason.NEVER_OPENED)  # ends of a page, never declines on one
-_UNSAID = {PaymentState.FAILED: Reason.DECLINED, PaymentState.CANCELED: Reason.NEVER_OPENED}  # it never had a page
-CANCEL = Choice(Say("button_cancel"), Simple.DROP)
-LINK = Choice(Say("button_link"), Want("link"))  # first: a "1" sent twice must not cancel anything
-OTHER_INVOICE = Choice(Say("button_other_invoice"), Change(Slot.INVOICE))
+from services.model import Bearer, Customer, Invoice, Money, Objection, Payment, Payments, PaymentState, standing
 
 
-class TellStatus(msgspec.Struct, frozen=True, omit_defaults=True, tag="status"):
-    """The state of the newest payment of this chat, or of the invoice when there is none or it was asked for."""
+class TellStatus(Side, frozen=True, omit_defaults=True, tag="status"):
+    """The state of the newest payment of this chat or customer, or of the invoice when there is none or it was asked for."""
 
     of_invoice: bool = False
 
     def next(self, view: View) -> Move:
+        if isinstance(view.scope, Customer) and not self.of_invoice and not _is_open_here(view):
+            return self._of_customer(view.scope, view)
         if self.of_invoice or not view.payments:
             return self._of_invoice(view)
         lookup = PaymentNow(view.chat, view.payments[-1].reference)
@@ -61,9 +49,25 @@ class TellStatus(msgspec.Struct, frozen=True, omit_defaults=True, tag="status"):
         reply = page_open(payment, "not_paid_yet") if waiting and payment.reason is None else news(payment)
         return Done(reply, rest=waiting, payment=payment)
 
+    def _of_customer(self, scope: Customer, view: View) -> Move:
+        """Whoever paid it, and wherever: the ledger knows the customer's payments."""
+        lookup = PaymentsOf(scope)
+        match view.get(lookup):
+            case None:
+                return lookup
+            case Payments(shown) if shown:
+                newest = shown[0]
+                reply = news(newest)
+                return Done(replace(reply, choices=(*reply.choices, HISTORY)) if len(shown) > 1 else reply)
+            case Payments():
+                return Done(Reply(Say("no_payment_of_yours"), choices=(PAY, PERSON)))
+            case _:
+                return Done(Reply(Say("books_unreachable")))
+
     def _of_invoice(self, view: View) -> Move:
         if not isinstance(view.scope, Bearer):
-            return Done(Reply(Say("no_payment_here"), choices=(PAY, PERSON)))
+            signing = (SIGN_IN,) if view.can_sign_in and not isinstance(view.scope, Customer) else ()
+            return Done(Reply(Say("no_payment_here"), choices=(PAY, *signing, PERSON)))
         lookup = OneInvoice(view.scope, view.scope.invoice)
         match view.get(lookup):
             case None:
@@ -73,6 +77,31 @@ class TellStatus(msgspec.Struct, frozen=True, omit_defaults=True, tag="status"):
                 return Done(describe(invoice, problem, view.at.date()))
             case Absent():
                 return Done(Reply(Say("invoice_gone")))
+            case _:
+                return Done(Reply(Say("books_unreachable")))
+
+
+def _is_open_here(view: View) -> bool:
+    """Whether a payment of this very chat waits for the customer: that is what they ask about."""
+    waiting = (PaymentState.OPEN, PaymentState.CONFIRMED, PaymentState.SUBMITTING, PaymentState.UNKNOWN)
+    return bool(view.payments) and view.payments[-1].state in waiting
+
+
+class TellHistory(Side, frozen=True, omit_defaults=True, tag="history"):
+    """The customer's payments, the newest first."""
+
+    def next(self, view: View) -> Move:
+        if not isinstance(view.scope, Customer):
+            return Enter(SignIn(why="history"))
+        lookup = PaymentsOf(view.scope)
+        match view.get(lookup):
+            case None:
+                return lookup
+            case Payments(shown, count) if shown:
+                rows = Listed(tuple(payment_row(each) for each in shown))
+                return Done(Reply(Say("history", {"count": count, "rows": rows}), (ASK_REFUND, PERSON)))
+            case Payments():
+                return Done(Reply(Say("no_payment_of_yours"), choices=(PAY, PERSON)))
             case _:
                 return Done(Reply(Say("books_unreachable")))
 
@@ -110,14 +139,45 @@ def of_payment(payment: Payment) -> Mapping[str, Value]:
     return {
         "reference": payment.reference,
         "amount": payment.amount,
-        "number": ", ".join(payment.numbers),
         "method": payment.method,
         "brand": payment.brand_name,
         "last4": payment.last4,
         "on": payment.happened_at or payment.at,
         "refunded": payment.refunded,
         "surplus": Money(payment.surplus_minor, payment.amount.currency),
+        "what": _what(payment),
+        "submitted": payment.submitted_at,
+        "expected": payment.expected,
+        "course": _course(payment),
     }
+
+
+def _what(payment: Payment) -> Say:
+    """What was paid, as the receipt names it."""
+    if len(payment.numbers) == 1:
+        return Say("what_one", {"number": payment.numbers[0]})
+    if len(payment.parts) != len(payment.numbers):
+        return Say("what_many", {"numbers": ", ".join(payment.numbers)})
+    currency = payment.amount.currency
+    parts = tuple(
+        Say("part_full", {"number": number, "amount": Money(minor, currency)})
+        for number, minor in zip(payment.numbers, payment.parts, strict=True)
+    )
+    return Say("what_several", {"count": len(parts), "parts": Listed(parts, ", ", "")})
+
+
+def _course(payment: Payment) -> Say | str:
+    """The way of a bank payment so far, day by day; empty for a card."""
+    if payment.submitted_at is None:
+        return ""
+    days: dict[str, Value] = {
+        "submitted": payment.submitted_at,
+        "cleared": payment.cleared_at,
+        "on": payment.happened_at,
+    }
+    if payment.cleared_at is None:
+        return Say("course_submitted", days)
+    return Say("course_returned" if payment.state is PaymentState.RETURNED else "course_cleared", days)
 
 
 def news(payment: Payment) -> Reply:
@@ -127,27 +187,33 @@ def news(payment: Payment) -> Reply:
         key = "overpaid" if payment.surplus_minor else "won" if payment.dispute_won else "refund_failed"
         return Reply(Say(key, values), card=ReceiptCard(payment), choices=(PERSON,))
     match payment.state:
-        case PaymentState.CREATED | PaymentState.CONFIRMED | PaymentState.SUBMITTING:
-            return Reply(Say("preparing", values))
-        case PaymentState.OPEN if payment.reason:
-            link = CheckoutLink(payment.reference)
-            reason = Reason.DECLINED if payment.reason in _PAGES else payment.reason
-            return Reply(Say(f"declined_{reason}", values), link=link, choices=(LINK, CANCEL, PERSON))
-        case PaymentState.OPEN:
-            return page_open(payment)
         case PaymentState.PROCESSING:
-            return Reply(Say("processing", values), card=ReceiptCard(payment))
+            key = "processing" if payment.expected is None else "processing_expected"
+            return Reply(Say(key, values), card=ReceiptCard(payment))
         case PaymentState.SUCCEEDED:
             return Reply(Say(f"paid_{payment.method}", values), card=ReceiptCard(payment))
         case PaymentState.FAILED | PaymentState.CANCELED:
-            return Reply(Say(f"failed_{payment.reason or _UNSAID[payment.state]}", values), choices=(PAY_AGAIN, PERSON))
+            return failed(payment, values)
         case PaymentState.RETURNED:
-            reason = payment.reason if payment.reason in _RETURNS else Reason.RETURNED_OTHER
-            return Reply(Say(f"returned_{reason}", values), card=ReceiptCard(payment), choices=(PAY_AGAIN, PERSON))
+            return returned(payment, values)
         case PaymentState.UNKNOWN:
             return Reply(Say("checking", values))
+        case state if state in _BEFORE:
+            return _before(payment, values)
         case _:
             return _afterwards(payment, values)
+
+
+_BEFORE = (PaymentState.CREATED, PaymentState.CONFIRMED, PaymentState.SUBMITTING, PaymentState.OPEN)
+
+
+def _before(payment: Payment, values: Mapping[str, Value]) -> Reply:
+    """Nothing is paid yet: it is being prepared or charged, or the page waits."""
+    if payment.state is PaymentState.OPEN:
+        if payment.reason:
+            return declined(payment, values)
+        return page_open(payment, "bank_asks" if payment.saved else "page_open")
+    return Reply(Say("charging" if payment.state is PaymentState.SUBMITTING else "preparing", values))
 
 
 def _afterwards(payment: Payment, values: Mapping[str, Value]) -> Reply:

@@ -3,8 +3,27 @@
 Short (Telegram allows 64 bytes), typeable, and free of anything personal. What is not one of ours reads as None.
 """
 
-from dialogs.model import Act, Agree, Change, Share, Simple, Slot, Tell, Want
-from services.model import Method
+import re
+
+from dialogs.model import (
+    Act,
+    Agree,
+    Change,
+    Choose,
+    Edit,
+    Named,
+    New,
+    Pick,
+    See,
+    Share,
+    Show,
+    Simple,
+    Slot,
+    Sure,
+    Tell,
+    Want,
+)
+from services.model import Filter, InvoiceStatus, Method, Spread
 
 _WORDS: dict[str, Act] = {
     "/pay": Want("pay"),
@@ -13,7 +32,28 @@ _WORDS: dict[str, Act] = {
     "/link": Want("link"),
     "/help": Want("help"),
     "/refund": Want("refund"),
+    "/dispute": Want("dispute"),
+    "/requests": Want("requests"),
+    "/history": Want("history"),
     "/here": Want("here"),
+    "/several": Want("several"),
+    "/enough": Want("enough"),
+    "/methods": Want("methods"),
+    "/details": Want("details"),
+    "/sign-in": Want("sign_in"),
+    "/sign-out": Want("sign_out"),
+    "/sign-out everywhere": Want("sign_out_everywhere"),
+    "/remember": Want("remember"),
+    "/send-again": Want("send_again"),
+    "/fix-zip": Want("fix_zip"),
+    "/verify": Want("verify"),
+    "/invoices": Show(),
+    "/invoices payable": Show(Filter(payable=True)),
+    **{f"/invoices {status}": Show(Filter((status,))) for status in InvoiceStatus},
+    "/pay all": Choose(),
+    "/saved": Named(),
+    "/new": New(),
+    **{f"/new {method}": New(method) for method in Method},
     "/cancel": Simple.DROP,
     "/restart": Simple.RESTART,
     "/repeat": Simple.REPEAT,
@@ -23,14 +63,38 @@ _WORDS: dict[str, Act] = {
     "/amount half": Tell(Slot.AMOUNT, Share.HALF),
     "/amount minimum": Tell(Slot.AMOUNT, Share.MINIMUM),
     **{f"/method {method}": Tell(Slot.METHOD, method) for method in Method},
+    **{f"/spread {spread}": Tell(Slot.SPREAD, spread) for spread in Spread},
+    **{f"/why {why}": Tell(Slot.WHY, why) for why in ("twice", "amount", "work", "other")},
     **{f"/change {slot}": Change(slot) for slot in Slot},
 }
 _TEXTS = {act: text for text, act in _WORDS.items()}
+_KEY = r"[a-z]{1,12}"
+_PICK = re.compile(rf"/pick (invoice|method|account|payment|detail|why) ({_KEY})")
+_EDIT = re.compile(rf"/(remove|favorite|nickname) ({_KEY})")
+_SEE = re.compile(rf"/see ({_KEY})")
+_SURE = re.compile(rf"/sure ({_KEY})")
+_CHOOSE = re.compile(rf"/pay((?: {_KEY}){{1,4}})")
 
 
 def to_button(act: Act) -> str:
     """The text of an act's button. Raises KeyError for an act that has none."""
-    return f"/agree {act.digest}" if isinstance(act, Agree) else _TEXTS[act]
+    if (text := _TEXTS.get(act)) is not None:
+        return text
+    match act:
+        case Agree(digest):
+            return f"/agree {digest}"
+        case Pick(slot, key):
+            return f"/pick {slot} {key}"
+        case Edit(what, key):
+            return f"/{what} {key}"
+        case See(key, _):
+            return f"/see {key}"
+        case Sure(key):
+            return f"/sure {key}"
+        case Choose(keys, _):
+            return f"/pay {' '.join(keys)}"
+        case _:
+            raise KeyError(act)
 
 
 def from_button(text: str) -> Act | None:
@@ -38,4 +102,20 @@ def from_button(text: str) -> Act | None:
     words = text.split()
     if len(words) == 2 and words[0] == "/agree":
         return Agree(words[1][:32])
-    return _WORDS.get(" ".join(words))
+    plain = " ".join(words)
+    return _WORDS.get(plain) or _keyed(plain)
+
+
+def _keyed(text: str) -> Act | None:
+    """The act of a button that names one thing among several."""
+    if (found := _PICK.fullmatch(text)) is not None:
+        return Pick(Slot(found[1]), found[2])
+    if (found := _SEE.fullmatch(text)) is not None:
+        return See(found[1])
+    if (found := _SURE.fullmatch(text)) is not None:
+        return Sure(found[1])
+    if (found := _EDIT.fullmatch(text)) is not None:
+        return Edit(found[1], found[2])  # type: ignore[arg-type]  # as above
+    if (found := _CHOOSE.fullmatch(text)) is not None:
+        return Choose(tuple(found[1].split()))
+    return None

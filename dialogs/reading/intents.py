@@ -6,14 +6,16 @@ The question on the screen decides what a bare word means: "2" picks its second 
 
 import re
 import unicodedata
+from collections.abc import Sequence
+from datetime import date
 from functools import lru_cache
 
 from dialogs.conversation import Asked, Conversation
-from dialogs.model import Act, Agree, Change, House, Share, Simple, Slot, Tell, Want
-from dialogs.reading import values
+from dialogs.model import Act, Agree, Change, Choose, House, Named, New, Share, Simple, Slot, Tell, Want
+from dialogs.reading import account, values
 from dialogs.reading.buttons import from_button
 from dialogs.reading.words import METHODS
-from services.model import Invoice, Money, Stranger, plain
+from services.model import Customer, Invoice, Money, Stranger, plain
 
 _I = re.IGNORECASE
 
@@ -44,10 +46,9 @@ _HUMAN = re.compile(
 _DROP = re.compile(r"\b(?:cancel|abort|stop (?:it|this|that|the|my|payment|paying))\b", _I)
 _NOT_DROP = re.compile(r"\b(?:do not|don'?t|did ?n[o']?t|not|never|no need to)\b.{0,12}\b(?:cancel|abort|stop)", _I)
 _HOW = re.compile(r"^(?:and )?(?:how|can|may|could) (?:do|can|to|i|we)\b", _I)
-_REFUND = re.compile(r"\b(?:refund\w*|money back|charge ?back|reimburse\w*)\b", _I)
 _STATUS = re.compile(
     r"\b(?:status|did (?:you|it|my|the) .*(?:get|go through|arrive|work|receive)|(?:has|have|is|was) (?:my|the) payment"
-    r"|went through|go through|where is my payment|payment (?:received|arrived|go|cleared))\b", _I)  # fmt: skip
+    r"|went through|go through|where is my payment|payment (?:received|arrived|go|cleared)|is (?:it|that|this) (?:paid|done|through)|(?:has|did|is) (?:it|the|my) ?(?:money|transfer|cash)? (?:arrived?|come|cleared?|there|here|work(?:ed)?))\b", _I)  # fmt: skip
 _BALANCE = re.compile(
     r"\b(?:how much (?:do i|is|are|does|did)|what do i owe|(?:my )?balance|amount due|when is (?:it|this|my|the)\b.*\bdue|due date|what(?:'s| is) due)\b", _I)  # fmt: skip
 _PAY = re.compile(r"\b(?:pay|payment|settle|bill|invoice)\b", _I)
@@ -73,8 +74,11 @@ _NOT_AN_AMOUNT = re.compile(r"^\W*(?:#|no\.?\s)?\d{5}(?:-\d{4})?\W*$")
 _POLITE = re.compile(r"\b(?:please|pls|plz|kindly)\b|^(?:well|so|um+|uh+|oh|hmm+|actually|and)\b,?", _I)
 
 
-def read(text: str, talk: Conversation, house: House) -> tuple[Act, ...]:
-    """What the customer did by saying this, at least one act. ``text`` is already redacted."""
+def read(text: str, talk: Conversation, house: House, today: date | None = None) -> tuple[Act, ...]:
+    """What the customer did by saying this, at least one act. ``text`` is already redacted.
+
+    ``today`` is the business's; without it no month is understood.
+    """
     said = clean(text)
     if not said:
         return (Simple.REPEAT,)
@@ -86,9 +90,11 @@ def read(text: str, talk: Conversation, house: House) -> tuple[Act, ...]:
     if (whole := _ANY_WHOLE.fullmatch(_bare(said))) is not None:
         assert whole.lastgroup is not None
         return (_ACTS[whole.lastgroup],)
+    if asked.slot in account.IN_OWN_WORDS and len(said.split()) > 1 and not account.COMMAND.match(said):
+        return (Tell(asked.slot, said),)  # "it is wrong" is a reason there, and no answer to a question
     if (answer := values.yes_no(said)) is not None:
         return (Simple.YES if answer else Simple.NO,)
-    return _sentence(said, talk, asked, house) or (Simple.UNCLEAR,)
+    return _sentence(said, talk, asked, house, today) or (Simple.UNCLEAR,)
 
 
 def clean(text: str) -> str:
@@ -124,19 +130,25 @@ def _agrees_in_full(said: str, total: Money) -> bool:
     return len(sums) == 1 and sums[0].value == total and (sums[0].start, sums[0].end) == (0, len(typed[1]))
 
 
-def _sentence(said: str, talk: Conversation, asked: Asked, house: House) -> tuple[Act, ...]:
+def _sentence(said: str, talk: Conversation, asked: Asked, house: House, today: date | None) -> tuple[Act, ...]:
     """Everything that one message tells, wants or changes."""
-    if _HUMAN.search(said):
+    if _HUMAN.search(said) and asked.slot is not Slot.WHY:
         return (Simple.HUMAN,)
-    told = _told(said, talk, asked, house)
-    if told:
-        return told
+    if answer := account.answered(said, asked):
+        return answer
+    wish = account.wishes(said, talk, today)
+    if wish and isinstance(wish[0], Named | New):  # which method; what is paid with it may be told beside it
+        told = _told(account.beside_method(said), talk, asked, house)
+        return (*(act for act in told if not (isinstance(act, Tell) and act.slot is Slot.METHOD)), *wish)
+    return wish or _told(said, talk, asked, house) or _wished(said)
+
+
+def _wished(said: str) -> tuple[Act, ...]:
+    """What is wanted in a message that tells nothing."""
     if _DROP.search(said):
         if _HOW.search(said):
             return (Want("help"),)
         return (Simple.REPEAT if _NOT_DROP.search(said) else Simple.DROP,)
-    if _REFUND.search(said):
-        return (Want("refund"),)
     if (slot := _changing(said)) is not None:
         return (Change(slot),)
     if _STATUS.search(said):
@@ -155,11 +167,21 @@ def _told(said: str, talk: Conversation, asked: Asked, house: House) -> tuple[Ac
         return (Tell(Slot.NAME, name),)
     if asked.slot is Slot.INVOICE and (both := _BOTH.fullmatch(said)):
         return (Tell(Slot.INVOICE, both["number"]), Tell(Slot.ZIP, both["zip"]))
+    first = isinstance(talk.scope, Stranger | Customer) and not talk.tasks
+    lone = first and bool(_PAY.search(said) or _LONE.fullmatch(said))  # "pay 1042", or just that, to begin with
+    numbers = values.invoice_numbers(said, _patterns(house.number_patterns), bare=lone)
+    if len(numbers) > 1 and isinstance(talk.scope, Customer):
+        return (Choose(numbers=tuple(number.value for number in numbers)),)
+    return _with_number(said, numbers[:1], talk, asked, house)
+
+
+def _with_number(
+    said: str, numbers: Sequence[values.Found[str]], talk: Conversation, asked: Asked, house: House
+) -> tuple[Act, ...]:
+    """The invoice, if one is named, and what else is told beside its number."""
     acts: list[Act] = []
     rest = said
-    first = isinstance(talk.scope, Stranger) and not talk.tasks
-    lone = first and bool(_PAY.search(said) or _LONE.fullmatch(said))  # "pay 1042", or just that, to begin with
-    for number in values.invoice_numbers(rest, _patterns(house.number_patterns), bare=lone)[:1]:
+    for number in numbers:
         acts.append(Tell(Slot.INVOICE, number.value))
         rest = rest[: number.start] + " " + rest[number.end :]
     asked_zip = asked.slot in (Slot.ZIP, Slot.PROOF) or (
@@ -187,7 +209,9 @@ def _told(said: str, talk: Conversation, asked: Asked, house: House) -> tuple[Ac
 def _says_more(said: str) -> bool:
     """Whether an answer to "which name?" is not one: a question, another wish, or a way to pay."""
     other = _changing(said)
-    return said.lower() in METHODS or (other is not None and other is not Slot.NAME) or bool(_REFUND.search(said))
+    return (
+        said.lower() in METHODS or (other is not None and other is not Slot.NAME) or bool(account.REFUND.search(said))
+    )
 
 
 def _changing(said: str) -> Slot | None:

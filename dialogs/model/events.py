@@ -1,0 +1,80 @@
+"""What happened: the only thing that moves a conversation. Time arrives here."""
+
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from dialogs.model.acts import Act
+from dialogs.model.outcomes import Outcome
+from services.model import Customer, Payment, Request
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """The customer wrote something, read into acts."""
+
+    acts: tuple[Act, ...]
+    at: datetime
+
+
+class Pressed(msgspec.Struct, frozen=True):
+    """The customer pressed a button. Its act may belong to a question that is no longer on the screen."""
+
+    act: Act | None  # None: no button of ours
+    at: datetime
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """The customer came by a pay link. ``standing`` is what the link is worth now; ``link`` names it, and opens nothing."""
+
+    invoice: str
+    standing: Literal["good", "expired", "unknown"]
+    at: datetime
+    link: str = ""
+    number: str = ""  # of the invoice, where it is the signed-in visitor's own; else empty
+
+
+class Arrived(msgspec.Struct, frozen=True):
+    """A chat begins with somebody who is known already: by a remembered browser, or by the page that embeds it."""
+
+    scope: Customer
+    name: str
+    at: datetime
+
+
+class Came(msgspec.Struct, frozen=True):
+    """The answer of an effect, by the key under which it was sent."""
+
+    key: str
+    outcome: Outcome
+    at: datetime
+
+
+class PaymentMoved(msgspec.Struct, frozen=True):
+    """News of a payment of this chat that nobody here asked for: a decline, a result, a return."""
+
+    payment: Payment
+    at: datetime
+
+
+class Recalled(msgspec.Struct, frozen=True):
+    """A conversation was lost, and the ledger still knows its last payment."""
+
+    payment: Payment
+    at: datetime
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """A person answered a refund or dispute that was asked for in this chat."""
+
+    request: Request
+    at: datetime
+
+
+class Waited(msgspec.Struct, frozen=True):
+    """The channel's patience ended while an effect was under way."""
+
+    at: datetime
+
+
+Event: TypeAlias = Heard | Pressed | Opened | Arrived | Came | PaymentMoved | Answered | Recalled | Waited

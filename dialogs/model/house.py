@@ -1,0 +1,23 @@
+"""The business as its customers meet it: all that a conversation may know about it."""
+
+import msgspec
+
+from services.model import Rules
+
+
+class House(msgspec.Struct, frozen=True):
+    """The business as its customers meet it. Built once at start from the settings."""
+
+    name: str
+    phone: str
+    rules: Rules
+    currency: str = "USD"  # of an amount that names none, while no invoice is known
+    number_patterns: tuple[str, ...] = ()  # regular expressions of invoice numbers, beside the usual ones
+    pause_minutes: int = 30  # after so long a silence, the chat says again where we are
+    fresh_seconds: int = 60  # older facts count as missing
+    proofs: int = 3  # wrong number-and-zip tries in one conversation before a person is called
+    sign_in: tuple[
+        str, ...
+    ] = ()  # channels in which a customer can sign in; empty: no mail is sent, or the business does not want it
+    remember: tuple[str, ...] = ()  # channels whose browsers can be remembered
+    locales: tuple[str, ...] = ("en",)

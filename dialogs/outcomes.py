@@ -204,6 +204,8 @@ def _code_was_right(draft: Draft, found: SignedIn, view: View) -> Draft:
     accounts = tuple(each for each in found.accounts if each.id == mine) or found.accounts
     task = side(draft.talk, SignIn)
     if len(accounts) > 1:
+        # whoever planted this chat must not be the one who chooses
+        draft = replace(draft, talk=replace(draft.talk, keys=draft.talk.keys + 1))
         return draft.task(replace(task, accounts=accounts, until=found.until, number=found.number)) if task else draft
     return sign_in(draft, accounts[0], found.until, found.number, view)
 

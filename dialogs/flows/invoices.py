@@ -186,7 +186,9 @@ class SeeInvoice(Side, frozen=True, omit_defaults=True, tag="see_invoice"):
         dispute = (Choice(Say("button_dispute"), Pick(Slot.WHY, invoice.key)),) if objectionable else ()
         choices = (*((pay,) if can_pay else ()), *more, *dispute)
         key = "invoice_detail" if can_pay else "invoice_detail_closed"
-        return Reply(Say(key, values), choices, InvoiceCard(invoice), DocumentLink(invoice.id))
+        looked_up = isinstance(view.scope, Bearer) and view.scope.proof == "lookup"
+        # name and address stand on paper, and number and zip prove too little for that
+        return Reply(Say(key, values), choices, InvoiceCard(invoice), None if looked_up else DocumentLink(invoice.id))
 
 
 def _lines(sheet: Sheet | None) -> Listed:

@@ -21,7 +21,7 @@ class Rules(msgspec.Struct, frozen=True):
     currencies: tuple[str, ...] = ()  # empty: every invoice is payable in its own currency
     ach_currencies: tuple[str, ...] = ("USD",)
     allocation: Spread = Spread.OLDEST  # of a sum over several invoices, unless the customer says otherwise
-    declines: int = 6  # tries that a bank refused, in 24 hours, after which a customer takes no further one here
+    declines: int = 8  # tries that a bank refused, in 24 hours, after which a customer takes no further one here
 
     def methods_for(self, currency: str) -> tuple[Method, ...]:
         """The methods offered for an invoice in this currency (NACHA: ACH moves US dollars only)."""

@@ -7,7 +7,7 @@ Only finding and valuing them lives here, in whole minor units and never in floa
 import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Generic, TypeAlias, TypeVar
 
 import msgspec
@@ -57,16 +57,30 @@ _SPELLED = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[a-z]+")
+_TO_99_ES = rf"(?:{_any(words.TENS_ES)}(?:\sy\s{_any(words.ONES_ES)})?|{_any(words.TEENS_ES)}|{_any(words.ONES_ES)})\b"
+_TO_999_ES = rf"(?:{_any(words.HUNDREDS_ES)}\b(?:\s{_TO_99_ES})?|{_TO_99_ES})"
+_SPELLED_ES = re.compile(rf"\b(?:(?:{_TO_999_ES}\s)?mil\b(?:\s{_TO_999_ES})?|{_TO_999_ES})", re.IGNORECASE)
+_WORD_ES = re.compile(r"[a-záéíóúñ]+")
 
 _SIGN_BEFORE = re.compile(rf"(?<![0-9])({_SIGN})\s?-?$", re.IGNORECASE)
 _CODE_BEFORE = re.compile(r"\b([a-z]{2,3})\.?\s?-?$", re.IGNORECASE)
-_UNIT_AFTER = re.compile(rf"\s{{0,2}}({_SIGN}(?!\s?[0-9])|[a-zł]{{2,8}}(?![a-z]))", re.IGNORECASE)
+_UNIT_AFTER = re.compile(rf"\s{{0,2}}({_SIGN}(?!\s?[0-9])|[a-złóé]{{2,8}}(?![a-z]))", re.IGNORECASE)
 _SCALE = re.compile(rf"\s?({'|'.join(words.SCALES)})(?![a-z])", re.IGNORECASE)
 _TIED_BEFORE = re.compile(r"(?:[\w#.,'%]|\w[-/|]|[0-9$€£][:+])$")  # to a longer number, a date, a name
 _TIED_AFTER = re.compile(r"\w|\s?%|[-/|:.,'][0-9$€£]")
-_LABEL = re.compile(r"(?<![a-z])([a-z]+)(?:\s(?:in|is|of|are))?[\s#:.]{0,3}-?$", re.IGNORECASE)
-_COUNTED = re.compile(r"[\s-]{0,2}(?:of\s)?([a-z]+)|[-/|][\w]", re.IGNORECASE)
-_AND = re.compile(r"\s?(?:and|,|&)?\s?", re.IGNORECASE)
+_LABEL = re.compile(r"(?<![a-z])([a-záéíóúñ]+)(?:\s(?:in|is|of|are))?[\s#:.]{0,3}-?$", re.IGNORECASE)
+_COUNTED = re.compile(r"[\s-]{0,2}(?:of\s|de\s)?([a-záéíóúñ]+)|[-/|][\w]", re.IGNORECASE)
+_AND = re.compile(r"\s?(?:and|y|con|,|&)?\s?", re.IGNORECASE)
+_SUM_BEFORE = re.compile(
+    rf"\b(?:{'|'.join(words.SUM_BEFORE)})(?:\s(?:{'|'.join(words.SUM_BETWEEN)})){{0,4}}\s$", re.IGNORECASE
+)
+_SUM_AFTER = re.compile(rf"\s(?:{'|'.join(words.SUM_AFTER)})\b", re.IGNORECASE)
+_OF_AN_ACCOUNT = re.compile(rf"\b(?:{'|'.join(words.ACCOUNT)})[\s#:.]{{1,2}}$", re.IGNORECASE)
+_GOES_ON = re.compile(rf"\W*$|\s?[.,;:!?)]|\s(?:{'|'.join(words.SUM_GOES_ON)})\b", re.IGNORECASE)
+_DAY_AND = re.compile(
+    rf"(?:[0-9]{{6}}|\b[0-9]{{1,2}} ?(?:am|pm)|\b(?:{'|'.join(words.MONTHS)})(?: [0-9]{{1,2}})?) and $", re.IGNORECASE
+)
+_LEAD = 48  # characters: how far back the word may stand
 _NEAR = 24  # characters: how far back a sign or label may begin
 
 
@@ -89,6 +103,31 @@ def amounts(text: str, currency: str, *, bare: bool = False) -> tuple[Found[Mone
     return tuple(found)
 
 
+def spoken(text: str, currency: str) -> tuple[Found[Money], ...]:
+    """The sums of a whole sentence: those of `amounts`, and bare numbers that a word beside them makes a sum.
+
+    "Transfer 450 to account 1122" has one. For a sentence that answers no question; an answer to "how much" is read by
+    ``amounts(..., bare=True)``.
+    """
+    named = amounts(text, currency)
+    taken = [(sum_.start, sum_.end) for sum_ in named]
+    bare = (
+        found
+        for found in amounts(text, currency, bare=True)
+        if all(found.end <= start or end <= found.start for start, end in taken) and _is_spoken(text, found)
+    )
+    return tuple(sorted((*named, *bare), key=attrgetter("start")))
+
+
+def _is_spoken(text: str, found: Found[Money]) -> bool:
+    lead = text[max(0, found.start - _LEAD) : found.start]
+    if _OF_AN_ACCOUNT.search(lead) or not _GOES_ON.match(text, found.end):
+        return False
+    if _DAY_AND.search(lead) and not text[found.end :].strip(" .!"):
+        return True  # "15 june and 55": when it was, and how much
+    return _SUM_BEFORE.search(lead) is not None or _SUM_AFTER.match(text, found.end) is not None
+
+
 # --- numbers ------------------------------------------------------------------------------------------------------
 
 
@@ -97,10 +136,13 @@ def _in_digits(text: str) -> Iterator[Number]:
 
 
 def _in_words(text: str) -> Iterator[Number]:
-    if words.SPELLED.isdisjoint(_WORD.findall(text.casefold())):
-        return
-    for number in _SPELLED.finditer(text):
-        yield str(_worth(number[0])), *number.span()
+    said = text.casefold()
+    if not words.SPELLED.isdisjoint(_WORD.findall(said)):
+        for number in _SPELLED.finditer(text):
+            yield str(_worth(number[0])), *number.span()
+    if not words.SPELLED_ES.keys().isdisjoint(_WORD_ES.findall(said)):
+        for number in _SPELLED_ES.finditer(text):
+            yield str(_worth_es(number[0])), *number.span()
 
 
 def _worth(spelled: str) -> int:
@@ -113,6 +155,17 @@ def _worth(spelled: str) -> int:
             thousands, part = part * words.SCALES[word], 0
         else:
             part += words.NUMBERS.get(word, 0)  # "and" adds nothing
+    return thousands + part
+
+
+def _worth_es(spelled: str) -> int:
+    """What a number spelled in Spanish says: "ciento veinte" is 120, "mil doscientos" 1200."""
+    thousands = part = 0
+    for word in _WORD_ES.findall(spelled.casefold()):
+        if word == "mil":
+            thousands, part = max(part, 1) * 1000, 0
+        else:
+            part += words.SPELLED_ES.get(word, 0)  # "y" adds nothing
     return thousands + part
 
 
@@ -212,6 +265,8 @@ def _may_count(text: str, number: Number, start: int, end: int, *, named: bool) 
     if before in words.NOT_MONEY_BEFORE or (written[0] == "0" and written.isdigit() and len(written) > 1):
         return False
     if written in ("0", "1") and not text[first].isdigit():  # "the other one", "one less zero"
+        return False
+    if text[first : number[2]].lower() in words.NUMBERS_BESIDES:
         return False
     counted = _COUNTED.match(text, end)
     return not counted or (counted[1] is not None and counted[1].lower() not in words.NOT_MONEY_AFTER)

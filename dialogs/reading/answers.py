@@ -60,7 +60,7 @@ def yes_no(text: str) -> bool | None:
 # --- which one ----------------------------------------------------------------------------------------------------
 
 _PLACE = re.compile(
-    rf"(?:(?:the|my|number|no|option|choice|it is|its|pay|use|take|i want)\b[\s.]*|#)*"
+    rf"(?:(?:the|my|number|no|option|choice|it is|its|pay|use|take|i want|el|la|mi|número|opción|es|quiero|pagar)\b[\s.]*|#)*"
     rf"(?:([0-9]{{1,2}})|({'|'.join([*words.ORDINALS, *words.ONES])}))"
     rf"(?:\s(?:{'|'.join(words.COUNTED)}))?(?:\s(?:please|pls|thanks|thank you))*"
 )
@@ -83,7 +83,9 @@ def ordinal(text: str) -> int | None:
 # --- by which means, and how much of it ---------------------------------------------------------------------------
 
 _METHOD = re.compile(rf"(?<![^\W_])(?:{'|'.join(sorted(words.METHODS, key=len, reverse=True))})(?![^\W_])")
-_DENIED = re.compile(rf"(?:\b(?:{'|'.join(words.DENIALS)})(?:\s\w{{1,10}}){{0,4}}|\bno)\s$")
+_DENIED = re.compile(
+    rf"(?:\b(?:{'|'.join(words.DENIALS)})(?:\s\w{{1,10}}){{0,4}}|\bno(?:\s(?:con\s)?(?:el|la|mi))?)\s$"
+)
 _FROM_TO = re.compile(r"\b(?:from|change|switch|move)\s.{1,40}\bto\s(?:(?:my|a|the|an)\s)?$")
 _SHARES: tuple[tuple[Share, re.Pattern[str]], ...] = tuple(
     (share, re.compile(rf"(?<![^\W_])(?:{'|'.join(phrases)})(?![^\W_])")) for share, phrases in words.SHARES.items()

@@ -39,7 +39,9 @@ SIGNS = {
     "₱": ("PHP",),
 }
 CURRENCIES = {
-    **dict.fromkeys(_words("dollar dollars buck bucks dolar dolars doller dollers dollors"), _DOLLARS),
+    **dict.fromkeys(
+        _words("dollar dollars buck bucks dolar dolars doller dollers dollors dólar dólares dolares"), _DOLLARS
+    ),
     **dict.fromkeys(_words("euro euros"), ("EUR",)),
     **dict.fromkeys(_words("pound pounds quid sterling"), ("GBP", "EGP")),
     **dict.fromkeys(_words("yen"), ("JPY",)),
@@ -50,7 +52,7 @@ CURRENCIES = {
     **dict.fromkeys(_words("zł zloty zlotys"), ("PLN",)),
     **dict.fromkeys(_words("peso pesos"), ("MXN", "ARS", "CLP", "COP", "PHP")),
 }
-CENTS = ("cent", "cents")
+CENTS = ("cent", "cents", "centavo", "centavos", "céntimos")
 # ISO 4217 codes in capitals, and those that are no word or name ("pay ron 50") in small letters too.
 CODES = frozenset(
     _words(
@@ -80,23 +82,90 @@ TENS = {
 NUMBERS = {"a": 1, "an": 1, "zero": 0, **ONES, **TEENS, **TENS}
 SCALES = {"hundred": 100, "thousand": 1000, "grand": 1000, "k": 1000}
 SPELLED = frozenset({*NUMBERS, *SCALES} - {"a", "an", "k"})  # without one of these there is no number in words
+# In Spanish, from the largest to the smallest; "y" stands between tens and ones.
+HUNDREDS_ES = {
+    "cien": 100,
+    "ciento": 100,
+    **{
+        word: 100 * n
+        for n, word in enumerate(
+            _words("doscientos trescientos cuatrocientos quinientos seiscientos setecientos ochocientos novecientos"), 2
+        )
+    },
+}
+TENS_ES = {
+    word: 10 * n for n, word in enumerate(_words("treinta cuarenta cincuenta sesenta setenta ochenta noventa"), start=3)
+}
+TEENS_ES = {
+    word: n
+    for n, word in enumerate(
+        _words(
+            "diez once doce trece catorce quince dieciseis diecisiete dieciocho diecinueve veinte veintiuno veintidos"
+        )
+        + _words("veintitres veinticuatro veinticinco veintiseis veintisiete veintiocho veintinueve"),
+        start=10,
+    )
+} | {"dieciséis": 16, "veintiún": 21, "veintidós": 22, "veintitrés": 23, "veintiséis": 26}
+ONES_ES = {word: n for n, word in enumerate(_words("uno dos tres cuatro cinco seis siete ocho nueve"), start=1)} | {
+    "un": 1
+}
+SPELLED_ES = {**HUNDREDS_ES, **TENS_ES, **TEENS_ES, **ONES_ES, "mil": 1000}
 VAGUE = frozenset(_words("couple few several"))  # a few hundred is no sum
 
-_MONTHS = _words(
+MONTHS = _words(
     "january february march april may june july august september october november december "
     "jan feb mar apr jun jul aug sep sept oct nov dec"
 )
+MONTHS_ES = _words("enero febrero marzo abril mayo junio julio agosto septiembre setiembre octubre noviembre diciembre")
 # A bare number beside one of these is not a sum.
 NOT_MONEY_BEFORE = frozenset(
-    _words("account acct number num no nr invoice invoices inv bill zip code postcode ending ends digits option choice")
+    _words(
+        "factura facturas recibo número numero código codigo postal paso opción opcion cuenta tarjeta termina terminada"
+    )
+    + _words(
+        "account acct number num no nr invoice invoices inv bill zip code postcode ending ends digits option choice"
+    )
     + _words("step past card routing phone cvc cvv exp")
-    + _MONTHS
+    + MONTHS
 )
 NOT_MONEY_AFTER = frozenset(
     _words("percent million billion am pm day days week weeks month months year years hour hours minute minutes time")
     + _words("times th st nd rd invoice invoices bill bills payment payments installments instalments people cards")
-    + _words("digits")
-    + _MONTHS
+    + _words(
+        "digits facturas cuotas veces días dias semanas meses años pagos plazos personas tarjetas cuentas dígitos digitos"
+    )
+    + MONTHS
+    + MONTHS_ES
+)
+NUMBERS_BESIDES = frozenset({"once"})  # the Spanish eleven is an English word: alone it is no sum
+# Regular expressions, for whole sentences: before or behind a bare number they make it a sum.
+SUM_BEFORE = (
+    r"tran\w*f\w*r\w*|send(?:ing)?|sent|pay(?:ing|ed)?|paid|amounts?|amt|charg\w+|spen[dt]\w*|purchas\w+|costs?|price|total",
+    r"balance|limit|has|worth|deposit\w*|withdr[ae]w\w*|refund\w*|debited|credited|deducted|billed|than|owe|mentioned",
+    r"make (?:it|that|the)|change (?:it|that)|should be|meant|add|show(?:s|ed|ing)?|put|take|just|only|remitt?|transactions?",
+    r"abonar|abono|pagar|pago|monto|importe|cantidad|cobraron|cobró|transferir|enviar|debo|solo|sean|serían|quise decir",
+)
+SUM_BETWEEN = (
+    r"of|is|as|for|the|a|an|it|be|me|was|were|to|up|by|about|around|exactly|only|just|over|amount|transactions?|charged?|more",
+    r"payment|money|my|bill|should|than|less|que|de|por|un|total|approximately|being|will|i|not|actually|additionally",
+)
+SUM_AFTER = (
+    r"(?:i |is |have )*(?:need|want|wanna|have)s? ?(?:to )?(?:be )?tran\w*f\w*r\w*|to (?:be )?transfer\w*|transfer\w*|charge",
+    r"(?:has |is |was |have )?(?:been )?charged|money|on my (?:invoice|bill|account)|towards?|out of|into (?:my|the)|but it shows",
+    r"from (?:my|the|savings?|checking|account|[0-9]{4})|de mi factura|a mi cuenta",
+)
+# Behind a bare number of a sentence stands one of these or nothing; another word is what it counts.
+SUM_GOES_ON = _words(
+    "to from and but on at for please pls in into as by not has have had is was will be it i they he she only ok okay now so "
+    "then out towards toward transfer transfered transferred charged charge money instead because since until each every "
+    "per with via using back off of this that which my the more need want wanna yesterday today tomorrow last next thanks "
+    "approximately additionally a can could would amount por para de en y pero al el la hoy ayer"
+)
+# Before a number that names an account, not a sum.
+ACCOUNT = (
+    r"(?:account|acct|acc|ac|a/c|accounts|cuenta)(?: ?(?:numbers?|numbet|num|no|nr|ends?|ending|ended|with|in|is|of|número|numero|af|my|actually))*",
+    r"(?:last (?:four|4)|digits?|checking|savings?)(?: (?:is|are|of|digits?|account|acc|acct|number|on|that|one|my))*",
+    r"(?:transfer|transfered|transferred|send|sent|money) to",
 )
 # Regular expressions: a number with one of these behind it is not the number of an invoice.
 NOT_NUMBER_AFTER = _words("percent % k hundred thousand days? weeks? months? am pm invoices bills")
@@ -117,6 +186,13 @@ YES = frozenset(
     + _phrases("sounds right, thats fine, that is fine, its fine, thats good, that is good, thats ok, thats okay")
     + _phrases("that is ok, that is okay, that works, works for me, thats true, that is true, why not, make it so")
     + _phrases("confirm it, confirm that, confirm payment, confirm the payment")
+    + _words("sí si sip claro vale dale bueno correcto exacto exactamente perfecto confirmo confirmado acepto adelante")
+    + _words("hazlo hágalo hagalo procede proceda listo seguro cierto ajá aja órale simón")
+    + _phrases(
+        "claro que sí, claro que si, por supuesto, desde luego, de acuerdo, está bien, esta bien, así es, asi es"
+    )
+    + _phrases("es correcto, está correcto, esta correcto, me parece bien, todo bien, todo correcto, eso es, cómo no")
+    + _phrases("sí quiero, si quiero, lo confirmo, estoy de acuerdo, estoy seguro, estoy segura, está todo bien")
 )
 NO = frozenset(
     _words("no nope nah nay n noo nooo never negative incorrect wrong false dont 👎 ❌")
@@ -127,11 +203,16 @@ NO = frozenset(
     + _phrases("dont do that, thats wrong, that is wrong, its wrong, it is wrong, thats incorrect, that is incorrect")
     + _phrases("thats not right, that is not right, thats not correct, that is not correct, its not right")
     + _phrases("it is not right, its not correct, it is not correct, it isnt, its not, it is not, isnt right")
+    + _words("nunca jamás jamas nel nop incorrecto falso negativo tampoco")
+    + _phrases("para nada, de ninguna manera, claro que no, todavía no, todavia no, aún no, aun no, ahora no, hoy no")
+    + _phrases("mejor no, creo que no, no quiero, no lo quiero, no acepto, no estoy de acuerdo, no es correcto")
+    + _phrases("no está bien, no esta bien, no es así, no es asi, eso no, no lo hagas, ni hablar, no hace falta")
 )
 # What changes neither a yes nor a no.
 POLITE = frozenset(
     _words("please pls plz thanks thank thankyou thx ty you u so much very kindly sir madam maam mam miss then oh ah")
-    + _words("um uh well hmm hey hi friend lot alot a 🙏")
+    + _words("um uh well hmm hey hi friend lot alot a 🙏 gracias señor señora senor senora señorita pues muchas mil")
+    + _phrases("por favor, por fa")
 )
 
 _FIRST_TO_TENTH = _phrases(
@@ -139,12 +220,24 @@ _FIRST_TO_TENTH = _phrases(
 )
 ORDINALS = {
     **{word: place for place, line in enumerate(_FIRST_TO_TENTH, start=1) for word in line.split()},
+    **{
+        word: place
+        for place, line in enumerate(
+            _phrases(
+                "primero primera, segundo segunda, tercero tercera, cuarto cuarta, quinto quinta, sexto sexta,"
+                " séptimo séptima, octavo octava, noveno novena, décimo décima"
+            ),
+            start=1,
+        )
+        for word in line.split()
+    },
+    **dict.fromkeys(("último", "última", "ultimo", "ultima"), -1),
     "top": 1,
     "last": -1,
     "bottom": -1,
 }
 # What an ordinal counts; "just a second" and "my first name" count nothing.
-COUNTED = _words("one invoice bill option choice card method item line account")
+COUNTED = _words("one invoice bill option choice card method item line account factura opción opcion tarjeta cuenta")
 
 METHODS = {
     **dict.fromkeys(_phrases("card, credit card, debit card, bank card, credit, debit, cc"), Method.CARD),
@@ -155,14 +248,30 @@ METHODS = {
     **dict.fromkeys(
         _phrases("checking, savings, checking account, savings account, saving account, chequing"), Method.BANK
     ),
+    **dict.fromkeys(
+        _phrases(
+            "tarjeta, tarjeta de crédito, tarjeta de credito, tarjeta de débito, tarjeta de debito, crédito, débito"
+        ),
+        Method.CARD,
+    ),
+    **dict.fromkeys(
+        _phrases("banco, cuenta bancaria, cuenta de banco, cuenta del banco, transferencia, transferencia bancaria"),
+        Method.BANK,
+    ),
+    **dict.fromkeys(
+        _phrases("cuenta corriente, cuenta de ahorros, cuenta de ahorro, ahorros, cuenta de cheques, débito bancario"),
+        Method.BANK,
+    ),
     **dict.fromkeys(_phrases("current account, echeck, e-check, e check, electronic check, direct debit"), Method.BANK),
 }
-DENIALS = _phrases("not, never, without, dont, cant, wont, cannot, isnt, instead of, rather than, except, less than")
+DENIALS = _phrases(
+    "not, never, without, dont, cant, wont, cannot, isnt, instead of, rather than, except, less than, en vez de, en lugar de, sin, nada de"
+)
 
 # Regular expressions, each matched as whole words, and the answers that mean all of it only when they stand alone.
 SHARES: dict[Literal["all", "half", "minimum"], tuple[str, ...]] = {
-    "minimum": ("minimum", "minimal", "(?<![0-9] )min", "(?<!at )least", "lowest", "smallest"),
-    "half": ("half(?! past)(?! an)", "50 ?%", "50 percent", "fifty percent"),
+    "minimum": ("minimum", "minimal", "(?<![0-9] )min", "(?<!at )least", "lowest", "smallest", "mínimo", "minimo"),
+    "half": ("half(?! past)(?! an)", "50 ?%", "50 percent", "fifty percent", "(?:la )?mitad"),
     "all": (
         "everything(?! (?:is|was|looks|seems|else|ok|okay|good|fine|correct))",
         "in full",
@@ -173,9 +282,14 @@ SHARES: dict[Literal["all", "half", "minimum"], tuple[str, ...]] = {
         "pay (?:it |this |that )?off",
         "(?:what|all) (?:that )?i owe",
         "the (?:total|lot|rest)",
+        "todo lo que debo",
+        "pagar(?:lo|la)? todo",
+        "(?:el|la) (?:total|totalidad|saldo completo|monto completo)",
     ),
 }
-WHOLE_ALL = frozenset(_phrases("all, full, the full, whole, the whole, total, max, maximum, the maximum"))
+WHOLE_ALL = frozenset(
+    _phrases("todo, todas, completo, all, full, the full, whole, the whole, total, max, maximum, the maximum")
+)
 
 # Embeddings, overrides and marks of direction: invisible, and able to make a name read as another (Unicode TR 36).
 DIRECTIONS = frozenset("\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")

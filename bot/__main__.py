@@ -8,16 +8,18 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 
-from bot import demo
+from bot import demo, guarding, help_search, train, understanding
 from bot.app import lock_folder, prepared, production
 from bot.channels.console import converse
 from bot.command_line import Server
-from bot.internal import ImportOrder, LinkOrder, SendOrder
+from bot.internal import ImportOrder, InviteOrder, LinkOrder, SendOrder
+from bot.invitations import Outcome as Invited
 from bot.office_commands import add_commands
 from bot.send_links import Outcome as Sent
 from bot.settings import Settings, load
@@ -93,6 +95,31 @@ def _parser() -> argparse.ArgumentParser:
     send.add_argument("--dry-run", action="store_true", help="say what would happen, send nothing")
     send.add_argument("--again", action="store_true", help="also those that got one today")
     send.set_defaults(run=_send_links)
+    asked = commands.add_parser("invite", help="e-mail invitations to sign in to customers who never did")
+    asked.add_argument(
+        "customers", nargs="*", metavar="CUSTOMER", help="by id or e-mail address; without any, all that owe something"
+    )
+    asked.add_argument("--dry-run", action="store_true", help="say what would happen, send nothing")
+    asked.add_argument("--again", action="store_true", help="also those that got one within 30 days")
+    asked.set_defaults(run=_invite)
+    unlock = commands.add_parser("unlock", help="let an e-mail address be signed in with again after ten wrong codes")
+    unlock.add_argument("email", metavar="EMAIL", help="make sure first that its owner asks")
+    unlock.set_defaults(run=_unlock)
+    guard = commands.add_parser("guard", help="JSON lines {messages: [...]} as they would be stored, for evaluation")
+    guard.set_defaults(run=guarding.run)
+    understand = commands.add_parser(
+        "understand", help="JSON lines {text, asked?} as they are understood, for evaluation"
+    )
+    understand.add_argument("--today", type=date.fromisoformat, help="the day that relative dates are told by")
+    understand.set_defaults(run=understanding.run)
+    learn = commands.add_parser("train", help="make the model of intents from config/intents (needs the extra 'train')")
+    learn.add_argument(
+        "--phrases", type=Path, default=train.FOLDER, metavar="FOLDER", help="our phrases, one file a language"
+    )
+    learn.add_argument("--samples", type=Path, metavar="FILE", help="published utterances (or REMIT_SAMPLES)")
+    learn.add_argument("--out", type=Path, default=train.MODEL, metavar="FILE", help="the model")
+    learn.set_defaults(run=train.run)
+    help_search.add_command(commands)
     add_commands(commands, _server)
     return parser
 
@@ -239,6 +266,26 @@ def _send_links(settings: Settings, options: argparse.Namespace) -> int:
     for letter in outcome.letters:
         print(f"{letter.number}: {letter.fate.replace('_', ' ')}")
     return 1 if outcome.failed else 0
+
+
+def _invite(settings: Settings, options: argparse.Namespace) -> int:
+    async def run() -> Invited:
+        order = InviteOrder(options.customers, options.dry_run, options.again)
+        return await (await _server(settings)).invite(order)
+
+    outcome = asyncio.run(run())
+    for letter in outcome.letters:
+        print(f"{letter.customer}: {letter.fate.replace('_', ' ')}")
+    return 1 if outcome.failed else 0
+
+
+def _unlock(settings: Settings, options: argparse.Namespace) -> int:
+    async def run() -> bool:
+        return await (await _server(settings)).unlock(options.email)
+
+    unlocked = asyncio.run(run())
+    print("It can be signed in with again." if unlocked else "No wrong code was counted for this address.")
+    return 0
 
 
 async def _server(settings: Settings) -> Server:

@@ -201,13 +201,17 @@ async def _events(remit: "Remit", chat: str, last: int, keys: int) -> AsyncItera
             woken.clear()
             try:
                 before = last
-                talk = (await remit.store.load(chat, "")).talk
-                if talk is not None and talk.keys != keys:
-                    return
-                while fresh := await remit.store.since(chat, last, PIECE):
+                while True:
+                    fresh = await remit.store.since(chat, last, PIECE)
+                    # looked at after reading: a sign-in in between would let its first words through
+                    talk = (await remit.store.load(chat, "")).talk
+                    if talk is not None and talk.keys != keys:
+                        return
                     for message in fresh:
                         last = message.seq
                         yield b"id: %d\nevent: message\ndata: %s\n\n" % (last, msgspec.json.encode(message))
+                    if not fresh:
+                        break
                 if talk is None and last == before and await remit.runtime.recall(chat):
                     continue
             except RemitError:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 import httpx
+import msgspec
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import ArgumentError, OperationalError
@@ -30,6 +31,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bot import documents
 from bot.api import api_router, conversation_routes
 from bot.effects import Hands
+from bot.help_articles import help_centers
 from bot.internal import internal_routes, read_address, write_address
 from bot.letters import Letters
 from bot.limits import Knock, Limit
@@ -44,6 +46,7 @@ from bot.settings import CONFIG, Settings
 from bot.stores.base import Store
 from bot.stores.redis import RedisStore, examine
 from bot.stores.sqlite import SqliteStore
+from bot.understanding import model
 from bot.web import Endpoint, hot_routes, public_routes, refusal
 from bot.wording import Wording
 from bot.worker import Worker
@@ -125,7 +128,7 @@ def build(
     """
     books = Several({name: _source(name, settings, transact, http, clock) for name in settings.invoices.sources})
     gateway = _gateway(settings, http)
-    house = settings.house()
+    house = msgspec.structs.replace(settings.house(), mind=model(), help=help_centers(settings.help.folder))
     mail = mail or _mail(settings, clock, random)
     postman = Postman(mail, Letters(settings))
     visitors = _visitors(settings, transact, books, clock, random)
@@ -158,6 +161,7 @@ def build(
         transact=transact, invoices=books, clock=clock, random=random, prefix=settings.invoices.number_prefix
     )
     hands = Hands(
+        transact=transact,
         access=access,
         checkout=checkout,
         identity=identity,
@@ -287,7 +291,7 @@ def asgi(remit: Remit, internal_token: str, lifespan: Lifespan | None = None) ->
         *static.routes(remit),
         *bill.routes(remit, remit.mail),
         *documents.routes(remit),
-        *help_pages.routes(remit),
+        *help_pages.routes(remit, remit.settings.help.folder),
         *internal_routes(remit, internal_token),
     ]
     describe(app)

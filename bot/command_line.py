@@ -7,7 +7,8 @@ import httpx
 import msgspec
 
 from bot.channels.base import Inbound
-from bot.internal import ImportOrder, LinkOrder, SendOrder, Since, read_address
+from bot.internal import ImportOrder, InviteOrder, LinkOrder, SendOrder, Since, UnlockOrder, read_address
+from bot.invitations import Outcome as Invited
 from bot.send_links import Outcome
 from bot.stores.base import Message
 from services.errors import Malformed, Unavailable
@@ -55,6 +56,15 @@ class Server:
     async def send_links(self, order: SendOrder) -> Outcome:
         """E-mail pay links; what became of each invoice's letter."""
         return msgspec.json.decode(await self._post("/internal/send-links", msgspec.json.encode(order)), type=Outcome)
+
+    async def invite(self, order: InviteOrder) -> Invited:
+        """E-mail invitations to sign in; what became of each customer's."""
+        return msgspec.json.decode(await self._post("/internal/invite", msgspec.json.encode(order)), type=Invited)
+
+    async def unlock(self, email: str) -> bool:
+        """Let an address be signed in with again after too many wrong codes; whether any had been counted."""
+        answer = await self._post("/internal/unlock", msgspec.json.encode(UnlockOrder(email)))
+        return msgspec.json.decode(answer, type=dict[str, bool])["unlocked"]
 
     async def say(self, inbound: Inbound) -> list[Message]:
         return msgspec.json.decode(await self._post("/internal/turn", msgspec.json.encode(inbound)), type=list[Message])

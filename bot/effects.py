@@ -20,6 +20,7 @@ from dialogs.model import (
     CodeSent,
     CodesSpent,
     CodeWrong,
+    CountHelp,
     DetailsOf,
     DetailsSaved,
     EditMethod,
@@ -30,6 +31,8 @@ from dialogs.model import (
     LookUp,
     MethodEdited,
     MethodsOf,
+    Noted,
+    NoteGap,
     NotProved,
     NotSaved,
     OneInvoice,
@@ -56,7 +59,8 @@ from dialogs.model import (
     StartPayment,
     Unreachable,
 )
-from services import identity
+from services import help_notes, identity
+from services.database import Transact
 from services.errors import Malformed, Unavailable, Uncertain
 from services.identity import Identity
 from services.invoices.access import Access
@@ -76,6 +80,7 @@ class Hands:
     def __init__(
         self,
         *,
+        transact: Transact,
         access: Access,
         checkout: Checkout,
         identity: Identity,
@@ -88,6 +93,7 @@ class Hands:
         now: Callable[[], datetime],
     ) -> None:
         """``now`` is told in the business's time zone: its date is the business's today."""
+        self._transact = transact
         self._access = access
         self._checkout = checkout
         self._identity = identity
@@ -156,6 +162,12 @@ class Hands:
                 return await self._checkout.close(chat, reference)
             case CallAgent(reason, summary, invoice, payment):
                 return Called(await self._identity.call_agent(key, chat, reason, invoice, payment, summary))
+            case CountHelp(topic, helped):
+                await self._transact(lambda conn: help_notes.rate(conn, key, topic, helped, self._now()))
+                return Noted()
+            case NoteGap(text, language):
+                await self._transact(lambda conn: help_notes.note_gap(conn, key, text, language, self._now()))
+                return Noted()
             case _:
                 return await self._for_customer(key, chat, client, effect)
 

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bot.channels.base import Inbound
+from bot.invitations import invite
 from bot.office import office_routes
 from bot.send_links import send_links
 from bot.web import Endpoint, answer, read_body, refusal, safely
@@ -45,6 +46,16 @@ class SendOrder(msgspec.Struct):
     numbers: list[str] = []
     dry_run: bool = False
     again: bool = False
+
+
+class InviteOrder(msgspec.Struct):
+    customers: list[str] = []
+    dry_run: bool = False
+    again: bool = False
+
+
+class UnlockOrder(msgspec.Struct):
+    email: str
 
 
 class Since(msgspec.Struct):
@@ -98,6 +109,8 @@ def internal_routes(remit: "Remit", token: str) -> list[Route]:
         Route("/internal/import", guarded(_import(remit)), methods=["POST"]),
         Route("/internal/link", guarded(_link(remit)), methods=["POST"]),
         Route("/internal/send-links", guarded(_send_links(remit)), methods=["POST"]),
+        Route("/internal/invite", guarded(_invite(remit)), methods=["POST"]),
+        Route("/internal/unlock", guarded(_unlock(remit)), methods=["POST"]),
         Route("/internal/turn", guarded(_turn(remit)), methods=["POST"]),
         Route("/internal/since", guarded(_since(remit)), methods=["POST"]),
         *office_routes(remit, guarded),
@@ -151,6 +164,24 @@ def _send_links(remit: "Remit") -> Endpoint:
         return answer(outcome)
 
     return send
+
+
+def _invite(remit: "Remit") -> Endpoint:
+    async def send(request: Request) -> Response:
+        order = msgspec.json.decode(await read_body(request, LARGEST), type=InviteOrder)
+        if remit.mail is None:
+            raise Misconfigured("no mail is sent: set [mail] host and from")
+        return answer(await invite(remit, remit.mail, order.customers, dry_run=order.dry_run, again=order.again))
+
+    return send
+
+
+def _unlock(remit: "Remit") -> Endpoint:
+    async def unlock(request: Request) -> Response:
+        order = msgspec.json.decode(await read_body(request, LARGEST), type=UnlockOrder)
+        return answer({"unlocked": await remit.sign_in.unlock(order.email)})
+
+    return unlock
 
 
 def _turn(remit: "Remit") -> Endpoint:

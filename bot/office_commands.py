@@ -132,8 +132,13 @@ async def _cases(server: Server, options: argparse.Namespace) -> tuple[Any, str]
 
 
 def _case(case: dict[str, Any]) -> str:
-    line = f"{case['id']}  {case['at'][:16]}  {case['reason']}: {case['summary']}"
-    return f'{line}\n    "{case["words"]}"' if case.get("words") else line
+    line = f"{case['id']}  {case['at'][:16]}  {case['reason']}: {_plain(case['summary'])}"
+    return f'{line}\n    "{_plain(case["words"])}"' if case.get("words") else line
+
+
+def _plain(told: str) -> str:
+    """Words of a customer on one line, without what a terminal obeys or nobody sees: they may be anything."""
+    return " ".join("".join(ch if ch.isprintable() else " " for ch in told).split())
 
 
 async def _compare(server: Server, options: argparse.Namespace) -> tuple[Any, str]:

@@ -6,7 +6,7 @@ import msgspec
 
 from bot.stores.base import Button, Link, Message
 from bot.wording import Wording
-from dialogs.model import CheckoutLink, DocumentLink, InvoiceCard, InvoicesCard, ReceiptCard, Reply
+from dialogs.model import CheckoutLink, DocumentLink, HelpLink, InvoiceCard, InvoicesCard, ReceiptCard, Reply
 from dialogs.reading.buttons import to_button
 from services.model import Invoice
 
@@ -46,7 +46,7 @@ class Renderer:
             await self._link(reply.link),
         )
 
-    async def _link(self, link: CheckoutLink | DocumentLink | None) -> Link | None:
+    async def _link(self, link: CheckoutLink | DocumentLink | HelpLink | None) -> Link | None:
         match link:
             case None:
                 return None
@@ -54,6 +54,8 @@ class Renderer:
                 return Link("checkout", f"{self._base_url}/go/{await self._share(reference)}")
             case DocumentLink(invoice):
                 return Link("document", f"{self._base_url}/d/{self._document(invoice)}")
+            case HelpLink(topic, language):
+                return Link("help", f"{self._base_url}/help/{topic}?lang={language}")
 
 
 def _card(card: InvoiceCard | InvoicesCard | ReceiptCard | None) -> Card | None:

@@ -38,6 +38,7 @@ from dialogs.model import (
     Pressed,
     Recalled,
     Simple,
+    Slot,
     Waited,
 )
 from dialogs.reading.buttons import from_button, to_button
@@ -55,6 +56,7 @@ _MARKS = re.compile(r"\[[a-z ]+ removed\]")  # what the guard leaves behind is n
 LONGEST_PAUSE_S = 15  # between two tries of an effect: a customer waits, and what is away may be back at any moment
 _LONG_TRIED = 12  # attempts after which the pause between two is longest
 MOST_LOOK_UPS = 20  # rounds in one turn; real ones need three
+_IN_NO_LANGUAGE = frozenset({Slot.NAME, Slot.ADDRESS, Slot.EMAIL, Slot.NICKNAME})  # what is told there
 LONGEST = 4000  # characters of one message that are read and kept
 LONGEST_BYTES = 8 * 1024  # which in some scripts is less
 UNGUESSED = 20  # characters that the id of a message has at least, to be answered again with a token that it replaced
@@ -194,9 +196,10 @@ class Runtime:
             await awaited.over.wait()
         else:
             await self._elsewhere(inbound.chat, inbound.id)
+        messages = await self._store.answer(inbound.chat, inbound.id)
         found = await self._store.load(inbound.chat, "")
-        keys = found.talk.keys if found.talk is not None else 0
-        return Answer(await self._store.answer(inbound.chat, inbound.id), keys)
+        _examine(inbound, found)  # once more: somebody may have signed in meanwhile
+        return Answer(messages, found.talk.keys if found.talk is not None else 0)
 
     async def _elsewhere(self, chat: str, message: str) -> None:
         """Another worker may be at what a message caused: wait for it, as patiently as who sent it first."""
@@ -265,7 +268,16 @@ class Runtime:
         now = self._now()
         if guarded.text.startswith("/"):
             return Pressed(from_button(guarded.text), now), guarded.text
-        return Heard(read(guarded.text, talk, self._house, now.date()), now), guarded.text
+        return Heard(
+            read(guarded.text, talk, self._house, now.date()), now, self._language(guarded.text, talk)
+        ), guarded.text
+
+    def _language(self, text: str, talk: Conversation) -> str:
+        """The language that a message is plainly written in, where the chat could go on in it; a name is in none."""
+        asked = talk.asked.slot if talk.asked is not None else None
+        if self._house.mind is None or len(self._house.locales) < 2 or asked in _IN_NO_LANGUAGE or " " not in text:
+            return ""
+        return self._house.mind.language(text) or ""
 
     async def _opened(self, token: str, talk: Conversation) -> Event:
         match await self._identity.open(token):
@@ -419,11 +431,13 @@ class Runtime:
                     return commit
                 continue
             async with awaited.writing:
+                # a token that another message brought, and what is said since, is for whoever sent that one
+                own = found.talk.keys == awaited.keys
                 # without words of its own it hands nothing over: a repetition of the message could not know of it
-                given = awaited.waiting and bool(turn.replies)
+                given = awaited.waiting and bool(turn.replies) and own
                 commit = await self._compose(found, turn, event.at, cause, done=done, given=given)
                 if await self._commit(commit):
-                    awaited.keys = commit.talk.keys
+                    awaited.keys = commit.talk.keys if own else awaited.keys
                     if given:
                         awaited.messages.extend([*await self._missed(found), *commit.messages])
                     return commit

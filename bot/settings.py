@@ -68,6 +68,15 @@ class Chat(_Section):
     kept_days: int = Field(ge=1, le=3650)
 
 
+class HelpSettings(_Section):
+    folder: Path | None
+
+    @field_validator("folder", mode="before")
+    @classmethod
+    def _none(cls, folder: object) -> object:
+        return folder or None
+
+
 class Widget(_Section):
     origins: tuple[str, ...]
 
@@ -110,6 +119,7 @@ class Settings(BaseSettings):
     chat: Chat
     links: Links
     sign_in: SignInSettings
+    help: HelpSettings
     widget: Widget
     invoices: InvoiceSettings
     gateway: GatewaySettings

@@ -1,7 +1,9 @@
 """Say(key, values) -> text in the customer's language. The sentences are in ``config/wording/<locale>.toml``.
 
-Values become words here and nowhere else: money, dates and methods by locale (Babel, CLDR). A key without a sentence,
-or a sentence that names a value it is not given, fails when the wording is loaded or tested, never before a customer.
+Values become words here and nowhere else: money, dates and methods by locale (Babel, CLDR). A sentence that reads
+otherwise for one thing than for several is a table of its plural forms (``{one = "...", other = "..."}``, UTS #35), of
+which the value ``count`` chooses. A key without a sentence, or a sentence that names a value it is not given, fails
+when the wording is loaded or tested, never before a customer.
 """
 
 import re
@@ -12,6 +14,7 @@ from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import TypeAlias
 
 from babel import Locale
 from babel.dates import format_date
@@ -26,14 +29,27 @@ _formatter = string.Formatter()
 # CLDR's currency spacing (UTS #35, part 3), which Babel leaves out: NOK 802.00 has a space, $802.00 has none
 _CODE_BEFORE_DIGIT = re.compile(r"(?<=[A-Z])(?=\d)")
 
+# The country whose way to write sums a language takes, where it is not the one that CLDR assumes: the same bill must
+# not say $1,250.00 in English and 1.250,00 US$ in Spanish
+_WRITTEN_AS = {"es": "es_US"}
+_OTHER = "other"  # the plural form that every language has, and that stands for those a table leaves out
+
+_Pieces: TypeAlias = tuple[tuple[str, str | None], ...]
+
 
 class Wording:
     """The sentences of one language. Immutable."""
 
-    def __init__(self, locale: str, sentences: Mapping[str, str], timezone: tzinfo) -> None:
+    def __init__(self, locale: str, sentences: Mapping[str, str | Mapping[str, str]], timezone: tzinfo) -> None:
+        """Raises `Misconfigured` naming the faulty key."""
         self.locale = locale
-        self._sentences = {key: _pieces(key, text) for key, text in sentences.items()}
-        self._babel = Locale.parse(locale)
+        self._babel = Locale.parse(_WRITTEN_AS.get(locale, locale))
+        self._sentences = {key: _pieces(key, text) for key, text in sentences.items() if isinstance(text, str)}
+        self._counted = {
+            key: _forms(key, forms, self._babel.plural_form.tags)
+            for key, forms in sentences.items()
+            if not isinstance(forms, str)
+        }
         self._timezone = timezone
 
     @classmethod
@@ -42,15 +58,21 @@ class Wording:
         return _loaded(file, timezone)
 
     def keys(self) -> frozenset[str]:
-        return frozenset(self._sentences)
+        return frozenset((*self._sentences, *self._counted))
 
     def say(self, say: Say) -> str:
         """The sentence with its values in. Raises KeyError for a key or value that does not exist."""
-        pieces = self._sentences[say.key]
+        pieces = self._sentences.get(say.key) or self._form(say)
         if len(pieces) == 1 and pieces[0][1] is None:
             return pieces[0][0]
         values = say.values
         return "".join(text if name is None else text + self._word(values[name]) for text, name in pieces)
+
+    def _form(self, say: Say) -> _Pieces:
+        """The plural form of a sentence that its ``count`` asks for."""
+        forms, count = self._counted[say.key], say.values["count"]
+        assert isinstance(count, int), f"{say.key}: {count!r} is no count"
+        return forms.get(self._babel.plural_form(count)) or forms[_OTHER]
 
     def _word(self, value: Value) -> str:
         if isinstance(value, Money):
@@ -77,7 +99,19 @@ def _loaded(file: Path, timezone: tzinfo) -> Wording:
     return Wording(file.stem, found, timezone)
 
 
-def _pieces(key: str, text: str) -> tuple[tuple[str, str | None], ...]:
+def _forms(key: str, forms: object, known: frozenset[str]) -> dict[str, _Pieces]:
+    """The plural forms of a sentence. Those that a table leaves out read like ``other``, which it must have."""
+    allowed = known | {_OTHER}
+    if not isinstance(forms, Mapping) or _OTHER not in forms or not forms.keys() <= allowed:
+        raise Misconfigured(
+            f"wording {key}: expected a sentence, or a table of {', '.join(sorted(allowed))} with {_OTHER}"
+        )
+    return {form: _pieces(f"{key}.{form}", text) for form, text in forms.items()}
+
+
+def _pieces(key: str, text: object) -> _Pieces:
+    if not isinstance(text, str) or not text:
+        raise Misconfigured(f"wording {key}: expected a sentence, got {text!r}")
     try:
         return tuple((before, name) for before, name, _spec, _conversion in _formatter.parse(text))
     except ValueError as error:

@@ -10,6 +10,7 @@ from typing import TypeAlias, get_args
 import msgspec
 from msgspec.structs import replace
 
+from dialogs.flows.articles import TellArticle
 from dialogs.flows.details import ChangeDetails, SeeDetails
 from dialogs.flows.handoff import CallPerson
 from dialogs.flows.invoices import SeeInvoice, SeeInvoices
@@ -37,6 +38,7 @@ AnyTask: TypeAlias = (
     | ChangeDetails
     | AskPerson
     | SeeRequests
+    | TellArticle
 )
 
 AskingTask: TypeAlias = (
@@ -146,6 +148,12 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
     def signed_in(self, scope: Customer, name: str) -> "Conversation":
         """As this customer from now on: the chat's token changes. What was read before was read as somebody else."""
         return replace(self.forgetting(scope.proved_at), scope=scope, name=name, keys=self.keys + 1)
+
+    def ran_out(self) -> "Conversation":
+        """As a stranger whose sign-in is over. What was told or agreed to in the customer's name ends with it."""
+        known = tuple(each for each in self.known if not isinstance(getattr(each.lookup, "scope", None), Customer))
+        tasks = tuple(each for each in self.tasks if not isinstance(each, ChangeDetails | ChangeMethod | AskPerson))
+        return replace(self, scope=Stranger(), name="", known=known, tasks=tasks)
 
     def signed_out(self) -> "Conversation":
         """As a stranger again; payments that were begun here are still told here."""

@@ -15,7 +15,7 @@ from dialogs.flows.pay import PayInvoice
 from dialogs.flows.requests import AskPerson
 from dialogs.flows.side import Side
 from dialogs.flows.sign_in import SignIn
-from dialogs.model import Choice, Reply, Say, Value
+from dialogs.model import Choice, Effect, Reply, Say, Value
 from services.model import Bearer, Payment
 
 
@@ -26,6 +26,7 @@ class Draft(msgspec.Struct, frozen=True):
     said: tuple[Reply, ...] = ()
     agreed: str = ""
     rest: bool = False  # nothing more is to be said or asked in this turn
+    notes: tuple[Effect, ...] = ()  # written down for the business, and awaited by nobody
 
     def say(self, key: str, *choices: Choice, **values: Value) -> "Draft":
         return self.reply(Reply(Say(key, values), choices))
@@ -37,7 +38,9 @@ class Draft(msgspec.Struct, frozen=True):
         return replace(self, talk=self.talk.with_task(task))
 
     def enter(self, task: AnyTask) -> "Draft":
-        return replace(self, talk=replace(self.talk, tasks=(*self.talk.tasks, task)))
+        """With this task above what waits: each kind of wish waits once, so that no conversation grows for ever."""
+        waiting = (each for each in self.talk.tasks if isinstance(each, PayInvoice) or type(each) is not type(task))
+        return replace(self, talk=replace(self.talk, tasks=(*waiting, task)))
 
     def only(self, *tasks: AnyTask) -> "Draft":
         return replace(self, talk=replace(self.talk, tasks=tasks))

@@ -28,6 +28,7 @@ from dialogs.model import (
     CloseCheckout,
     CloseLeftPage,
     Confirm,
+    CountHelp,
     DetailsOf,
     Done,
     EditMethod,
@@ -38,6 +39,7 @@ from dialogs.model import (
     House,
     InvoicesOf,
     MethodsOf,
+    NoteGap,
     Opened,
     OpenRequest,
     PaymentMoved,
@@ -62,7 +64,7 @@ from dialogs.model import (
 from dialogs.outcomes import answered, closed
 from dialogs.reading.buttons import to_button
 from dialogs.repair import heard
-from services.model import Customer, Payment, PaymentState, Quote, Request, Stranger
+from services.model import Customer, Payment, PaymentState, Quote, Request
 
 
 def step(talk: Conversation, event: Event, house: House) -> Turn:
@@ -73,16 +75,13 @@ def step(talk: Conversation, event: Event, house: House) -> Turn:
 
 def _step(talk: Conversation, event: Event, house: House) -> Turn:
     over = _is_over(talk, event)
-    talk = replace(talk, scope=Stranger(), name="") if over else talk
+    talk = talk.ran_out() if over else talk
     view = talk.view(house, event.at)
     draft = Draft(replace(talk, version=talk.version + 1))
     draft = draft.say("sign_in_over") if over else draft
     match event:
-        case Heard():
-            return _advance(heard(draft, event.acts, view), view)
-        case Pressed():
-            acts = (event.act if event.act is not None else Simple.UNCLEAR,)
-            return _advance(heard(draft, acts, view), view)
+        case Heard() | Pressed():
+            return _advance(_spoken_to(draft, event, view), view)
         case Opened():
             draft = opened(draft, event, view)
             return _advance(draft, draft.talk.view(house, event.at))
@@ -102,6 +101,15 @@ def _step(talk: Conversation, event: Event, house: House) -> Turn:
             return _turn(draft.say("still_working" if money else "one_moment"))
         case _:
             assert_never(event)
+
+
+def _spoken_to(draft: Draft, event: Heard | Pressed, view: View) -> Draft:
+    """The customer wrote or pressed something; the chat goes on in the language it was plainly written in."""
+    if isinstance(event, Pressed):
+        return heard(draft, (event.act if event.act is not None else Simple.UNCLEAR,), view)
+    if event.language in view.house.locales:
+        draft = replace(draft, talk=replace(draft.talk, locale=event.language))
+    return heard(draft, event.acts, view)
 
 
 def _is_over(talk: Conversation, event: Event) -> bool:
@@ -202,9 +210,23 @@ def _advance(draft: Draft, view: View) -> Turn:
             case Enter():
                 assert isinstance(move.task, TASKS)
                 draft = (draft if move.back else draft.task(None)).enter(move.task)
-            case ProveInvoice() | StartPayment() | ResumePayment() | CloseCheckout() | CloseLeftPage() | CallAgent():
-                return _send(draft, move, view)
-            case SendCode() | CheckCode() | SignOut() | Remember() | SaveDetails() | EditMethod() | OpenRequest():
+            case CountHelp() | NoteGap():  # noted beside what is said, and awaited by nobody
+                draft = replace(draft.task(None), notes=(*draft.notes, move))
+            case (
+                ProveInvoice()
+                | StartPayment()
+                | ResumePayment()
+                | CloseCheckout()
+                | CloseLeftPage()
+                | CallAgent()
+                | SendCode()
+                | CheckCode()
+                | SignOut()
+                | Remember()
+                | SaveDetails()
+                | EditMethod()
+                | OpenRequest()
+            ):
                 return _send(draft, move, view)
             case _:
                 return Turn(draft.talk, draft.said, lookups=(move,))
@@ -222,12 +244,19 @@ def _asked(draft: Draft, ask: Ask) -> Draft:
 
 def _turn(draft: Draft, slot: Slot | None = None, quote: Quote | None = None) -> Turn:
     """The finished turn. Whatever it shows can be answered by button, number or word until something else is shown."""
+    notes = _notes(draft)
     if not draft.said:
-        return Turn(draft.talk)
+        return Turn(draft.talk, effects=notes)
     said, choices = _gathered(draft.said, paying=slot is not None and paying(draft.talk) is not None)
     options = tuple(to_button(choice.act) for choice in choices)
     asked = Asked(slot, options) if quote is None else Asked(slot, options, quote.digest(), quote.total)
-    return Turn(replace(draft.talk, asked=asked), said)
+    return Turn(replace(draft.talk, asked=asked), said, effects=notes)
+
+
+def _notes(draft: Draft) -> tuple[tuple[str, Effect], ...]:
+    """What is noted for the business, under keys of its own. It is not among what the conversation waits for."""
+    key = f"{draft.talk.epoch}/{draft.talk.version}/"
+    return tuple((f"{key}{nth}", note) for nth, note in enumerate(draft.notes, start=1))
 
 
 def _gathered(said: tuple[Reply, ...], *, paying: bool) -> tuple[tuple[Reply, ...], tuple[Choice, ...]]:
@@ -256,7 +285,7 @@ def _send(draft: Draft, effect: Effect, view: View) -> Turn:
     unheard = len(draft.talk.sent) - len(others) if isinstance(effect, ProveInvoice) else 0
     talk = draft.talk.failed_to_prove(unheard, view.at)
     talk = replace(talk, sent=(*others, Sent(key, effect, view.at)), asked=None)
-    return Turn(talk, draft.said, effects=((key, effect),))
+    return Turn(talk, draft.said, effects=((key, effect), *_notes(draft)))
 
 
 def _idle(draft: Draft, view: View) -> Turn:

@@ -100,6 +100,8 @@ def _of_payment(draft: Draft, effect: Effect, outcome: Outcome, view: View) -> D
 
 
 def _of_customer(draft: Draft, effect: Effect, outcome: Outcome, view: View) -> Draft | None:
+    if _left(effect, view):
+        return replace(draft, rest=True)
     match effect, outcome:
         case CheckCode(purpose="sign_in"), SignedIn() as found:
             return _code_was_right(draft, found, view)
@@ -122,6 +124,14 @@ def _of_customer(draft: Draft, effect: Effect, outcome: Outcome, view: View) -> 
             return _beside(draft, outcome)
         case _:
             return None
+
+
+def _left(effect: Effect, view: View) -> bool:
+    """Whether the customer in whose name this was done does not speak here any more: then its answer is for nobody."""
+    who = getattr(effect, "scope", None)
+    if not isinstance(who, Customer) or isinstance(effect, SignOut):
+        return False
+    return not isinstance(view.scope, Customer) or view.scope.id != who.id
 
 
 def _not_started(draft: Draft, start: StartPayment | ResumePayment, refused: Refused, view: View) -> Draft:
@@ -217,8 +227,7 @@ def sign_in(
     linked = isinstance(draft.talk.scope, Bearer)
     scope = Customer(account.id, view.at, draft.talk.chat, until)
     draft = replace(draft, talk=draft.talk.signed_in(scope, account.name))
-    if side(draft.talk, SignIn) is not None:
-        draft = draft.task(None)
+    draft = draft.only(*(each for each in draft.talk.tasks if not isinstance(each, SignIn)))
     remember = (REMEMBER,) if view.can_remember else ()
     draft = draft.say("signed_in", *remember, name=account.name)
     task = paying(draft.talk)

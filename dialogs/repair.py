@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from dialogs.conversation import Asked
 from dialogs.draft import Draft, asking, case_of, down_to_pay, paying, side, without_sign_in
+from dialogs.flows.articles import TellArticle
 from dialogs.flows.details import FIELDS, ChangeDetails
 from dialogs.flows.handoff import CallPerson
 from dialogs.flows.invoices import SeeInvoice, SeeInvoices
@@ -20,16 +21,21 @@ from dialogs.flows.offers import ASK_REFUND, PAY, PERSON, STATUS
 from dialogs.flows.pay import PayInvoice
 from dialogs.flows.requests import AskPerson
 from dialogs.flows.sign_in import SignIn
+from dialogs.guesses import offered
 from dialogs.model import (
     Act,
     Agree,
     Change,
     Choice,
     Choose,
+    CountHelp,
     Edit,
+    Guess,
     Named,
     New,
+    NoteGap,
     Pick,
+    Rate,
     Say,
     See,
     Show,
@@ -38,8 +44,10 @@ from dialogs.model import (
     Sure,
     Tell,
     Telling,
+    Unanswered,
     View,
     Want,
+    Wonder,
 )
 from dialogs.outcomes import sign_in
 from dialogs.reading.buttons import to_button
@@ -52,7 +60,7 @@ AGAIN = Choice(Say("button_restart"), Simple.RESTART)
 def heard(draft: Draft, acts: tuple[Act, ...], view: View) -> Draft:
     """What these acts, said in one breath, make of the conversation. A yes counts only when it stands alone."""
     draft = _resumed(draft, view)
-    understood = any(act is not Simple.UNCLEAR for act in acts)
+    understood = not all(act is Simple.UNCLEAR or isinstance(act, Unanswered) for act in acts)
     misses = 0 if understood else draft.talk.misses + 1
     draft = replace(draft, talk=replace(draft.talk, misses=misses, heard_at=view.at))
     if len(acts) == 1:
@@ -79,18 +87,18 @@ def _hear(draft: Draft, act: Act, view: View) -> Draft:
             return _told(draft, slot, value, view)
         case Change(slot):
             return _changed(draft, slot, view)
-        case Agree(digest):
-            return _agreed(draft, digest)
+        case Agree() | Sure():
+            return _agreed(draft, act.digest) if isinstance(act, Agree) else _sure(draft, act.key)
         case Want(task):
             return wanted(draft, task, view)
         case Pick(slot, key):
             return _picked(draft, slot, key, view)
-        case Show() | See() | Edit():
+        case Show() | See() | Edit() | Wonder():
             return _seen(draft, act)
         case Choose() | Named() | New():
             return _paid_with(draft, act, view)
-        case Sure(key):
-            return _sure(draft, key)
+        case Rate() | Guess() | Unanswered():
+            return _unsure(draft, act, view)
         case Simple():
             return _simply(draft, act, view)
         case _:
@@ -143,6 +151,8 @@ def _account(draft: Draft, key: str, view: View) -> Draft:
     account = None if task is None else task.chosen(key)
     if task is None or account is None or task.until is None:
         return draft.say("old_button")
+    if view.at >= task.until:
+        return draft.task(SignIn(task.why)).say("sign_in_over")
     number = task.number if account == task.accounts[0] else ""
     return sign_in(draft, account, task.until, number, view)
 
@@ -155,7 +165,22 @@ def _sure(draft: Draft, key: str) -> Draft:
     return draft.say("old_button") if sure is None else draft.task(sure)
 
 
-def _seen(draft: Draft, act: Show | See | Edit) -> Draft:
+def _unsure(draft: Draft, act: Rate | Guess | Unanswered, view: View) -> Draft:
+    """Whether an article helped, what may be meant, and what nobody here can answer."""
+    match act:
+        case Rate(topic, helped):
+            noted = replace(draft, notes=(*draft.notes, CountHelp(topic, helped)))
+            told = noted.say("glad_it_helped") if helped else noted.say("not_helped", PERSON, phone=view.house.phone)
+            return told if told.talk.tasks else replace(told, rest=True)
+        case Guess(intents):
+            # no quote beside it: a yes would be one to what was asked here
+            return replace(draft.say("did_you_mean", *offered(intents), PERSON), rest=True)
+        case Unanswered(text, language):
+            noted = replace(draft, notes=(*draft.notes, NoteGap(text, language)))
+            return _missed(noted, view)
+
+
+def _seen(draft: Draft, act: Show | See | Edit | Wonder) -> Draft:
     """Something is to be shown or edited; what was going on goes on behind it, unless it only asked which invoice."""
     asked = draft.talk.asked
     if isinstance(act, Show) and asked is not None and asked.slot is Slot.INVOICE:
@@ -167,6 +192,8 @@ def _seen(draft: Draft, act: Show | See | Edit) -> Draft:
             return draft.enter(SeeInvoice(number, key))
         case Edit(what, key):
             return draft.enter(ChangeMethod(what, key))
+        case Wonder(topic):
+            return draft.enter(TellArticle(topic, draft.talk.locale))
 
 
 def _paid_with(draft: Draft, act: Choose | Named | New, view: View) -> Draft:
@@ -197,6 +224,9 @@ def _simply(draft: Draft, act: Simple, view: View) -> Draft:
             return replace(draft.say("you_are_welcome"), rest=idle)
         case Simple.CARD_TYPED | Simple.TOO_LONG:
             return draft.say(act)
+        case Simple.OFF_TOPIC:
+            told = draft.say("off_topic", *(() if draft.talk.tasks else menu_of(view)), business=view.house.name)
+            return told if told.talk.tasks else replace(told, rest=True)
         case _:  # REPEAT: the ladder says it again
             return draft
 

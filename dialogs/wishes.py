@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from msgspec.structs import replace
 
 from dialogs.draft import Draft, case_of, down_to_pay, paying, side
+from dialogs.flows.articles import TellArticle
 from dialogs.flows.details import ChangeDetails, SeeDetails
 from dialogs.flows.handoff import CallPerson
 from dialogs.flows.invoices import SeeInvoices
@@ -44,9 +45,8 @@ def _pay(draft: Draft, _view: View) -> Draft:
 
 
 def _status(draft: Draft, view: View) -> Draft:
-    if not draft.talk.payments and isinstance(view.scope, Bearer):
-        return _balance(draft, view)
-    return draft.enter(TellStatus())
+    of_invoice = not draft.talk.payments and isinstance(view.scope, Bearer)
+    return draft.enter(TellStatus(of_invoice=of_invoice, paid=of_invoice))
 
 
 def _balance(draft: Draft, view: View) -> Draft:
@@ -154,6 +154,34 @@ def _fix_zip(draft: Draft, view: View) -> Draft:
     )
 
 
+def _receipt(draft: Draft, view: View) -> Draft:
+    """A receipt is the payment with its reference; a signed-in customer has all of them."""
+    return draft.enter(TellHistory()) if isinstance(view.scope, Customer) else _status(draft, view)
+
+
+def _failed(draft: Draft, view: View) -> Draft:
+    """Something did not go through: how it stands says why, and what to do; where no payment is known, the article does."""
+    if draft.talk.payments or isinstance(view.scope, Customer):
+        return draft.enter(TellStatus())
+    return draft.enter(TellArticle("declined", draft.talk.locale))
+
+
+def _spoken(draft: Draft, view: View, locale: str) -> Draft:
+    """The language of this chat from now on."""
+    if locale not in view.house.locales:
+        return draft.say("language_not_spoken")
+    draft = replace(draft, talk=replace(draft.talk, locale=locale)).say("spoken")
+    return draft if draft.talk.tasks else replace(draft, rest=True)
+
+
+def _english(draft: Draft, view: View) -> Draft:
+    return _spoken(draft, view, "en")
+
+
+def _spanish(draft: Draft, view: View) -> Draft:
+    return _spoken(draft, view, "es")
+
+
 def _verify(draft: Draft, _view: View) -> Draft:
     return draft.say("verify_how", PERSON)
 
@@ -180,4 +208,8 @@ _WISHES: Mapping[str, Callable[[Draft, View], Draft]] = {
     "history": _history,
     "fix_zip": _fix_zip,
     "verify": _verify,
+    "receipt": _receipt,
+    "failed": _failed,
+    "english": _english,
+    "spanish": _spanish,
 }

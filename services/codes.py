@@ -156,7 +156,7 @@ def _fits(guess: Guess, found: Row[Any] | None, seals: Seals, now: datetime) -> 
     salt, code, bound = (found.salt, found.code_hash, found.address_hash) if found else (b"", bytes(32), "")
     same = hmac.compare_digest(code, seals.code(salt, guess.place, guess.digits))
     same = hmac.compare_digest(bound, guess.bound) & same
-    return same and guess.worth and found is not None and found.used_at is None and _lasts(found.expires_at, now)
+    return same and guess.worth and found is not None and _lasts(found.expires_at, now)
 
 
 def _use_up(conn: Connection, place: Place, found: Row[Any] | None, now: datetime) -> bool:

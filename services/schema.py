@@ -402,3 +402,23 @@ book_saved = Table(  # changes of details that were written, once per key
     Column("customer", ForeignKey("book_customer.id"), nullable=False),
     Column("at", BigInteger, nullable=False),
 )
+
+# --- the help center ----------------------------------------------------------------------------------------------
+
+help_rating = Table(  # whether articles answered questions; one row per answer of a customer
+    "help_rating",
+    schema,
+    Column("key", String(120), primary_key=True),  # of the effect
+    Column("topic", String(40), nullable=False, index=True),
+    Column("helped", Boolean, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+help_gap = Table(  # questions that no article answers, redacted
+    "help_gap",
+    schema,
+    Column("key", String(120), primary_key=True),  # of the effect
+    Column("text", Text, nullable=False),
+    Column("language", String(16), nullable=False),
+    Column("at", BigInteger, nullable=False, index=True),
+)

@@ -70,10 +70,11 @@ class Visitors:
         return Customer(customer, proved_at, chat, proved_at + spans[proof], proof)
 
     async def holds(self, scope: Customer) -> bool:
-        """Whether the customer is still signed in: not for too long, and not signed out everywhere since."""
-        if self._clock() >= scope.until:
-            return False
-        return await self._transact(lambda conn: _not_before(conn, scope.id)) <= micros(scope.proved_at)
+        """Whether the customer is still signed in: not for too long, and not signed out everywhere since, nor in the browser
+        that the proof was remembered in, whichever chat used it.
+        """
+        now = self._clock()
+        return now < scope.until and await self._transact(lambda conn: _holds(conn, scope, now))
 
     # --- remembered browsers --------------------------------------------------------------------------------------
 
@@ -114,7 +115,11 @@ class Visitors:
         return Customer(customer, proved_at, chat, until, "browser"), known
 
     async def sign_out(self, scope: Customer, chat: str, *, everywhere: bool = False) -> None:
-        """Forget the browser of this chat; with ``everywhere``, every browser and every proof of the customer up to now."""
+        """Forget the browser of this chat; with ``everywhere``, every browser and every proof of the customer up to now.
+
+        Whose own sign-in is over ends nobody else's.
+        """
+        everywhere = everywhere and await self.holds(scope)
         now = self._clock()
         # a browser is known by its proof as well: another tab may have used it since
         here = or_(browser.c.chat == chat, browser.c.proved_at == micros(scope.proved_at))
@@ -183,6 +188,15 @@ def _not_before(conn: Connection, customer: str) -> int:
     return found or 0
 
 
+def _holds(conn: Connection, scope: Customer, now: datetime) -> bool:
+    if micros(scope.proved_at) < _not_before(conn, scope.id):
+        return False
+    if scope.proof != "browser":
+        return True
+    this = browser.c.customer == scope.id, browser.c.proved_at == micros(scope.proved_at), *_live(now)
+    return conn.execute(select(browser.c.token_hash).where(*this).limit(1)).first() is not None
+
+
 def _live(now: datetime) -> tuple[Any, ...]:
     return browser.c.revoked_at.is_(None), browser.c.expires_at > micros(now)
 
@@ -232,12 +246,8 @@ def _claims(token: str, secret: bytes) -> dict[str, Any]:
         return {}
     try:
         return jwt.decode(token, secret, algorithms=["HS256"], audience=AUDIENCE, options=_CHECKS)
-    except (
-        jwt.InvalidTokenError,
-        ValueError,
-        RecursionError,
-    ):  # the last two: half a surrogate pair, brackets without end
-        return {}
+    except (jwt.InvalidTokenError, ValueError, RecursionError):
+        return {}  # the last two are of half a surrogate pair, and of brackets without end
 
 
 def _window(claims: dict[str, Any], now: datetime, longest: timedelta) -> tuple[datetime, datetime] | None:

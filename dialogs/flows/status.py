@@ -34,6 +34,7 @@ class TellStatus(Side, frozen=True, omit_defaults=True, tag="status"):
     """The state of the newest payment of this chat or customer, or of the invoice when there is none or it was asked for."""
 
     of_invoice: bool = False
+    paid: bool = False  # whether it was paid is asked, not what is owed
 
     def next(self, view: View) -> Move:
         if isinstance(view.scope, Customer) and not self.of_invoice and not _is_open_here(view):
@@ -74,6 +75,9 @@ class TellStatus(Side, frozen=True, omit_defaults=True, tag="status"):
                 return lookup
             case Invoice() as invoice:
                 problem = standing(invoice, view.house.rules)
+                if self.paid and problem is None and invoice.due == invoice.total:
+                    told = Say("no_payment_yet", of_invoice(invoice, view.at.date()))
+                    return Done(Reply(told, (PERSON,), InvoiceCard(invoice)))
                 return Done(describe(invoice, problem, view.at.date()))
             case Absent():
                 return Done(Reply(Say("invoice_gone")))

@@ -107,7 +107,37 @@ class Want(msgspec.Struct, frozen=True):
         "send_again",  # another code
         "fix_zip",  # after a decline because of it
         "verify",  # how micro-deposits go
+        "receipt",
+        "failed",  # a payment that did not go through
+        "english",  # the language of this chat
+        "spanish",
     ]
+
+
+class Wonder(msgspec.Struct, frozen=True):
+    """A question that a help article answers, by the article's topic."""
+
+    topic: str
+
+
+class Rate(msgspec.Struct, frozen=True):
+    """The button under a help article: whether it answered the question."""
+
+    topic: str
+    helped: bool
+
+
+class Guess(msgspec.Struct, frozen=True):
+    """What may be meant, the likelier first, by the intents of the model; it is asked about, and nothing of it is done."""
+
+    intents: tuple[str, ...]
+
+
+class Unanswered(msgspec.Struct, frozen=True):
+    """A question that nothing here answers. ``text`` is redacted, and kept for whoever writes the help articles."""
+
+    text: str
+    language: str
 
 
 class Sure(msgspec.Struct, frozen=True):
@@ -153,7 +183,26 @@ class Simple(StrEnum):
     GOODBYE = "goodbye"
     CARD_TYPED = "card_typed"  # the guard removed a card or bank number
     TOO_LONG = "too_long"
+    OFF_TOPIC = "off_topic"  # plainly about something else
     UNCLEAR = "unclear"
 
 
-Act: TypeAlias = Tell | Want | Agree | Change | Pick | Show | See | Choose | Named | New | Edit | Sure | Simple
+Act: TypeAlias = (
+    Tell
+    | Want
+    | Agree
+    | Change
+    | Pick
+    | Show
+    | See
+    | Choose
+    | Named
+    | New
+    | Edit
+    | Sure
+    | Wonder
+    | Rate
+    | Guess
+    | Unanswered
+    | Simple
+)

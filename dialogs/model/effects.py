@@ -98,6 +98,20 @@ class OpenRequest(msgspec.Struct, frozen=True, tag="open_request"):
     number: str = ""
 
 
+class CountHelp(msgspec.Struct, frozen=True, tag="count_help"):
+    """Note for the business whether an article answered a question."""
+
+    topic: str
+    helped: bool
+
+
+class NoteGap(msgspec.Struct, frozen=True, tag="note_gap"):
+    """Note for the business a question that no article answers. ``text`` is redacted."""
+
+    text: str
+    language: str
+
+
 Effect: TypeAlias = (
     ProveInvoice
     | StartPayment
@@ -112,6 +126,8 @@ Effect: TypeAlias = (
     | SaveDetails
     | EditMethod
     | OpenRequest
+    | CountHelp
+    | NoteGap
 )
 
 

@@ -11,10 +11,11 @@ from services.model import Customer, Payment, Request
 
 
 class Heard(msgspec.Struct, frozen=True):
-    """The customer wrote something, read into acts."""
+    """The customer wrote something, read into acts. ``language``: the one it is plainly written in, if any."""
 
     acts: tuple[Act, ...]
     at: datetime
+    language: str = ""
 
 
 class Pressed(msgspec.Struct, frozen=True):

@@ -1,7 +1,11 @@
 """The business as its customers meet it: all that a conversation may know about it."""
 
+from collections.abc import Mapping
+
 import msgspec
 
+from dialogs.help_center import HelpCenter
+from dialogs.reading.classifier import Classifier
 from services.model import Rules
 
 
@@ -21,3 +25,5 @@ class House(msgspec.Struct, frozen=True):
     ] = ()  # channels in which a customer can sign in; empty: no mail is sent, or the business does not want it
     remember: tuple[str, ...] = ()  # channels whose browsers can be remembered
     locales: tuple[str, ...] = ("en",)
+    mind: Classifier | None = None  # guesses what is meant where no rule reads it
+    help: Mapping[str, HelpCenter] = {}  # by language

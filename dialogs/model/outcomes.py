@@ -99,6 +99,10 @@ class RequestOpened(msgspec.Struct, frozen=True):
     request: Request
 
 
+class Noted(msgspec.Struct, frozen=True):
+    """Written down for the business; nothing in the conversation waits for it."""
+
+
 Outcome: TypeAlias = (
     Proved
     | NotProved
@@ -117,5 +121,6 @@ Outcome: TypeAlias = (
     | NotSaved
     | MethodEdited
     | RequestOpened
+    | Noted
     | Payment
 )

@@ -55,6 +55,13 @@ class DocumentLink(msgspec.Struct, frozen=True):
     invoice: str
 
 
+class HelpLink(msgspec.Struct, frozen=True):
+    """A help article as a page of its own."""
+
+    topic: str
+    language: str
+
+
 class CheckoutLink(msgspec.Struct, frozen=True):
     """The hand-off to the hosted page; the runtime makes it a fresh `/go/TOKEN` whenever it is shown."""
 
@@ -65,4 +72,4 @@ class Reply(msgspec.Struct, frozen=True):
     say: Say
     choices: tuple[Choice, ...] = ()
     card: InvoiceCard | InvoicesCard | ReceiptCard | None = None
-    link: CheckoutLink | DocumentLink | None = None
+    link: CheckoutLink | DocumentLink | HelpLink | None = None

@@ -82,7 +82,9 @@ _HISTORY = re.compile(
 _ON_FILE = re.compile(
     r"\b(?:saved|stored|usual|on file|on record|default|same (?:card|account|one|method|way)|(?:card|account|one) (?:you have|from last time|i used))\b", _I)  # fmt: skip
 _METHODS = re.compile(
-    r"\b(?:(?:my|the|show|list|manage|see|which|what|change|edit)\b.{0,20}\b(?:saved|stored)? ?(?:cards|accounts|(?:payment )?methods|ways to pay)"
+    r"\b(?:my\b.{0,12}\b(?:saved |stored )?(?:cards|accounts|(?:payment )?methods|ways to pay)"
+    r"|(?:show|list|manage|see|which|what|change|edit)\b.{0,20}\b(?:saved|stored|on file|my) (?:cards?|accounts?|(?:payment )?methods?|ways to pay)"
+    r"|(?:which|what) (?:cards|accounts|methods) (?:do i have|are saved|have i)"
     r"|(?:remove|delete|forget|take off)\b.{0,30}\b(?:card|account|method|visa|mastercard|amex)|(?:cards?|accounts?|methods?) (?:on file|saved))\b", _I)  # fmt: skip
 _USING = re.compile(r"\b(?:pay|use|charge|with|from|via|on)\b", _I)
 _NEW = re.compile(r"\b(?:new|another|different|other)\b.{0,10}\b(?:card|bank(?: account)?|account|method|way)\b", _I)

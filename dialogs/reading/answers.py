@@ -59,10 +59,12 @@ def yes_no(text: str) -> bool | None:
 
 # --- which one ----------------------------------------------------------------------------------------------------
 
+_PLACES = {**words.ONES, **words.ONES_ES, **words.ORDINALS}
+del _PLACES["un"]  # the article
 _PLACE = re.compile(
-    rf"(?:(?:the|my|number|no|option|choice|it is|its|pay|use|take|i want|el|la|mi|número|opción|es|quiero|pagar)\b[\s.]*|#)*"
-    rf"(?:([0-9]{{1,2}})|({'|'.join([*words.ORDINALS, *words.ONES])}))"
-    rf"(?:\s(?:{'|'.join(words.COUNTED)}))?(?:\s(?:please|pls|thanks|thank you))*"
+    rf"(?:(?:the|my|number|no|option|choice|it is|its|pay|use|take|i want|el|la|mi|número|numero|opción|opcion|es|esa|ese"
+    rf"|quiero|quisiera|pagar|usar|con|con la|factura)\b[\s.]*|#)*(?:([0-9]{{1,2}})|({'|'.join(_PLACES)}))"
+    rf"(?:\s(?:{'|'.join(words.COUNTED)}))?(?:,?\s(?:please|pls|thanks|thank you|por favor|porfa|gracias))*"
 )
 _PLACE_WITHIN = re.compile(rf"(?<!\ba )\b({'|'.join(words.ORDINALS)})\s(?:{'|'.join(words.COUNTED)})\b")
 
@@ -75,7 +77,7 @@ def ordinal(text: str) -> int | None:
     if whole := _PLACE.fullmatch(plain):
         if whole[1]:
             return int(whole[1]) or None
-        return words.ORDINALS.get(whole[2]) or words.ONES[whole[2]]
+        return _PLACES[whole[2]]
     within = {words.ORDINALS[place] for place in _PLACE_WITHIN.findall(plain)}
     return within.pop() if len(within) == 1 else None
 
@@ -84,8 +86,9 @@ def ordinal(text: str) -> int | None:
 
 _METHOD = re.compile(rf"(?<![^\W_])(?:{'|'.join(sorted(words.METHODS, key=len, reverse=True))})(?![^\W_])")
 _DENIED = re.compile(
-    rf"(?:\b(?:{'|'.join(words.DENIALS)})(?:\s\w{{1,10}}){{0,4}}|\bno(?:\s(?:con\s)?(?:el|la|mi))?)\s$"
+    rf"(?:\b(?:{'|'.join(words.DENIALS)})(?:\s\w{{1,10}}){{0,4}}|\bno(?:\s(?:con|desde|de))?(?:\s(?:el|la|mi|una?))?)\s$"
 )
+_DENIED_AFTER = re.compile(r"\s(?:no|not)(?=[\s,.;!]*$|[,.;]|\s(?:sino|mejor)\b)")  # "tarjeta no, banco"
 _FROM_TO = re.compile(r"\b(?:from|change|switch|move)\s.{1,40}\bto\s(?:(?:my|a|the|an)\s)?$")
 _SHARES: tuple[tuple[Share, re.Pattern[str]], ...] = tuple(
     (share, re.compile(rf"(?<![^\W_])(?:{'|'.join(phrases)})(?![^\W_])")) for share, phrases in words.SHARES.items()
@@ -104,7 +107,8 @@ def method(text: str) -> Method | None:
     plain = _plain(text)
     named, done = [], 0
     for found in _METHOD.finditer(plain):
-        if not _DENIED.search(plain, max(done, found.start() - _NEAR), found.start()):
+        denied = _DENIED.search(plain, max(done, found.start() - _NEAR), found.start())
+        if not denied and not _DENIED_AFTER.match(plain, found.end()):
             named.append(found)
         done = found.end()  # a "not" denies only the next means
     if named and _FROM_TO.search(plain, 0, named[-1].start()):
@@ -138,10 +142,11 @@ _LEAD = re.compile(
     r"\s*(?:(?:no|yes|ok|okay|oh|actually|sorry|well|hi|hello)[\s,.!]+)*"
     r"(?:(?:it['’]?s|it is|that['’]?s|that is|that would be|this is|i['’]?m|i am|call me"  # noqa: RUF001  # as pasted
     r"|(?:(?:my|the|billing|account)\s)*name(?:\son\s(?:it|the\s\w{1,12}))?(?:\sis|\sshould be)?"
+    r"|me llamo|soy|se llama|(?:está |esta )?a nombre de|(?:(?:mi|el|su|con el)\s)?nombre\s(?:es|sería|seria|de)"
     r"|(?:put|use|make|change|set)(?:\s(?:it|that|the name|my name))?(?:\s(?:to|under|as))?|under)[\s:,]+)*",
     re.IGNORECASE,
 )
-_TRAIL = re.compile(r"(?:[\s,.!]+(?:please|pls|thanks|thank you|thx))*[\s,!;]*$", re.IGNORECASE)
+_TRAIL = re.compile(r"(?:[\s,.!]+(?:please|pls|thanks|thank you|thx|por favor|porfa|gracias))*[\s,!;]*$", re.IGNORECASE)
 _IN_NAMES = frozenset(" '’.-,&/()+·\u200c\u200d")  # noqa: RUF001  # joiners are spelling in Persian and Hindi
 _LONGEST_NAME = 100  # characters
 _MOST_NAMES = 12  # words

@@ -14,6 +14,7 @@ from dialogs.model import (
     Named,
     New,
     Pick,
+    Rate,
     See,
     Share,
     Show,
@@ -22,6 +23,7 @@ from dialogs.model import (
     Sure,
     Tell,
     Want,
+    Wonder,
 )
 from services.model import Filter, InvoiceStatus, Method, Spread
 
@@ -47,6 +49,11 @@ _WORDS: dict[str, Act] = {
     "/send-again": Want("send_again"),
     "/fix-zip": Want("fix_zip"),
     "/verify": Want("verify"),
+    "/receipt": Want("receipt"),
+    "/failed": Want("failed"),
+    "/english": Want("english"),
+    "/spanish": Want("spanish"),
+    "/no": Simple.NO,
     "/invoices": Show(),
     "/invoices payable": Show(Filter(payable=True)),
     **{f"/invoices {status}": Show(Filter((status,))) for status in InvoiceStatus},
@@ -73,6 +80,9 @@ _PICK = re.compile(rf"/pick (invoice|method|account|payment|detail|why) ({_KEY})
 _EDIT = re.compile(rf"/(remove|favorite|nickname) ({_KEY})")
 _SEE = re.compile(rf"/see ({_KEY})")
 _SURE = re.compile(rf"/sure ({_KEY})")
+_TOPIC = r"[a-z0-9-]{1,40}"
+_WONDER = re.compile(rf"/help ({_TOPIC})")
+_RATE = re.compile(rf"/(helped|unhelped) ({_TOPIC})")
 _CHOOSE = re.compile(rf"/pay((?: {_KEY}){{1,4}})")
 
 
@@ -91,6 +101,10 @@ def to_button(act: Act) -> str:
             return f"/see {key}"
         case Sure(key):
             return f"/sure {key}"
+        case Wonder(topic):
+            return f"/help {topic}"
+        case Rate(topic, helped):
+            return f"/{'helped' if helped else 'unhelped'} {topic}"
         case Choose(keys, _):
             return f"/pay {' '.join(keys)}"
         case _:
@@ -116,6 +130,10 @@ def _keyed(text: str) -> Act | None:
         return Sure(found[1])
     if (found := _EDIT.fullmatch(text)) is not None:
         return Edit(found[1], found[2])  # type: ignore[arg-type]  # as above
+    if (found := _WONDER.fullmatch(text)) is not None:
+        return Wonder(found[1])
+    if (found := _RATE.fullmatch(text)) is not None:
+        return Rate(found[2], helped=found[1] == "helped")
     if (found := _CHOOSE.fullmatch(text)) is not None:
         return Choose(tuple(found[1].split()))
     return None

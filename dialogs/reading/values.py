@@ -39,12 +39,12 @@ _ABROAD = (
     r"(?:[A-Za-z]{1,2}[ -](?=[0-9]))?[A-Za-z]{0,2}[0-9][A-Za-z0-9]{0,7}(?![A-Za-z0-9])"
     r"(?:[ -](?:[A-Za-z]?[0-9][A-Za-z0-9]{0,4}(?![A-Za-z0-9])|[A-Z]{2}(?!\w)|[A-Za-z]{2}(?=[\s.!]{0,3}$))){0,2}"
 )
-_ZIP = r"(?i:zip(?:[\s-]?code)?|post(?:al)?[\s-]?code|eircode)\b"
-_IS = r"(?i:\s?(?:is|was|to|of|for|number|now|should\sbe|[:=#])){0,6}\s?"
+_ZIP = r"(?i:zip(?:[\s-]?code)?|post(?:al)?[\s-]?code|c[óo]digo(?:\spostal)?|eircode)\b"
+_IS = r"(?i:\s?(?:is|was|to|of|for|number|now|should\sbe|es|era|de|facturaci[óo]n|a|ser[íi]a|[:=#])){0,6}\s?"
 _ZIP_LABELLED = re.compile(rf"\b(?i:billing\s)?{_ZIP}{_IS}(?:(?P<us>{_US})|(?P<abroad>{_ABROAD}))")
 _UNTIED = r"(?<![\w$€£.,/#-])"
 _ZIP_NAMED = re.compile(
-    rf"{_UNTIED}(?P<us>{_US})\s(?i:(?:is|as)\s)?(?i:(?:my|the|our)\s)?(?i:billing\s)?{_ZIP}(?P<abroad>)"
+    rf"{_UNTIED}(?P<us>{_US})\s(?i:(?:is|as|es|como)\s)?(?i:(?:my|the|our|mi|el)\s)?(?i:billing\s)?{_ZIP}(?P<abroad>)"
 )
 _ZIP_BARE = re.compile(rf"{_UNTIED}(?P<us>{_US})(?P<abroad>)")
 _DIGIT = re.compile("[0-9]")
@@ -86,7 +86,9 @@ _NUMBER = (
 )
 INVOICE_PATTERNS: tuple[re.Pattern[str], ...] = (
     re.compile(r"(?<![\w-])(?P<prefix>inv)[\s#.:-]{0,3}(?P<number>[0-9][\w|/.-]{0,59}+)", re.IGNORECASE),
-    re.compile(rf"\b(?i:invoice|bill)(?i:\s?(?:number|num|no|nr|is|id|called|[#:.])){{0,4}}\s?{_NUMBER}"),
+    re.compile(
+        rf"\b(?i:invoice|bill|factura|recibo)(?i:\s?(?:number|num|no|nr|n[úu]mero|nro|is|es|la|id|called|[#:.º°])){{0,4}}\s?{_NUMBER}"
+    ),
     re.compile(r"(?<![\w&#$])#\s?(?P<number>[0-9]{2}[\w|/.-]{0,58}+)"),
 )
 _NUMBER_BARE = re.compile(rf"(?<![\w$€£|/.,-])#?{_NUMBER}")
@@ -126,11 +128,12 @@ def _invoice(match: re.Match[str]) -> Found[str]:
 _FOUR = re.compile(r"(?<![0-9])[0-9]{4}(?![\w%]|[-/.,][0-9])")
 _FOUR_LABEL = re.compile(
     r"(?:\bend(?:s|ing)?(?:\s(?:in|with|on))?|\blast\s(?:four|4)(?:\sdigits)?(?:\s(?:is|are|of))?"
+    r"|\btermina(?:d[ao]|ci[óo]n)?(?:\s(?:en|con))?|\b[úu]ltimos\s(?:cuatro|4)(?:\sd[íi]gitos)?(?:\s(?:son|de))?"
     r"|(?<![a-z*•])[x*•][x*•\s-]{0,14})[\s:#]{0,2}$",
     re.IGNORECASE,
 )
 _TIED = re.compile(r"[\w$€£.,/#-]$")
-_LABEL_REACH = 28  # characters: "last four digits are" and a little more
+_LABEL_REACH = 32  # characters: "los últimos cuatro dígitos son" and a little more
 
 
 def last_four(text: str, *, bare: bool = False) -> Found[str] | None:

@@ -187,11 +187,16 @@ YES = frozenset(
     + _phrases("that is ok, that is okay, that works, works for me, thats true, that is true, why not, make it so")
     + _phrases("confirm it, confirm that, confirm payment, confirm the payment")
     + _words("sí si sip claro vale dale bueno correcto exacto exactamente perfecto confirmo confirmado acepto adelante")
-    + _words("hazlo hágalo hagalo procede proceda listo seguro cierto ajá aja órale simón")
+    + _words(
+        "hazlo hágalo hagalo hágale hagale procede proceda listo seguro cierto ajá aja órale simón autorizo sii siii okey"
+    )
     + _phrases(
         "claro que sí, claro que si, por supuesto, desde luego, de acuerdo, está bien, esta bien, así es, asi es"
     )
     + _phrases("es correcto, está correcto, esta correcto, me parece bien, todo bien, todo correcto, eso es, cómo no")
+    + _phrases(
+        "así está bien, asi esta bien, está perfecto, esta perfecto, muy bien, sí autorizo, lo autorizo, va bien"
+    )
     + _phrases("sí quiero, si quiero, lo confirmo, estoy de acuerdo, estoy seguro, estoy segura, está todo bien")
 )
 NO = frozenset(
@@ -206,7 +211,10 @@ NO = frozenset(
     + _words("nunca jamás jamas nel nop incorrecto falso negativo tampoco")
     + _phrases("para nada, de ninguna manera, claro que no, todavía no, todavia no, aún no, aun no, ahora no, hoy no")
     + _phrases("mejor no, creo que no, no quiero, no lo quiero, no acepto, no estoy de acuerdo, no es correcto")
-    + _phrases("no está bien, no esta bien, no es así, no es asi, eso no, no lo hagas, ni hablar, no hace falta")
+    + _phrases(
+        "no está bien, no esta bien, no es así, no es asi, eso no, no lo hagas, ni hablar, no hace falta, así no, asi no"
+    )
+    + _phrases("por ahora no, no por ahora, ahorita no, no lo haga, no autorizo, no me parece, está mal, esta mal")
 )
 # What changes neither a yes nor a no.
 POLITE = frozenset(
@@ -224,8 +232,8 @@ ORDINALS = {
         word: place
         for place, line in enumerate(
             _phrases(
-                "primero primera, segundo segunda, tercero tercera, cuarto cuarta, quinto quinta, sexto sexta,"
-                " séptimo séptima, octavo octava, noveno novena, décimo décima"
+                "primero primera primer 1ro 1ra, segundo segunda 2do 2da, tercero tercera tercer 3ro 3ra, cuarto cuarta 4to 4ta, quinto quinta, sexto sexta,"
+                " séptimo séptima septimo septima, octavo octava, noveno novena, décimo décima decimo decima"
             ),
             start=1,
         )
@@ -235,9 +243,13 @@ ORDINALS = {
     "top": 1,
     "last": -1,
     "bottom": -1,
+    "de arriba": 1,
+    "de abajo": -1,
 }
 # What an ordinal counts; "just a second" and "my first name" count nothing.
-COUNTED = _words("one invoice bill option choice card method item line account factura opción opcion tarjeta cuenta")
+COUNTED = _words(
+    "one invoice bill option choice card method item line account factura recibo opción opcion tarjeta cuenta"
+)
 
 METHODS = {
     **dict.fromkeys(_phrases("card, credit card, debit card, bank card, credit, debit, cc"), Method.CARD),
@@ -250,7 +262,8 @@ METHODS = {
     ),
     **dict.fromkeys(
         _phrases(
-            "tarjeta, tarjeta de crédito, tarjeta de credito, tarjeta de débito, tarjeta de debito, crédito, débito"
+            "tarjeta, tarjeta de crédito, tarjeta de credito, tarjeta de débito, tarjeta de debito, crédito, débito, targeta,"
+            " tarjeta crédito, tarjeta credito, tarjeta débito, tarjeta debito, credito, debito, targeta de credito, trajeta"
         ),
         Method.CARD,
     ),
@@ -259,7 +272,9 @@ METHODS = {
         Method.BANK,
     ),
     **dict.fromkeys(
-        _phrases("cuenta corriente, cuenta de ahorros, cuenta de ahorro, ahorros, cuenta de cheques, débito bancario"),
+        _phrases(
+            "cuenta bancarea, cuenta de cheque, chequera, débito directo, debito directo, debito bancario, cuenta corriente, cuenta de ahorros, cuenta de ahorro, ahorros, cuenta de cheques, débito bancario"
+        ),
         Method.BANK,
     ),
     **dict.fromkeys(_phrases("current account, echeck, e-check, e check, electronic check, direct debit"), Method.BANK),
@@ -270,7 +285,17 @@ DENIALS = _phrases(
 
 # Regular expressions, each matched as whole words, and the answers that mean all of it only when they stand alone.
 SHARES: dict[Literal["all", "half", "minimum"], tuple[str, ...]] = {
-    "minimum": ("minimum", "minimal", "(?<![0-9] )min", "(?<!at )least", "lowest", "smallest", "mínimo", "minimo"),
+    "minimum": (
+        "minimum",
+        "minimal",
+        "(?<![0-9] )min",
+        "(?<!at )least",
+        "lowest",
+        "smallest",
+        "mínimo",
+        "minimo",
+        "lo menos(?: posible)?",
+    ),
     "half": ("half(?! past)(?! an)", "50 ?%", "50 percent", "fifty percent", "(?:la )?mitad"),
     "all": (
         "everything(?! (?:is|was|looks|seems|else|ok|okay|good|fine|correct))",
@@ -282,14 +307,88 @@ SHARES: dict[Literal["all", "half", "minimum"], tuple[str, ...]] = {
         "pay (?:it |this |that )?off",
         "(?:what|all) (?:that )?i owe",
         "the (?:total|lot|rest)",
-        "todo lo que debo",
-        "pagar(?:lo|la)? todo",
+        "todo (?:lo que (?:debo|se debe)|el (?:saldo|monto|total|importe))",
+        "todo(?= por favor$)",
+        "(?:pagar|p[aá]gu?[ae]|pago|cubrir|saldar|liquidar)(?:lo|la)? (?:el )?(?:todo|total)",
+        "(?:el )?saldo (?:completo|total|entero)",
+        "(?:la )?factura completa",
+        "completa?(?= por favor$)",
         "(?:el|la) (?:total|totalidad|saldo completo|monto completo)",
     ),
 }
 WHOLE_ALL = frozenset(
-    _phrases("todo, todas, completo, all, full, the full, whole, the whole, total, max, maximum, the maximum")
+    _phrases(
+        "todo, todas, completo, completa, todo completo, por completo, el saldo, all, full, the full, whole, the whole, total, max, maximum, the maximum"
+    )
 )
+
+# --- which language -----------------------------------------------------------------------------------------------
+
+# Without accents. Left out: what both have ("no", "me", "total", "visa"), and a word of one that is a common slip or name
+# of the other ("once", "come", "son", "sin", "may", "mark").
+TELLING = {
+    **dict.fromkeys(
+        _words(
+            "i my the to you is it do what how that want need not have this of with was get are why from there up dont "
+            "thats take much number help did now use does your by will check thank thanks would make whats good know im "
+            "got about more where yes yeah yep nope give work right could other tell show when details didnt let just say "
+            "another bills back phone email out still but call lets someone through its been which today who contact "
+            "something anything everything nothing put any ask please pls should look sure sorry wont cant doesnt isnt "
+            "wasnt ive id youre again all already always am an and anybody at bank be both bought bye can cancel card "
+            "cards cash change charge charged cheaper checking choose close correct credit debit declined delete "
+            "different due each edit either enough evening every fee fees find first fix for forget full go goodbye had "
+            "half has hello her here hey hi his human if in invoice invoices instead language last later least less log "
+            "login mine money month morning most never new next nice off old oldest on one only open or order outstanding "
+            "over overdue owe paid pay paying payment payments people person receipt refund remove repeat restart save "
+            "saved second send settle sign skip some speak split start status stop street sum talk than then these they "
+            "third those tomorrow top try twice two three unpaid update us week weeks went were whole won works wrong "
+            "year yesterday yet zip balance view billing available same savings account accounts transfer alright fine "
+            "exactly absolutely definitely certainly indeed true agreed confirmed confirm approve proceed great sounds "
+            "yup dispute continue history remaining statement late sent reminder spanish english minimum everyone easy "
+            "broken expired nobody thx ty cheers nevermind reset signed came"
+        ),
+        "en",
+    ),
+    **dict.fromkeys(
+        _words(
+            "¿ ¡ que pagar quiero es con por un una esta tengo como en cuenta cuentas mis mi para eso esa ese esto este "
+            "cuando cuanto cuantos cuantas debo necesito hablar factura facturas otra otro recibo recibos todo todos toda "
+            "todas mas si transferencia hay aceptan datos donde gracias cual cuales mal pague pagado pagada pagadas "
+            "pagados dia dias pendiente pendientes dinero cargo hacer numero hola puede puedo puedes pueden favor "
+            "porfavor porfa bien direccion persona vez veces ver dar bancaria debito credito cobran cobraron cobro algo "
+            "alguien hoy ayer manana seguro telefono cancelar cancela cancelalo cancele correo hasta comision comprobante "
+            "fecha mucho mucha muchas reembolso devolucion estoy dolares centavos mes meses monto fue estan nombre minimo "
+            "maximo actualizar correcto ahora ahorita aqui mitad vence vencen vencida vencidas vencido tarjeta tarjetas "
+            "claro nuevo nueva agente tarde deuda desde corriente trabajo decir semana usar voy prefiero cheques funciona "
+            "recargo luego nada codigo buenas buenos buen muy adios informacion dos tres cuatro cinco seis siete ocho "
+            "nueve diez veinte treinta cuarenta cincuenta cien ciento mil quinientos tiempo tienen tiene tienes menos "
+            "ahorros servicio cambia cambie cambiar cambialo cambielo cambio llamar ayuda ayudar ayudeme pasa entiendo "
+            "entendi llego copia quisiera saber limite abonar abono banco efectivo guardar guardada guardadas guardado "
+            "guardados quitar cliente contacto eres problema aparece pero hice llegado rechazado rechazada rechazaron "
+            "pagina quien hago listo falta queda saldo consultar tanto pronto plazo pon ponga postal correcta buscar "
+            "detalle despues parcial misma mismo formas pagos pagalo paguelo vale dale bueno sean perdon corregir espera "
+            "basta olvidalo dejalo anular anulada empezar asesor pasame atienda pregunta repite repita repitelo repetir "
+            "quiere demora devolver devuelvan disputa reclamo cobrar modificar domicilio manda ustedes usted sesion "
+            "iniciar cerrar entrar salir contrasena primera primero segunda segundo tercera tercero cuarta ultima ultimo "
+            "ambas ambos cualquiera solo solamente tambien nunca siempre porque espanol ingles idioma enero febrero marzo "
+            "abril mayo junio julio agosto septiembre octubre noviembre diciembre lunes martes miercoles jueves viernes "
+            "sabado domingo yo ella ellos nosotros soy somos llamo vivo hable habla hablas ola chao enlace liga boton "
+            "siguiente anterior ninguna ninguno mandeme mande envie enviar mostrar muestre muestra muestrame ensename "
+            "dame digame dime antigua vieja correos elegir varias varios adelante acepto confirmo exacto perfecto cierto "
+            "acuerdo sip nel pago metodo metodos medios opciones automatico activar tarifa exactamente confirmado sigue "
+            "continua continuar hazlo hagalo hagale procede proceda verdad orale venga andele dele incorrecto falso "
+            "negativo todavia aun jamas creo hagas senor senora ayudame reiniciar historial solicitudes solicitud vengan "
+            "celular bancario mejor mismas quitenme eliminar elimina borrar borra detalles desglose empecemos olvida "
+            "paguen quedo ibamos estabamos mostrarme q le te"
+        ),
+        "es",
+    ),
+    **dict.fromkeys("¿¡", "es"),
+}
+# In names and addresses too ("Los Angeles", "de la Cruz"): they count only beside a telling one.
+SMALL = dict.fromkeys(_words("el la los las de del al y e o lo se su sus"), "es")
+
+# --- names ---------------------------------------------------------------------------------------------------------
 
 # Embeddings, overrides and marks of direction: invisible, and able to make a name read as another (Unicode TR 36).
 DIRECTIONS = frozenset("\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
@@ -297,8 +396,16 @@ ABBREVIATED = frozenset(_words("inc ltd co corp jr sr llc llp bros esq gmbh plc 
 NOT_FIRST_IN_NAMES = frozenset(
     _words("pay paid paying invoice help cancel stop skip change wait agent human person card credit debit amount same")
     + _words("none nothing unknown please thanks thank")
+    + _words(
+        "pagar pago pague factura ayuda cancelar cancela cancele cambiar cambia cambie espere espera agente persona"
+    )
+    + _words("tarjeta banco nada ninguno ninguna gracias hola mismo misma igual cuenta dinero")
 )
 NOT_IN_NAMES = frozenset(
     _words("why what whose how when where which want need dont cant can could would should have does did know think")
     + _words("tell give show is are was my me your")
+    + _words(
+        "quiero quisiera necesito puedo puede como cómo cuando cuándo cuanto cuánto donde dónde porque por qué que"
+    )
+    + _words("cual cuál tengo debo tiene esta está mi mis sé pagar")
 )

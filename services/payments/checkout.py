@@ -159,8 +159,8 @@ class Checkout:
         invoices = list[Invoice]()
         for one in ids:
             found = await self.invoices.get(one)
-            if found is None:
-                return Refused(Objection.INVOICE_GONE)
+            if found is None:  # which to a customer reads as another's does: nobody learns which invoices there are
+                return Refused(Objection.NOT_YOURS if isinstance(scope, Customer) else Objection.INVOICE_GONE)
             invoices.append(msgspec.structs.replace(found, processing=positions[one].reserved))
         customer = scope.id if isinstance(scope, Customer) else invoices[0].customer
         if any(invoice.customer != customer for invoice in invoices):

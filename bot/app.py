@@ -120,17 +120,18 @@ def build(
     monotonic: Callable[[], float] = time.monotonic,
     knock: Knock | None = None,
     mail: Mail | None = None,
+    mail_after: float = 1.0,
 ) -> Remit:
     """Everything that has no file or socket of its own, over the seams given. Raises `Misconfigured`.
 
     ``secret`` signs the tokens of conversations; ``knock`` counts requests for all workers, where there are several;
-    ``mail`` takes letters, by default to the server that the settings name.
+    ``mail`` takes letters, by default to the server that the settings name, ``mail_after`` seconds or a little more.
     """
     books = Several({name: _source(name, settings, transact, http, clock) for name in settings.invoices.sources})
     gateway = _gateway(settings, http)
     house = msgspec.structs.replace(settings.house(), mind=model(), help=help_centers(settings.help.folder))
     mail = mail or _mail(settings, clock, random)
-    postman = Postman(mail, Letters(settings))
+    postman = Postman(mail, Letters(settings), random, mail_after)
     visitors = _visitors(settings, transact, books, clock, random)
     sign_in = SignIn(
         transact=transact,

@@ -158,7 +158,7 @@ class _Demo:
                 "sandbox": sandbox,
                 "inbox": f"{sandbox}/inbox",
                 "desk": None,
-                "help": None,
+                "help": f"{chat}/help",
                 "pay_links": links,
                 "customer": {"email": self._demo["customers"][0]["email"]},
                 "agent": None,
@@ -170,6 +170,7 @@ class _Demo:
         print(f"  {sandbox}/inbox/   the mailbox with the e-mailed invoices: open one, follow its link, pay")
         print(f"  {sandbox}/shop/    the business's own web site, with the chat in its corner")
         print(f"  {chat}/chat     the chat as a page of its own")
+        print(f"  {chat}/help     the help center")
         print("\nOr talk to it in another terminal:\n")
         print(f"  .venv/bin/remit chat --pay-link {links[0]['token']}    # {links[0]['invoice']}")
         print(f"\nRasa front ends: {chat}/webhooks/rest/webhook   API: {chat}/openapi.json")

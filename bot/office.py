@@ -15,8 +15,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from bot.help_gaps import Report, grouped
 from bot.web import Endpoint, answer, read_body, refusal
 from dialogs.reading.guard import redact
+from services import help_notes
 from services.errors import Misconfigured
 from services.model import Money, PaymentState, exponent
 from services.payments import cases, comparison, facts, giving_back, ledger, refunds, requests
@@ -67,6 +69,10 @@ class CaseOrder(msgspec.Struct):
     answer: Annotated[str, msgspec.Meta(max_length=1000)] = ""  # told to the customer, where they asked for something
 
 
+class GapOrder(msgspec.Struct):
+    days: Annotated[int, msgspec.Meta(ge=1, le=400)]
+
+
 class CompareOrder(msgspec.Struct):
     days: Annotated[int, msgspec.Meta(ge=1, le=400)]
 
@@ -89,6 +95,7 @@ def office_routes(remit: "Remit", guarded: Guard) -> list[Route]:
         route("pause", PauseOrder, _pause),
         route("cases", CaseOrder, _cases),
         route("compare", CompareOrder, _compare),
+        route("help-gaps", GapOrder, _help_gaps),
     ]
 
 
@@ -185,3 +192,9 @@ def _close(conn: Connection, case: int, words: str, now: datetime) -> bool:
 async def _compare(remit: "Remit", order: CompareOrder) -> comparison.Report:
     now = remit.clock()
     return await comparison.compare(remit.checkout, now - timedelta(days=order.days), now)
+
+
+async def _help_gaps(remit: "Remit", order: GapOrder) -> Report:
+    since = remit.clock() - timedelta(days=order.days)
+    gaps = await remit.transact(lambda conn: help_notes.gaps(conn, since))
+    return Report(grouped(gaps), await remit.transact(help_notes.ratings))

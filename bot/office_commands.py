@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bot.command_line import Server
-from bot.office import CaseOrder, CompareOrder, GiveBackOrder, ListOrder, PauseOrder, SettleOrder
+from bot.office import CaseOrder, CompareOrder, GapOrder, GiveBackOrder, ListOrder, PauseOrder, SettleOrder
 from bot.settings import Settings
 from services.model import Money, PaymentState
 
@@ -61,7 +61,12 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     compare.add_argument("--days", type=int, default=62, help="how far back")
     compare.set_defaults(run=_told(_compare, find))
 
-    for each in (listing, refund, settle, stop, go_on, cases, compare):
+    gaps = commands.add_parser(
+        "help-gaps", help="questions that no help article answers, and articles that did not help"
+    )
+    gaps.add_argument("--days", type=int, default=90, metavar="N", help="of the last N days")
+    gaps.set_defaults(run=_told(_help_gaps, find))
+    for each in (gaps, listing, refund, settle, stop, go_on, cases, compare):
         each.add_argument("--json", action="store_true")
 
 
@@ -145,3 +150,14 @@ async def _compare(server: Server, options: argparse.Namespace) -> tuple[Any, st
     found = await server.ask("compare", CompareOrder(options.days))
     counts = (f"{name}: {len(value) if isinstance(value, list) else value}" for name, value in found.items())
     return found, ", ".join(counts)
+
+
+async def _help_gaps(server: Server, options: argparse.Namespace) -> tuple[Any, str]:
+    found = await server.ask("help-gaps", GapOrder(options.days))
+    gaps = [f"{each['count']:>4}  {each['language']}  {each['text']}" for each in found["gaps"]]
+    articles = [
+        f"{each['topic']}: helped {each['helped']}, did not help {each['not_helped']}" for each in found["articles"]
+    ]
+    return found, "\n".join(
+        ["questions without an answer:", *(gaps or ["none"]), "", "articles:", *(articles or ["none rated"])]
+    )

@@ -1,5 +1,8 @@
 """Takes codes to their people in the background, so that no answer in a chat waits for a mail server, or tells of one.
 
+A letter is composed a second or two later, at a random moment: an answer that competed with it for the processor would be
+slower for addresses that exist, and so tell which they are.
+
 A code that cannot be sent is lost: the customer asks for another. It is never written down readably.
 """
 
@@ -22,9 +25,12 @@ PAUSE_SECONDS = 2.0  # before the second try, and twice that before the third
 class Postman:
     """One per process. What is under way ends with `drain`."""
 
-    def __init__(self, mail: Mail | None, letters: Letters) -> None:
+    def __init__(self, mail: Mail | None, letters: Letters, random: Callable[[int], bytes], after: float) -> None:
+        """A letter is composed between ``after`` seconds and twice as many from now."""
         self._mail = mail
         self._letters = letters
+        self._random = random
+        self._after = after
         self._running: set[asyncio.Task[None]] = set()
 
     def deliver(self, code: Code, addressed: Callable[[Code], Awaitable[Code | None]]) -> None:
@@ -50,6 +56,7 @@ class Postman:
         task.add_done_callback(self._running.discard)
 
     async def _send(self, compose: Callable[[], Awaitable[Letter | None]]) -> None:
+        await asyncio.sleep(self._after * (1 + int.from_bytes(self._random(2)) / 65_536))
         for attempt in range(1, TRIES + 1):
             try:
                 letter = await compose()

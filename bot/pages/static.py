@@ -1,11 +1,12 @@
 """The widget's script, the full-page chat, and their style sheet: files, the same for everybody, kept in memory.
 
-Nothing here knows a customer; whose chat it is, the browser learns from the API. The full-page chat may be opened with a
+Comments are for who reads the source; they are left out of what is sent, a fifth of it. Nothing here knows a customer; whose chat it is, the browser learns from the API. The full-page chat may be opened with a
 pay link (``/chat?i=TOKEN``), which only the script reads.
 """
 
 import gzip
 import hashlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _PAGES = Path(__file__).parent
 _TEMPLATES = Environment(loader=FileSystemLoader(_PAGES), autoescape=True, undefined=StrictUndefined)
 _LANGUAGES = ("en", "es")  # of the widget's own words
+_COMMENT = re.compile(rb"^ *(?://[^\n]*|/\*[\s\S]*?\*/) *$", re.MULTILINE)  # on lines of its own
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -68,9 +70,14 @@ def _preferred(accepted: str) -> str:
     return accepted.split(",", maxsplit=1)[0].split(";", maxsplit=1)[0].strip()[:2].lower()
 
 
+def without_comments(source: bytes) -> bytes:
+    """A script or style sheet as it is sent: lines of comment are empty, so every line keeps its number."""
+    return _COMMENT.sub(lambda found: b"\n" * found[0].count(b"\n"), source)
+
+
 def _file(name: str, media_type: str, headers: dict[str, str]) -> Endpoint:
     """One file of this folder, read at start: fresh for five minutes, then asked after by its ETag (RFC 9110)."""
-    content = (_PAGES / name).read_bytes()
+    content = without_comments((_PAGES / name).read_bytes())
     small = gzip.compress(content, 9, mtime=0)
     tag = f'W/"{hashlib.sha256(content).hexdigest()[:20]}"'  # weak: the same for both encodings
     shared = headers | {

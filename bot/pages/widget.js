@@ -3,10 +3,8 @@
  *
  *   <script src="https://pay.example.com/widget.js" data-lang="en" data-title="Ask us"></script>
  *
- * or, where the page wants to place it itself, `<remit-chat server="https://pay.example.com" data-lang="en">`.
- * Attributes (on either): data-lang, data-title, data-pay-link, data-open, data-theme="light|dark"; on the element also
- * server and mode="page". A click on anything with `data-remit-open` opens it. Colours: `--remit-accent` and the other
- * custom properties at the head of STYLE.
+ * or, where the page wants to place it itself, `<remit-chat server="https://pay.example.com" data-lang="en">`. The
+ * README names the attributes and the colours. A click on anything with `data-remit-open` opens it.
  *
  * What belongs here: what a reader sees and presses, and the line to the server. What never will: HTML made from a
  * message, a card or bank number in storage, a style or script written into the page, and any rule about payments.
@@ -29,7 +27,7 @@
       customer: 'You', bot: 'Assistant', agent: 'Team member', notice: 'Update', newer: 'New messages',
       again: 'Reconnecting…', offline: 'You are offline', away: 'The chat is not available here.',
       later: 'Waiting for the connection', lost: 'Not sent', ended: 'The earlier conversation has ended. This is a new one.',
-      pay: 'Go to the secure payment page', invoice: 'Invoice', invoices: 'Invoices', due: 'To pay', total: 'Total',
+      pay: 'Go to the secure payment page', paper: 'Open the invoice (PDF)', sign_in: 'Sign in', invoice: 'Invoice', invoices: 'Invoices', due: 'To pay', total: 'Total',
       processing: 'Processing', date: 'Due date', amount: 'Amount', method: 'Paid with', on: 'Date',
       reference: 'Reference', card: 'Card', bank: 'Bank account', open_: 'Open', paid: 'Paid', void: 'Void',
       credit: 'Credit note', succeeded: 'Paid', failed: 'Not paid', returned: 'Returned by the bank',
@@ -42,7 +40,7 @@
       again: 'Reconectando…', offline: 'No tiene conexión', away: 'El chat no está disponible aquí.',
       later: 'A la espera de la conexión', lost: 'No se envió',
       ended: 'La conversación anterior terminó. Esta es una nueva.',
-      pay: 'Ir a la página de pago segura', invoice: 'Factura', invoices: 'Facturas', due: 'Por pagar', total: 'Total',
+      pay: 'Ir a la página de pago segura', paper: 'Abrir la factura (PDF)', sign_in: 'Iniciar sesión', invoice: 'Factura', invoices: 'Facturas', due: 'Por pagar', total: 'Total',
       processing: 'En proceso', date: 'Vence el', amount: 'Importe', method: 'Pagado con', on: 'Fecha',
       reference: 'Referencia', card: 'Tarjeta', bank: 'Cuenta bancaria', open_: 'Pendiente', paid: 'Pagada',
       void: 'Anulada', credit: 'Nota de crédito', succeeded: 'Pagado', failed: 'No pagado',
@@ -68,19 +66,15 @@
     [4, 'CLF UYW'],
   ];
 
-  /** A sum in minor units, for reading: (12000, 'USD', 'en') is $120.00. Strings and BigInt only, never a fraction. */
+  /** A sum in minor units, for reading: (12000, 'USD', 'en') is $120.00. The browser is handed digits, never a fraction. */
   function money(minor, currency, locale) {
     const places = (EXPONENTS.find(([, codes]) => codes.includes(currency)) || [2])[0];
-    const digits = String(BigInt(minor)).replace('-', '').padStart(places + 1, '0');
-    const whole = digits.slice(0, digits.length - places);
+    const digits = String(Math.abs(minor)).padStart(places + 1, '0');
+    const cut = digits.length - places;
     const form = new Intl.NumberFormat(locale, {
       style: 'currency', currency, minimumFractionDigits: places, maximumFractionDigits: places,
     });
-    const zero = new Intl.NumberFormat(locale, { useGrouping: false });
-    const local = (text) => text.replace(/\d/g, (digit) => zero.format(BigInt(digit)));
-    const parts = form.formatToParts(BigInt(whole));
-    const text = parts.map((p) => (p.type === 'fraction' ? local(digits.slice(-places)) : p.value)).join('');
-    return minor < 0 ? `\u2212${text}` : text;
+    return (minor < 0 ? '\u2212' : '') + form.format(`${digits.slice(0, cut)}.${digits.slice(cut)}`);
   }
 
   /** A calendar date stays that date in every time zone. */
@@ -94,7 +88,7 @@
 
   /** A text in pieces, so that no line ends inside a number such as INV-1042. */
   function unbroken(text) {
-    const parts = text.split(/\b([A-Z]{1,6}(?:-[A-Z\d]{1,8}){1,3})\b/);
+    const parts = text.split(/(\(?\b[A-Z]{1,6}(?:-[A-Z\d]{1,8}){1,3})\b/);
     return parts.map((part, n) => (n % 2 ? make('span', { class: 'unbroken' }, part) : part));
   }
 
@@ -138,6 +132,22 @@
   /** Whether so many digits stand together that it could be a card or account number: such a text is never stored. */
   const sensitive = (text) => /(?:\d[^\p{L}\d]{0,3}){9}/u.test(text || '');
 
+  /**
+   * Whom the page's signed token is about, as a number under which the chat is kept: the next user of a shared computer
+   * has another one. Nothing is verified here; that is the server's.
+   */
+  function reader(token) {
+    if (!token) return '';
+    let whom = token;
+    try {
+      const { sub, email } = JSON.parse(atob(token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/')));
+      whom = sub || email || token;
+    } catch {
+      // no token at all: the server will say so
+    }
+    return `${[...String(whom)].reduce((sum, letter) => (sum * 31 + letter.codePointAt()) % 2 ** 47, 7)}:`;
+  }
+
   // --- the line to the server ------------------------------------------------------------------------------------------
 
   class Refused extends Error {
@@ -162,11 +172,11 @@
    * waiting(item), state(name, why), openLink(token).
    */
   class Line {
-    constructor(server, told, greeting) {
+    constructor(server, told, greeting, reader) {
       this.server = server;
       this.told = told;
       this.greeting = greeting; // () => what a new conversation begins with
-      this.shelf = new Shelf(`remit:${server}:`, () => localStorage);
+      this.shelf = new Shelf(`remit:${server}:${reader}`, () => localStorage);
       this.wanted = false;
       this.unsent = [];
       this.pauses = new Set();
@@ -230,17 +240,19 @@
       this.flushing = true;
       for (let tries = 0; this.wanted && this.unsent.length; ) {
         const item = this.unsent[0];
+        let chat;
         try {
-          const chat = await this.ready();
+          chat = await this.ready();
           const { id, text, choice, seen } = item;
-          const response = await this.call('POST', `/${chat.id}/messages`, chat.token, { id, text, choice, seen, page: this.greeting().page });
-          const { messages } = await response.json();
+          this.keep(chat, { sent: [id, ...(chat.sent || [])].slice(0, 3) });
+          const messages = await this.post(chat, { id, text, choice, seen, page: this.greeting().page });
           this.reach(messages);
           this.drop(item);
           this.told.answered(item, chat.id === this.id ? messages : []);
           tries = 0;
         } catch (error) {
-          if (error.gone) this.forget();
+          if (error.gone && (await this.renewed(chat))) continue;
+          if (error.gone) this.forget(chat);
           // a button belongs to its conversation; words may begin a new one
           if (error.final && !(error.gone && item.text && tries < 2)) {
             this.drop(item);
@@ -261,11 +273,14 @@
       this.listening = true;
       for (let tries = 0; this.wanted; tries += 1) {
         let wait = 0;
+        let chat;
         try {
-          const chat = await this.ready();
+          chat = await this.ready();
           if (await this.read(chat)) tries = 0;
+          await this.posting; // which may bring another token for the next line
         } catch (error) {
-          if (error.gone) this.forget();
+          if (error.gone && (await this.renewed(chat))) continue;
+          if (error.gone) this.forget(chat);
           else if (error.final) {
             this.told.state('refused', error.message);
             break;
@@ -325,7 +340,8 @@
 
     async begin() {
       const greeting = this.greeting();
-      const response = await this.call('POST', '', null, greeting);
+      const browser = this.shelf.get('browser') || undefined;
+      const response = await this.call('POST', '', null, { ...greeting, browser });
       const { id, token, messages } = await response.json();
       const other = this.stored;
       if (other) {
@@ -349,9 +365,43 @@
       if (this.reading) this.reading.abort(); // it reads the conversation before
     }
 
-    forget() {
-      const chat = this.stored;
-      if (chat && chat.id === this.id) this.shelf.set('chat', null);
+    forget(chat) {
+      const now = this.stored;
+      if (now && chat && now.id === chat.id) this.shelf.set('chat', null);
+    }
+
+    /** Write down what is new of this conversation, unless another one took its place meanwhile. */
+    keep(chat, news) {
+      const now = this.stored;
+      if (now && now.id === chat.id) this.shelf.set('chat', { ...now, ...news });
+    }
+
+    /** Sends one message; answers with what is said to it. Signing in or out brings another token for the conversation. */
+    async post(chat, body) {
+      const answer = this.call('POST', `/${chat.id}/messages`, chat.token, body).then((response) => response.json());
+      this.posting = answer.catch(() => null);
+      const { messages, token, remembered } = await answer;
+      if (token) this.keep(chat, { token });
+      if (token && !remembered) this.shelf.set('browser', null);
+      if (remembered && !this.shelf.get('browser')) this.remember({ ...chat, token: token || chat.token });
+      return messages;
+    }
+
+    /** The customer wants to be known in this browser: later conversations begin with a token for it. */
+    async remember(chat) {
+      const response = await this.call('POST', `/${chat.id}/browser`, chat.token).catch(() => null);
+      if (response) this.shelf.set('browser', (await response.json()).token); // else the next answer reminds us
+    }
+
+    /** A token that was refused: true if there is a newer one, from another tab or with the answer that was lost. */
+    async renewed(chat) {
+      const now = this.stored;
+      if (!chat || !now || now.id !== chat.id) return false;
+      const isNew = () => (this.stored || chat).token !== chat.token;
+      for (const id of now.sent || []) {
+        if (!isNew()) await this.post(now, { id, choice: '/start' }).catch(() => null); // known by its id: the same answer
+      }
+      return isNew();
     }
 
     async call(method, path, token, body, signal) {
@@ -442,7 +492,7 @@
     .who { font-size: .8125rem; font-weight: 600; color: var(--soft); margin-block-end: -.25rem; }
     .text { max-width: min(88%, 34rem); padding: .5rem .8125rem; border-radius: 1rem; background: var(--ground);
       border: 1px solid transparent; border-end-start-radius: .25rem; white-space: pre-wrap; overflow-wrap: anywhere; }
-    .unbroken { display: inline-block; }
+    .unbroken { display: inline-block; text-indent: 0; } .item { padding-inline-start: .875em; text-indent: -.875em; }
     .customer .text { background: var(--accent); color: var(--on-accent); border-radius: 1rem;
       border-end-end-radius: .25rem; }
     .notice .text { background: var(--mark); }
@@ -457,14 +507,15 @@
     .card * { overflow-wrap: anywhere; min-width: 0; }
     dl { display: grid; grid-template-columns: auto 1fr; gap: .125rem .875rem; margin-block-start: .5rem; font-size: .9375rem; }
     dt { color: var(--soft); } dd { text-align: end; }
-    .pay, .choice { min-height: 2.75rem; padding: .5rem 1rem; border-radius: .75rem; font-weight: 600; text-align: start;
+    .pay, .choice, .paper { min-height: 2.75rem; padding: .5rem 1rem; border-radius: .75rem; font-weight: 600; text-align: start;
       overflow-wrap: anywhere; }
     .pay { display: flex; align-items: center; gap: .625rem; width: min(100%, 22rem); padding-block: .75rem;
       justify-content: center; background: var(--accent); color: var(--on-accent); text-decoration: none; }
     .pay svg { width: 1.25rem; height: 1.25rem; }
     .choices { display: flex; flex-wrap: wrap; gap: .5rem; }
     .choice { border: 1.5px solid var(--accent); color: var(--accent); background: var(--panel); }
-    .choice:hover { background: var(--ground); } .pay:hover { text-decoration: underline; }
+    .choice:hover { background: var(--ground); } .choice.agree { background: var(--accent); color: var(--on-accent); }
+    .pay:hover, .agree:hover { text-decoration: underline; } .paper { color: var(--accent); padding-inline: 0; }
     .dots { display: inline-flex; gap: .3rem; padding: .875rem; border-radius: 1rem; background: var(--ground);
       margin-block-end: .75rem; }
     .dots i { width: .45rem; height: .45rem; border-radius: 50%; background: var(--soft); animation: dot 1.2s infinite; }
@@ -520,6 +571,8 @@
     return svg;
   }
 
+  const isConsent = (choice) => /^\/agree /.test(choice);
+
   /** Nothing but the web: a link of another kind is not shown. */
   const isWeb = (url) => /^https?:\/\//i.test(url);
 
@@ -541,8 +594,8 @@
       for (const item of this.line.leftovers()) this.echo(item);
       if (this.line.stored) this.line.start(); // so that news are seen while it is closed
       if (link) this.openLink(link);
-      // chosen on the bill already, so it need not be chosen again here
-      if (link && this.means) this.line.ready().then(() => this.press(this.words[this.means], `/method ${this.means}`));
+      // chosen on the bill or in the letter already, so it need not be chosen again here
+      if (this.wish) this.line.ready().then(() => this.press(...this.wish));
       const was = this.session.get('open');
       if (this.whole || was || (was === null && 'open' in this.dataset)) this.open(false);
     }
@@ -593,7 +646,7 @@
       this.last = 0; // the highest of these
       this.pending = []; // {item, row, after}: said here, its number not known yet
       this.titles = new Map(); // what a button sends -> what it says
-      this.line = new Line(server, this, () => this.greeting());
+      this.line = new Line(server, this, () => this.greeting(), reader(this.dataset.visitor));
       const root = this.attachShadow({ mode: 'open' });
       const sheet = new CSSStyleSheet(); // allowed by a policy that forbids inline styles
       sheet.replaceSync(STYLE);
@@ -657,15 +710,18 @@
       const address = new URL(location.href);
       address.hash = '';
       if (address.href.length > 2000) address.search = ''; // longer than the server reads
-      return { pay_link: this.link || undefined, locale: this.locale.slice(0, 16), page: address.href };
+      return { pay_link: this.link || undefined, locale: this.locale.slice(0, 16), page: address.href, visitor: this.dataset.visitor };
     }
 
     /** The pay link this page came with. In an address it counts once: a reload or the way back begins nothing anew. */
     arrival() {
       const address = new URL(location.href);
       const token = this.whole && (address.searchParams.get('i') || new URLSearchParams(address.hash.slice(1)).get('i'));
-      if (token) {
-        this.means = (/^(card|bank)$/.exec(address.searchParams.get('m')) || [])[0];
+      const asks = this.whole && address.hash === '#sign-in';
+      if (asks) this.wish = [this.words.sign_in, '/sign-in'];
+      if (token || asks) {
+        const [means] = /^(card|bank)$/.exec(address.searchParams.get('m')) || [];
+        if (means) this.wish = [this.words[means], `/method ${means}`];
         address.searchParams.delete('i');
         address.searchParams.delete('m');
         address.hash = '';
@@ -713,12 +769,12 @@
         if (!this.rows.has(seq)) this.show({ seq, from: 'customer', text: item.choice || item.text });
       } else if (said) said.done = true; // no answer, perhaps a person reads it: the stream brings it
       this.messages(list);
-      if (/^\/agree /.test(item.choice) && Date.now() - item.born < SOON) this.follow(list);
+      if (isConsent(item.choice) && Date.now() - item.born < SOON) this.follow(list);
     }
 
     /** Agreed by button, here and just now: the secure page is what comes next, and nobody has to tap for it. */
     follow(list) {
-      const found = list.find((message) => message.link && isWeb(message.link.url));
+      const found = list.find(({ link }) => link && link.kind === 'checkout' && isWeb(link.url));
       if (found && window.top === window) location.assign(found.link.url);
     }
 
@@ -805,23 +861,28 @@
       if (!plain) row.append(make('p', { class: 'who' }, words[message.from] || words.bot));
       if (text) {
         const who = plain ? make('span', { class: 'unseen' }, `${words[message.from]}: `) : null;
-        row.append(make('div', { class: 'text' }, who, make('div', { dir: 'auto' }, ...unbroken(text))));
+        const [head, ...items] = text.split(/\n(?=•)/);
+        const list = items.map((item) => make('div', { class: 'item' }, ...unbroken(item)));
+        row.append(make('div', { class: 'text' }, who, make('div', { dir: 'auto' }, ...unbroken(head), ...list)));
       }
-      if (message.card) row.append(this.card(message.card));
-      if (message.link && isWeb(message.link.url)) row.append(this.handOff(message.link));
-      if ((message.choices || []).length) row.append(this.choices(message.choices));
+      const below = [this.card(message.card || {}), this.handOff(message.link || {}), this.choices(message.choices || [])];
+      row.append(...below.filter(Boolean));
       return row;
     }
 
-    handOff(link) {
+    /** To the secure page, or to an invoice on paper; a link of another kind is not shown. */
+    handOff({ kind, url }) {
+      if (!isWeb(url)) return null;
+      if (kind === 'document') return make('a', { class: 'paper', href: url, target: '_blank', rel: 'noopener' }, this.words.paper);
       // never inside a frame: the page of the payment provider is seen with its own address
       const target = window.top === window ? null : '_top';
-      return make('a', { class: 'pay', href: link.url, target, hidden: true }, icon('lock'), this.words.pay);
+      return kind === 'checkout' ? make('a', { class: 'pay', href: url, target, hidden: true }, icon('lock'), this.words.pay) : null;
     }
 
     choices(list) {
+      if (!list.length) return null;
       const buttons = list.map(({ title, payload }) => make('button', {
-        class: 'choice', type: 'button', dir: 'auto', onclick: () => this.choose(title, payload),
+        class: isConsent(payload) ? 'choice agree' : 'choice', type: 'button', dir: 'auto', onclick: () => this.choose(title, payload),
       }, title));
       return make('div', { class: 'choices', role: 'group', 'aria-label': this.words.answers, hidden: true }, ...buttons);
     }
@@ -854,7 +915,7 @@
         make('div', { class: 'sum' }, sum), list);
     }
 
-    /** Which buttons still count: the newest answers, unless answered; the newest link; neither after a receipt. */
+    /** Which buttons still count: the newest answers, unless answered; the newest link; no link before a quote or receipt. */
     refresh() {
       let answers = !this.pending.length;
       let link = true;
@@ -863,12 +924,20 @@
         const choices = row.querySelector('.choices');
         const pay = row.querySelector('.pay');
         if (choices) choices.hidden = !answers;
+        if (choices && answers) this.expect(message.choices);
         if (pay) pay.hidden = !link;
         const done = message.card && message.card.kind === 'receipt';
         if (choices || done) answers = false;
-        if (pay || done) link = false;
+        if (pay || done || row.querySelector('.agree')) link = false; // a new quote: the page before it is closed
       }
       this.dots.hidden = !(this.status === 'open' && this.pending.some((each) => !each.done && !each.note.textContent));
+    }
+
+    /** Where a code is asked for, the keyboard has digits, and offers the one from the mail. */
+    expect([first, second]) {
+      const code = first.payload === '/send-again' && second && second.payload.startsWith('/pick');
+      this.field.inputMode = code ? 'numeric' : 'text';
+      this.field.autocomplete = code ? 'one-time-code' : 'off';
     }
 
     // --- the reader -----------------------------------------------------------------------------------------------------

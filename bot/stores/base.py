@@ -64,6 +64,10 @@ class Commit(msgspec.Struct, frozen=True):
     messages: tuple[Message, ...] = ()
     effects: tuple[tuple[str, Effect], ...] = ()
     done: str = ""  # key of the effect whose answer this turn is
+    overwritten: tuple[
+        Message, ...
+    ] = ()  # earlier lines of the log as they read from now on, in place of what they said
+    harmless: tuple[tuple["Waiting", Effect | None], ...] = ()  # what becomes of effects in the outbox; None: they go
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -87,13 +91,22 @@ class Store(Protocol):
         """The conversation, and whether this message of it was answered."""
 
     async def commit(self, turn: Commit) -> bool:
-        """All of the turn or nothing. False when the version moved on or the message was taken in meanwhile."""
+        """All of the turn or nothing. False when the version moved on or the message was taken in meanwhile.
+
+        Of what is overwritten nothing is left in any file of this store that it can rewrite itself.
+        """
 
     async def answer(self, chat: str, message: str) -> list[Message]:
         """What a message was answered with so far: follow-up turns, and the notices that came among them, included."""
 
     async def since(self, chat: str, seq: int, most: int | None = None) -> list[Message]:
         """The messages after this number, in order: all of them, or the first ``most``."""
+
+    async def said(self, chat: str, most: int) -> list[Message]:
+        """The last ``most`` messages of the customer, the oldest first."""
+
+    async def waiting(self, talk: Conversation) -> list[Waiting]:
+        """This conversation's effects that are still in the outbox, whoever works on them."""
 
     async def pending(self, chat: str, message: str) -> bool:
         """Whether an effect that this message caused is still in the outbox, so that its answer may still grow."""

@@ -4,6 +4,10 @@ Everything but the fsync runs on the event loop: reads, and the few statements o
 second thread would only fight for the interpreter. Turns that arrive while a commit is being flushed wait for the
 next one; then all of them are written in one transaction, each in a savepoint of its own, so that one bad turn spoils
 no other, and one thread flushes it. synchronous=FULL: what was answered survives the power cut.
+
+What is overwritten or deleted is zeroed in the file (secure_delete). A turn that overwrites lines of the log is followed
+by a checkpoint that empties the write-ahead log, before it is answered: its old pages hold what the lines said. While a
+reader holds the log, the checkpoint is tried again after each later commit, and when the file is opened or closed.
 """
 
 import asyncio
@@ -55,6 +59,12 @@ _LOG = "INSERT INTO message (chat, seq, cause, at, body) VALUES (?, ?, ?, ?, ?)"
 _TRIM = "DELETE FROM message WHERE chat = ? AND seq <= ?"
 _SEND = "INSERT INTO outbox (key, chat, cause, effect, due_at) VALUES (?, ?, ?, ?, ?)"
 _DONE = "DELETE FROM outbox WHERE key = ?"
+_OVERWRITE = "UPDATE message SET body = ? WHERE chat = ? AND seq = ?"
+_REWRITE = "UPDATE outbox SET effect = ? WHERE key = ?"
+# from the newest on, as far as is needed
+_SAID = "SELECT body FROM message WHERE chat = ? ORDER BY seq DESC"
+_WAITING = "SELECT key, chat, cause, effect, attempts FROM outbox WHERE chat = ? ORDER BY key"
+_TRUNCATE = "PRAGMA wal_checkpoint(TRUNCATE)"
 _ANSWER = """
 SELECT m.body FROM inbox i JOIN message m ON m.chat = i.chat AND m.seq >= i.from_seq
 WHERE i.chat = ? AND i.id = ? AND (
@@ -96,6 +106,7 @@ class SqliteStore:
         """``inline`` flushes in the caller's turn too, for simulations, where everything must happen in order."""
         self._write = _connect(path)
         self._write.executescript(_TABLES)
+        self._to_empty = not _emptied(self._write)  # the write-ahead log, of what a dead process left there
         self._read = self._write if inline else _connect(path)
         self._recent: OrderedDict[str, Loaded] = OrderedDict()
         self._inline = inline
@@ -138,6 +149,19 @@ class SqliteStore:
         rows = self._look("SELECT body FROM message WHERE chat = ? AND seq > ? ORDER BY seq LIMIT ?", chat, seq, limit)
         return [_message(body) for (body,) in rows]
 
+    async def said(self, chat: str, most: int) -> list[Message]:
+        found: list[Message] = []
+        for (body,) in self._look(_SAID, chat):
+            if b'"from":"customer"' in body and (message := _message(body)).sender == "customer":
+                found.append(message)
+                if len(found) == most:
+                    break
+        return found[::-1]
+
+    async def waiting(self, talk: Conversation) -> list[Waiting]:
+        rows = self._look(_WAITING, talk.chat).fetchall()
+        return [Waiting(key, chat, cause, _effect(effect), attempts) for key, chat, cause, effect, attempts in rows]
+
     async def pending(self, chat: str, message: str) -> bool:
         row = self._look("SELECT 1 FROM outbox WHERE chat = ? AND cause = ? LIMIT 1", chat, message).fetchone()
         return row is not None
@@ -156,7 +180,8 @@ class SqliteStore:
         chat, at = turn.talk.chat, micros(turn.at)
         bodies = [(chat, m.seq, turn.cause, at, _encode(m)) for m in turn.messages]
         self._recent.pop(chat, None)  # until it is known to be written
-        if not await self._do(lambda db: _write_turn(db, turn, at, state, bodies)):
+        overwrites = bool(turn.overwritten or turn.harmless)
+        if not await self._do(lambda db: _write_turn(db, turn, at, state, bodies), overwrites=overwrites):
             return False
         self._recent[chat] = Loaded(turn.talk, turn.seq, turn.given)
         if len(self._recent) > RECENT:
@@ -182,11 +207,11 @@ class SqliteStore:
             await asyncio.sleep(0)  # whoever came meanwhile goes first
         return forgotten
 
-    async def _do(self, work: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
-        job = _Job(work)
+    async def _do(self, work: Callable[[sqlite3.Connection], _Answer], *, overwrites: bool = False) -> _Answer:
+        job = _Job(work, overwrites=overwrites)
         if self._inline:
             _write_all(self._write, [job])
-            _settle(job, _flushed(self._write))
+            _settle(job, self._flush_batch([job]))
         else:
             loop = asyncio.get_running_loop()
             job.done = loop.create_future()
@@ -210,9 +235,17 @@ class SqliteStore:
         """The thread of the fsync."""
         while (handed := self._batches.get()) is not None:
             loop, batch = handed
-            fault = _flushed(self._write)
+            fault = self._flush_batch(batch)
             with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
                 loop.call_soon_threadsafe(self._flushed_batch, loop, batch, fault)
+
+    def _flush_batch(self, batch: list["_Job"]) -> Exception | None:
+        """Commit, and empty the write-ahead log where that is owed; what went wrong with the commit."""
+        fault = _flushed(self._write)
+        self._to_empty = self._to_empty or any(job.overwrites for job in batch)
+        if self._to_empty and fault is None:
+            self._to_empty = not _emptied(self._write)
+        return fault
 
     def _flushed_batch(self, loop: asyncio.AbstractEventLoop, batch: list["_Job"], fault: Exception | None) -> None:
         self._flushing = False
@@ -225,10 +258,11 @@ class SqliteStore:
 class _Job:
     """One write on its way into the file."""
 
-    __slots__ = ("answer", "done", "error", "work")
+    __slots__ = ("answer", "done", "error", "overwrites", "work")
 
-    def __init__(self, work: Callable[[sqlite3.Connection], Any]) -> None:
+    def __init__(self, work: Callable[[sqlite3.Connection], Any], *, overwrites: bool) -> None:
         self.work = work
+        self.overwrites = overwrites
         self.done: asyncio.Future[None] | None = None
         self.answer: Any = None
         self.error: Exception | None = None
@@ -275,6 +309,15 @@ def _flushed(db: sqlite3.Connection) -> Exception | None:
     return None
 
 
+def _emptied(db: sqlite3.Connection) -> bool:
+    """Whether everything in the write-ahead log is in the file now, and the log is empty; not while somebody reads it."""
+    try:
+        busy, *_ = db.execute(_TRUNCATE).fetchone()
+    except sqlite3.OperationalError:  # locked, or the disk is full: it is owed still
+        return False
+    return not busy
+
+
 def _settle(job: _Job, fault: Exception | None) -> None:
     job.error = job.error or fault
     if job.done is not None and not job.done.done():
@@ -306,6 +349,12 @@ def _write_turn(
         db.executemany(_SEND, [(key, talk.chat, turn.cause, _encode(effect), due) for key, effect in turn.effects])
     if turn.done:
         db.execute(_DONE, (turn.done,))
+    db.executemany(_OVERWRITE, [(_encode(message), talk.chat, message.seq) for message in turn.overwritten])
+    for waiting, effect in turn.harmless:
+        if effect is None:
+            db.execute(_DONE, (waiting.key,))
+        else:
+            db.execute(_REWRITE, (_encode(effect), waiting.key))
     return True
 
 

@@ -157,3 +157,8 @@ def same_number(told: str, number: str) -> bool:
     """Whether a customer who said ``told`` means ``number``: ``1042`` is enough for ``INV-1042``."""
     left, right = plain(told), plain(number)
     return left == right or (left.isdigit() and right.endswith(left) and right.removesuffix(left).isalpha())
+
+
+def is_one_of(told: str, numbers: Iterable[str]) -> bool:
+    """Whether ``told`` means one of these invoice numbers; an empty one means none."""
+    return bool(told) and any(same_number(told, number) for number in numbers)

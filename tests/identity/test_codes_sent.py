@@ -82,6 +82,7 @@ async def test_the_same_effect_twice_sends_one_letter_and_answers_the_same(house
     assert await house.ask(key="two") == await house.ask(key="two") == Spent(1)
     house.passes(minutes=1)
     assert await house.ask(key="two") == Spent(1)  # what it answered; another one is another effect
+    assert len(house.mailed) == 1  # a code that was not kept must not be mailed
 
 
 async def test_books_that_do_not_answer_cost_no_try(house):

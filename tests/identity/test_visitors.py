@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from sqlalchemy import text
 
 from services.model import Account, Customer
 from services.tokens import token_hash
@@ -138,6 +139,15 @@ async def test_signing_out_everywhere_ends_every_proof_and_browser_of_this_custo
         assert await house.visitors.by_browser(each, "x") is None
     assert await house.visitors.holds(roy)
     assert await house.visitors.by_browser(roys, "roy")
+
+
+async def test_a_browser_that_was_being_remembered_while_its_customer_signed_out_everywhere_is_not(house):
+    customer, token = await remembered(house)
+    await house.visitors.sign_out(customer, "chat", everywhere=True)
+    await house.transact(
+        lambda conn: conn.execute(text("UPDATE browser SET revoked_at = NULL"))
+    )  # written a moment later
+    assert await house.visitors.by_browser(token, "x") is None
 
 
 async def test_who_signed_out_everywhere_can_sign_in_again_at_once(house):

@@ -115,6 +115,10 @@ ROWS: dict[str, Rows] = {
         "book_line": [{"invoice": INVOICE, "nth": 1, "text": "Mowing", "quantity": "2 h", "amount_minor": 15000}],
         "book_saved": [{"key": "a/5/0", "customer": "book:c", "at": AT}],
     },
+    "0004": {
+        "help_rating": [{"key": "a/6/1", "topic": "card-safety", "helped": True, "at": AT}],
+        "help_gap": [{"key": "a/7/1", "text": "do you mow on sundays?", "language": "en", "at": AT}],
+    },
 }  # fmt: skip  # as above
 
 ADDED: dict[str, dict[str, dict[str, Any]]] = {
@@ -132,4 +136,5 @@ ADDED: dict[str, dict[str, dict[str, Any]]] = {
             "own_fields": "",
         },
     },
+    "0004": {},
 }  # fmt: skip  # as above

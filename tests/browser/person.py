@@ -5,6 +5,7 @@ from playwright.async_api import Locator, Page
 CARD = {"exp": "04/42", "cvc": "123", "name": "Dana Whitfield", "zip": "94107"}
 BANK = {"routing": "110000000", "name": "Dana Whitfield"}
 GOOD, POOR, ASKED = "4242424242424242", "4000000000009995", "4000000000003220"
+WRONG_ZIP, ITS_ZIP = "4000000000000036", "10001"  # its bank has this zip on record, and pays for no other
 SETTLES, COMES_BACK = "000123456789", "000555555559"
 
 
@@ -31,6 +32,20 @@ class Chat:
         found = self.page.locator("remit-chat .row:not(.customer) .text").filter(has_text=text)
         await found.first.wait_for(timeout=within_s * 1000)
 
+    async def forget(self) -> None:
+        """Lose the conversation, and keep what the browser is remembered by, once it has come."""
+        await self.kept("browser")
+        await self.page.evaluate("localStorage.removeItem(`remit:${location.origin}:chat`)")
+
+    async def kept(self, name: str, *, gone: bool = False) -> None:
+        """Wait until something is kept by this name in the browser's storage, or is no longer."""
+        for _ in range(80):  # the page's policy forbids what Playwright would wait with
+            found = await self.page.evaluate("(name) => localStorage.getItem(`remit:${location.origin}:${name}`)", name)
+            if (found in (None, "null")) is gone:
+                return
+            await self.page.wait_for_timeout(100)
+        raise AssertionError(f"{name} is {'still' if gone else 'not'} kept")
+
     def rows(self, who: str) -> Locator:
         return self.page.locator(f"remit-chat .row.{who}:not([hidden])")
 
@@ -53,9 +68,11 @@ class Chat:
         return str(await self.link.get_attribute("href"))
 
 
-async def fill_card(page: Page, number: str) -> None:
+async def fill_card(page: Page, number: str, *, save: bool = False) -> None:
     for name, value in (CARD | {"number": number}).items():
         await page.locator(f"[name={name}]").fill(value)
+    if save:
+        await page.locator("[name=save]").check()
     await page.locator("#pay").click()
 
 

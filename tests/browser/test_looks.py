@@ -11,6 +11,7 @@ import httpx
 import pytest
 from playwright.async_api import Page, Route, expect
 
+from bot.pages.static import without_comments
 from services.model import Money, exponent
 from tests.browser.axe import violations
 from tests.browser.conftest import DESKTOP, PHONE, Visitor, shoot
@@ -217,6 +218,33 @@ async def test_hostile_texts_stay_text_wherever_they_stand(house, visit):
         await shoot(page, "look-hostile-phone")
 
 
+async def test_what_the_widget_does_not_know_is_left_out_and_breaks_nothing(house, visit):
+    invoices = {"kind": "invoices", "count": 1, "rows": [{"number": "INV-1042"}], "sums": []}
+    told: list[dict[str, object]] = [
+        {
+            "seq": 1,
+            "from": "bot",
+            "text": "To pay (2):\n\u2022 INV-1031: $86.50\n\u2022 INV-1042: $120.00",
+            "card": invoices,
+        },
+        {"seq": 2, "from": "bot", "text": "new kinds", "card": {"kind": "map"}, "choices": []},
+        {"seq": 3, "from": "bot", "text": "a link", "link": {"kind": "video", "url": "https://example.com/"}},
+        {"seq": 4, "from": "bot", "text": "", "link": {"kind": "document", "url": "javascript:alert(1)"}},
+        {"seq": 5, "from": "bot", "text": "paper", "link": {"kind": "document", "url": "https://example.com/d/1"}},
+    ]
+    async with visit(viewport=PHONE) as visitor:
+        chat = Chat(await play(visitor, f"{house.chat}/chat?lang=es", told))
+        await chat.hear("paper")
+        links = chat.page.locator("remit-chat .log a")
+        assert await links.all_inner_texts() == ["Abrir la factura (PDF)"]
+        assert await chat.page.locator("remit-chat .item").all_inner_texts() == [
+            "\u2022 INV-1031: $86.50",
+            "\u2022 INV-1042: $120.00",
+        ]
+        assert "null" not in await chat.log.inner_text()
+        assert "undefined" not in await chat.log.inner_text()
+
+
 async def test_markup_that_a_customer_types_comes_back_as_they_typed_it(house, visit):
     async with visit() as visitor:
         chat = Chat(await visitor.page(f"{house.chat}/chat"))
@@ -279,7 +307,16 @@ async def test_reading_further_up_is_not_disturbed_by_what_arrives(house, visit)
 
 
 async def test_the_widget_stays_small():
-    assert len(gzip.compress(WIDGET.read_bytes(), 9)) <= LARGEST
+    assert len(gzip.compress(without_comments(WIDGET.read_bytes()), 9)) <= LARGEST
+
+
+async def test_only_comments_are_left_out_of_what_is_sent_and_every_line_keeps_its_number():
+    source, sent = WIDGET.read_text().split("\n"), without_comments(WIDGET.read_bytes()).decode().split("\n")
+    assert len(sent) == len(source)
+    left_out = [line.strip() for line, kept in zip(source, sent, strict=True) if line != kept]
+    assert left_out
+    assert [line for line in left_out if not line.startswith(("//", "/*", "*"))] == []
+    assert sent[-2] == "})();"
 
 
 async def test_a_browser_that_has_the_widget_is_not_sent_it_again(house):
@@ -288,7 +325,7 @@ async def test_a_browser_that_has_the_widget_is_not_sent_it_again(house):
         again = await http.get(f"{house.chat}/widget.js", headers={"If-None-Match": first.headers["etag"]})
     assert first.headers["content-encoding"] == "gzip"
     assert first.headers["content-type"].startswith("text/javascript")
-    assert first.content == WIDGET.read_bytes()
+    assert first.content == without_comments(WIDGET.read_bytes())
     assert (again.status_code, again.content) == (304, b"")
 
 

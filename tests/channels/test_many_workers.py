@@ -133,7 +133,7 @@ async def to_the_page(world) -> int:
 
 async def test_a_conversation_that_is_lost_under_a_listener_begins_again_with_its_payment(world):
     last = await to_the_page(world)
-    line = _events(world.remit, WEB, last)
+    line = _events(world.remit, WEB, last, keys=0)
     assert await anext(line) == b": here\n\n"
     listening = asyncio.ensure_future(anext(line))
     await asyncio.sleep(0)

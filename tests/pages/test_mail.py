@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from bot.send_links import Fate, LinkSender, send_links
 from services.errors import Misconfigured, Unavailable, Uncertain
 from services.mail import Letter, Smtp, one_line, usable
+from tests.world import World
 
 NOW = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
 LETTER = Letter("dana@example.com", "Invoice INV-1042", "Hello.\n", "<p>Hello.</p>")
@@ -119,8 +120,9 @@ def test_a_sender_that_is_no_address_is_found_at_start(sender):
         smtp(sender=sender)
 
 
-def test_no_host_means_no_mail(world):
-    assert world.remit.mail is None
+async def test_no_host_means_no_mail(tmp_path):
+    async with World(tmp_path, mail={"host": ""}) as world:
+        assert world.remit.mail is None
 
 
 # --- what nobody can slip into a header -------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ from bot.help_articles import help_centers
 from bot.internal import internal_routes, read_address, write_address
 from bot.letters import Letters
 from bot.limits import Knock, Limit
+from bot.names import Names
 from bot.openapi import describe
 from bot.pages import bill, static
 from bot.pages import help as help_pages
@@ -159,7 +160,12 @@ def build(
         ),
     )
     identity = Identity(
-        transact=transact, invoices=books, clock=clock, random=random, prefix=settings.invoices.number_prefix
+        transact=transact,
+        invoices=books,
+        clock=clock,
+        random=random,
+        secret=secret,
+        prefix=settings.invoices.number_prefix,
     )
     hands = Hands(
         transact=transact,
@@ -184,6 +190,7 @@ def build(
         hands=hands,
         identity=identity,
         visitors=visitors,
+        names=Names(secret),
         latest=checkout.latest,
         renderer=Renderer(
             wordings, checkout.share, lambda invoice: documents.token_of(invoice, clock(), secret), settings.base_url

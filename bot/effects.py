@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import assert_never
 
 from bot.postman import Postman
+from bot.wiping import Wiped
+from dialogs.conversation import Conversation
 from dialogs.model import (
     Absent,
     AddressProved,
@@ -62,6 +64,7 @@ from dialogs.model import (
 from services import help_notes, identity
 from services.database import Transact
 from services.errors import Malformed, Unavailable, Uncertain
+from services.forgetting import forget
 from services.identity import Identity
 from services.invoices.access import Access
 from services.invoices.base import Customers
@@ -143,6 +146,13 @@ class Hands:
         found = await self.look_up(OneInvoice(scope, invoice))
         return "" if isinstance(found, Absent | Unreachable) or not hasattr(found, "number") else str(found.number)
 
+    async def forget(self, talk: Conversation, wiped: Wiped) -> None:
+        """Take the pieces of a number out of what was written down for persons. Raises `Unavailable` or `Uncertain`."""
+        customer = talk.scope.id if isinstance(talk.scope, Customer) else ""
+        await self._transact(
+            lambda conn: forget(conn, talk.chat, talk.epoch, customer, holds=wiped.holds, is_one=wiped.is_one)
+        )
+
     async def perform(self, key: str, chat: str, message: str, client: str, effect: Effect) -> Outcome:
         """Do it, once per ``key`` however often it is called.
 
@@ -208,7 +218,7 @@ class Hands:
         match found:
             case Good(accounts, at) if effect.purpose == "sign_in" and accounts:
                 first = self._visitors.scope(accounts[0].id, chat, "code", at)
-                return SignedIn(accounts, first.until, await self._linked(effect.scope, first))
+                return SignedIn(accounts, at, first.until, await self._linked(effect.scope, first))
             case Good():
                 return AddressProved()
             case Wrong():

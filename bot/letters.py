@@ -23,7 +23,7 @@ _HTML = Environment(
 
 
 class Letters:
-    """Writes for one business: a code in the customer's language, if there are letters in it, all else in the first one."""
+    """Writes for one business, in the customer's language on file if there are letters in it, else in the first one."""
 
     def __init__(self, settings: Settings) -> None:
         """Raises `Misconfigured` when the first language of ``[chat] locales`` has no letters."""
@@ -34,12 +34,21 @@ class Letters:
         self._business, self._rules = settings.business, settings.house().rules
 
     def pay_link(
-        self, invoice: Invoice, *, to: str, name: str, url: str, until: datetime, today: date, fresh: bool
+        self,
+        invoice: Invoice,
+        *,
+        to: str,
+        name: str,
+        url: str,
+        until: datetime,
+        today: date,
+        fresh: bool,
+        language: str = "",
     ) -> Letter:
         """The invoice (``processing`` filled in) with its pay link. ``fresh``: somebody asked for another link."""
         state = state_of(invoice, self._rules, today)
         payable = can_be_paid(invoice, self._rules)
-        sheet = _Sheet(self._words, self._common(name) | _of(invoice) | {"until": until})
+        sheet = _Sheet(self._in(language), self._common(name) | _of(invoice) | {"until": until})
         overdue = state == "overdue" and payable and not fresh
         intro: tuple[str, ...] = ("fresh",) if fresh else ()
         if payable:

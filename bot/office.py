@@ -104,6 +104,11 @@ async def _payments(remit: "Remit", order: ListOrder) -> list[dict[str, Any]]:
     return [_shown(each) for each in found]
 
 
+def _said(order: GiveBackOrder | SettleOrder | PauseOrder) -> tuple[str, str]:
+    """Who asks and why, in words that may be kept: whoever types for a customer may type a card number, too."""
+    return redact(order.asked_by).text, redact(order.why).text
+
+
 def _shown(each: Listed) -> dict[str, Any]:
     paid = each.payment
     return {
@@ -129,7 +134,7 @@ async def _refund(remit: "Remit", order: GiveBackOrder) -> Response | Refund:
         return refusal(404, NotRefundable.NO_PAYMENT, f"there is no payment {order.reference}")
     amount = None if order.amount == "all" else read_amount(order.amount, paid.amount.currency)
     since = remit.clock() - JUST_NOW
-    asked = RefundOrder(f"office:{order.key}", order.reference, amount, order.asked_by, redact(order.why).text)
+    asked = RefundOrder(f"office:{order.key}", order.reference, amount, *_said(order))
     before = await remit.transact(lambda conn: refunds.asked_since(conn, asked, since))
     same = [each for each in before if each.amount == amount]
     if same and not order.again:
@@ -162,7 +167,7 @@ def read_amount(told: str, currency: str) -> Money:
 
 
 async def _settle(remit: "Remit", order: SettleOrder) -> Response | dict[str, Any]:
-    made = Ruling(order.reference, PaymentState(order.state), order.asked_by, redact(order.why).text)
+    made = Ruling(order.reference, PaymentState(order.state), *_said(order))
     if not await remit.transact(lambda conn: facts.settle(conn, made, remit.clock())):
         why = f"{order.reference} is no payment in doubt: only where the gateway contradicts itself a person decides"
         return refusal(409, "not_in_doubt", why)
@@ -172,7 +177,7 @@ async def _settle(remit: "Remit", order: SettleOrder) -> Response | dict[str, An
 
 
 async def _pause(remit: "Remit", order: PauseOrder) -> dict[str, bool]:
-    changed = await remit.checkout.pause(order.paused, order.asked_by, redact(order.why).text)
+    changed = await remit.checkout.pause(order.paused, *_said(order))
     return {"paused": order.paused, "changed": changed}
 
 

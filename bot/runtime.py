@@ -18,9 +18,11 @@ from msgspec.structs import replace
 
 from bot.channels.base import Inbound
 from bot.effects import Hands
+from bot.names import Names
 from bot.push import Bell
 from bot.render import Renderer
 from bot.stores.base import Commit, Loaded, Message, Store, Waiting
+from bot.wiping import Wiped
 from dialogs.conversation import Conversation, Turn
 from dialogs.engine import step
 from dialogs.model import (
@@ -42,8 +44,10 @@ from dialogs.model import (
     Waited,
 )
 from dialogs.reading.buttons import from_button, to_button
-from dialogs.reading.guard import redact
+from dialogs.reading.guard import MOST_PIECES, Redacted, may_complete, redact, redact_all
+from dialogs.reading.guard import Known as OurNumbers
 from dialogs.reading.intents import read
+from dialogs.wiping import harmless
 from services.database import micros
 from services.errors import Forged, RemitError, Unavailable
 from services.identity import Identity, LinkExpired, LinkOpened
@@ -68,8 +72,8 @@ def _examine(inbound: Inbound, found: Loaded) -> bool:
     Raises `Forged` for every other one with a token that was replaced. Whoever planted a chat's first token with somebody
     must not read along once that person signs in (session fixation), nor guess which message it was.
     """
-    if inbound.keys is None or found.talk is None or inbound.keys == found.talk.keys:
-        return False
+    if inbound.keys is None or found.talk is None or inbound.keys >= found.talk.keys:
+        return False  # a later one than the chat knows of proves that its store was lost, and how far it had come
     repeated = inbound.id == found.talk.rotated_by and inbound.keys == found.talk.keys - 1
     if not repeated or len(inbound.id) < UNGUESSED:
         raise Forged("a chat's token that a sign-in has replaced")
@@ -92,6 +96,14 @@ class _Awaited:
         self.over = asyncio.Event()
 
 
+class _Said(msgspec.Struct, frozen=True):
+    """A message as it was read: its event, its text as it may be kept, and what it proves earlier ones to hold."""
+
+    event: Event
+    text: str
+    wiped: Wiped | None = None
+
+
 class Answer(msgspec.Struct, frozen=True):
     """What is shown in answer to one message; ``keys`` names the chat's token from now on."""
 
@@ -110,6 +122,7 @@ class Runtime:
         hands: Hands,
         identity: Identity,
         visitors: Visitors,
+        names: Names,
         latest: Callable[[str], Awaitable[Payment | None]],
         renderer: Renderer,
         house: House,
@@ -124,6 +137,7 @@ class Runtime:
         self._hands = hands
         self._identity = identity
         self._visitors = visitors
+        self._names = names
         self._latest = latest
         self._renderer = renderer
         self._house = house
@@ -147,6 +161,7 @@ class Runtime:
         conversation can be neither read nor written; then nothing was taken in, and the message may be sent again.
         Raises `Forged` for a token that a sign-in has replaced.
         """
+        inbound = self._names.kept(inbound)
         shown: str | None = None  # the quote on the screen when this message came
         known: Arrived | None = None
         while True:
@@ -157,18 +172,21 @@ class Runtime:
             if found.talk is None and (found := await self._begin(inbound)).talk is None:
                 continue  # somebody else began it in this instant
             assert found.talk is not None
-            talk = replace(found.talk, home=inbound.home) if inbound.home else found.talk
+            talk = replace(found.talk, keys=max(found.talk.keys, inbound.keys or 0))
+            found = replace(found, talk=talk)
+            talk = replace(talk, home=inbound.home) if inbound.home else talk
             if not talk.version and (known := await self._known(inbound)) is not None:
                 talk = replace(talk, scope=known.scope, name=known.name)
             if shown is None:
                 shown = "" if await self._unseen(talk, found, inbound) else talk.quote_shown
             if talk.quote_shown != shown:
                 talk = talk.unseen()  # another message was quicker, and its customer has not read what it brought
-            event, heard = await self._read(inbound, talk)
-            if not talk.version and known is not None and not inbound.pay_link:
-                event = known
+            said = await self._read(inbound, talk)
+            event = known if known is not None and not (talk.version or inbound.pay_link) else said.event
             turn = await self._settle(talk, event)
-            commit = await self._compose(found, turn, event.at, inbound.id, heard)
+            commit = await self._compose(found, turn, event.at, inbound.id, said.text)
+            if said.wiped is not None:
+                commit = await self._wiping(commit, said.wiped)
             if await self._commit(commit):
                 return await self._perform(inbound, found, commit)
 
@@ -213,7 +231,9 @@ class Runtime:
         """A conversation that is not in the store: new, or lost. A lost one is told where its payment is."""
         locale = inbound.locale.partition("-")[0].lower()
         spoken = locale if self._renderer.speaks(locale) else self._renderer.default
-        talk = Conversation(inbound.chat, self._random(16).hex(), locale=spoken, home=inbound.home)
+        # a token that a sign-in once brought proves that the chat had come so far, in a life that was lost
+        keys = inbound.keys or 0
+        talk = Conversation(inbound.chat, self._random(16).hex(), locale=spoken, home=inbound.home, keys=keys)
         if inbound.fresh:
             return Loaded(talk)
         found = self._above(talk)
@@ -248,29 +268,49 @@ class Runtime:
         recalled = Recalled(payment, self._now())
         return await self._commit(await self._compose(found, await self._settle(found.talk, recalled), recalled.at))
 
-    async def _read(self, inbound: Inbound, talk: Conversation) -> tuple[Event, str]:
+    async def _read(self, inbound: Inbound, talk: Conversation) -> _Said:
         """The event of a message, and its text as it may be kept: redacted before anything else sees it."""
         typed = inbound.text.removeprefix("/start ").strip() if inbound.text.startswith("/start ") else ""
         if redact(typed).found:
             typed = ""  # a card number: not even its hash is kept
         token = typed or inbound.pay_link
         if token and (typed or not inbound.text or talk.came_by != name_of(token)):
-            return await self._opened(token, talk), "/start"
-        whole = redact(inbound.text)  # before the cut, which could go through a number and so hide it
+            return _Said(await self._opened(token, talk), "/start")
+        whole, wiped = await self._guarded(
+            inbound, talk
+        )  # before the cut, which could go through a number and so hide it
         guarded = replace(whole, text=whole.text[:LONGEST].encode()[:LONGEST_BYTES].decode(errors="ignore"))
+        if wiped is not None:  # what stands around a piece is no answer to anything
+            return _Said(Heard((Simple.CARD_TYPED,), self._now(), wiped=True), guarded.text, wiped)
         if guarded.found:
             beside = _MARKS.sub(" ", guarded.text).strip()
             said = read(beside, talk, self._house, self._now().date())
-            acts = tuple(act for act in said if act is not Simple.UNCLEAR)
-            return Heard((Simple.CARD_TYPED, *acts), self._now()), guarded.text
+            clear = tuple(act for act in said if act is not Simple.UNCLEAR)
+            return _Said(Heard((Simple.CARD_TYPED, *clear), self._now()), guarded.text)
         if len(inbound.text) > LONGEST or guarded.text != whole.text:
-            return Heard((Simple.TOO_LONG,), self._now()), guarded.text
+            return _Said(Heard((Simple.TOO_LONG,), self._now()), guarded.text)
         now = self._now()
         if guarded.text.startswith("/"):
-            return Pressed(from_button(guarded.text), now), guarded.text
-        return Heard(
-            read(guarded.text, talk, self._house, now.date()), now, self._language(guarded.text, talk)
-        ), guarded.text
+            return _Said(Pressed(from_button(guarded.text), now), guarded.text)
+        acts = read(guarded.text, talk, self._house, now.date())
+        return _Said(Heard(acts, now, self._language(guarded.text, talk)), guarded.text)
+
+    async def _guarded(self, inbound: Inbound, talk: Conversation) -> tuple[Redacted, Wiped | None]:
+        """The text without its numbers; and the earlier lines with pieces of one that it completes, if it does.
+
+        Only what may be a last piece costs a look at the earlier messages.
+        """
+        asked = talk.asked.slot if talk.asked is not None and talk.asked.slot is not None else ""
+        known = OurNumbers(talk.numbers, self._house.number_patterns, asked)
+        if not (talk.version and may_complete(inbound.text)) or from_button(inbound.text) is not None:
+            return redact(inbound.text, known), None
+        pressed_too = await self._store.said(inbound.chat, 2 * MOST_PIECES)
+        typed = [line for line in pressed_too if from_button(line.text) is None][1 - MOST_PIECES :]
+        *before, whole = redact_all([*(line.text for line in typed), inbound.text], known)
+        pairs = [(line, kept.text) for line, kept in zip(typed, before, strict=True) if kept.text != line.text]
+        if not pairs:
+            return whole, None
+        return whole, Wiped({line.seq: line.text for line, _ in pairs}, {line.seq: text for line, text in pairs})
 
     def _language(self, text: str, talk: Conversation) -> str:
         """The language that a message is plainly written in, where the chat could go on in it; a name is in none."""
@@ -278,6 +318,19 @@ class Runtime:
         if self._house.mind is None or len(self._house.locales) < 2 or asked in _IN_NO_LANGUAGE or " " not in text:
             return ""
         return self._house.mind.language(text) or ""
+
+    async def _wiping(self, commit: Commit, wiped: Wiped) -> Commit:
+        """The turn, which also takes the pieces out of the log and the outbox.
+
+        What was written down for persons is emptied first: while that cannot be done, the last piece is not taken in.
+        """
+        talk = commit.talk
+        await self._hands.forget(talk, wiped)
+        lines = wiped.lines(await self._store.since(talk.chat, wiped.first - 1))
+        waiting = await self._store.waiting(talk)
+        left = tuple((each, harmless(each.effect)) for each in waiting)
+        changed = tuple((each, effect) for each, effect in left if effect != each.effect)
+        return replace(commit, overwritten=lines, harmless=changed)
 
     async def _opened(self, token: str, talk: Conversation) -> Event:
         match await self._identity.open(token):
@@ -453,16 +506,12 @@ class Runtime:
         for key, effect in commit.effects if commit else ():
             self._start(key, chat, "", effect)
 
-    async def tell_answer(self, chat: str, request: Request, customer: str) -> bool:
-        """A person's answer to a request, into the chat it was asked in, once; False when that chat is gone.
+    async def tell_answer(self, chat: str, request: Request, customer: str) -> None:
+        """A person's answer to a request, into the chat it was asked in, once.
 
         ``customer``: who was signed in then; whoever uses the chat now may be somebody else, and is not told.
         """
-        talk = (await self._store.load(chat, "")).talk
-        scope = talk.scope_at(self._now()) if talk is not None else None
-        if customer and not (isinstance(scope, Customer) and scope.id == customer):
-            return False
-        return await self._follow_up(chat, "", Answered(request, self._now())) is not None
+        await self._follow_up(chat, "", Answered(request, self._now(), customer))
 
     async def resume(self, waiting: Waiting) -> None:
         """Go on with an effect that a dead process, or a silent back end, left in the outbox."""

@@ -136,6 +136,7 @@ class LinkSender:
         billing = await self._remit.invoices.billing(invoice.customer)
         if billing is None or not usable(billing.email):
             return Fate.NO_ADDRESS
+        details = await self._remit.invoices.details(invoice.customer)
         days = self._remit.settings.links.days
         token = await self._remit.identity.issue(invoice.id, days)
         letter = self._letters.pay_link(
@@ -146,6 +147,7 @@ class LinkSender:
             until=self._remit.clock() + timedelta(days=days),
             today=self._remit.today(),
             fresh=fresh,
+            language=details.language if details is not None else "",
         )
         try:
             await self._mail.send(letter)

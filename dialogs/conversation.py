@@ -19,8 +19,9 @@ from dialogs.flows.pay import PayInvoice
 from dialogs.flows.requests import AskPerson, SeeRequests
 from dialogs.flows.sign_in import LeaveAccount, SignIn, StayHere
 from dialogs.flows.status import TellHistory, TellStatus
-from dialogs.model import ALWAYS_NOW, Effect, House, Known, LookUp, Reply, Sent, Slot, View
-from services.model import Customer, Money, Payment, Scope, Stranger
+from dialogs.model import ALWAYS_NOW, Effect, House, Known, LookUp, ProveInvoice, Reply, Sent, Slot, View
+from dialogs.wiping import harmless
+from services.model import Customer, Invoice, Listing, Money, Payment, Scope, Stranger
 
 AnyTask: TypeAlias = (
     PayInvoice
@@ -111,6 +112,28 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
         return replace(self, known=tuple(known for known in self.known if known.at >= at))
 
     @property
+    def numbers(self) -> tuple[str, ...]:
+        """The numbers of the invoices that were read or paid here: they are the business's, whatever they look like."""
+        facts = [known.fact for known in self.known]
+        read = [fact.number for fact in facts if isinstance(fact, Invoice)]
+        listed = [invoice.number for fact in facts if isinstance(fact, Listing) for invoice in fact.shown]
+        paid = [number for payment in self.payments for number in payment.numbers]
+        return tuple(dict.fromkeys((*read, *listed, *paid)))
+
+    def wiped(self, at: datetime) -> "Conversation":
+        """Without what was told here, but for what a payment that was agreed to rests on: it may be pieces of a number.
+
+        What was read for this event stays, or it would be read for ever.
+        """
+        tasks = tuple(task.wiped(self.numbers) for task in self.tasks)
+        left = ((each, harmless(each.effect)) for each in self.sent)
+        sent = tuple(replace(each, effect=effect) for each, effect in left if effect is not None)
+        unheard = sum(isinstance(each.effect, ProveInvoice) for each in self.sent)  # a try all the same
+        asked = None if self.asked is None else Asked(self.asked.slot)
+        bare = replace(self.forgetting(at), tasks=tasks, sent=sent, asked=asked)
+        return bare.failed_to_prove(unheard, at)
+
+    @property
     def quote_shown(self) -> str:
         """The digest of the quote on the screen, or "" when there is none."""
         return self.asked.quote if self.asked else ""
@@ -145,9 +168,9 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
         """Without what is read anew whenever it is asked for: long lists are not carried from turn to turn."""
         return replace(self, known=tuple(each for each in self.known if not isinstance(each.lookup, ALWAYS_NOW)))
 
-    def signed_in(self, scope: Customer, name: str) -> "Conversation":
+    def signed_in(self, scope: Customer, name: str, at: datetime) -> "Conversation":
         """As this customer from now on: the chat's token changes. What was read before was read as somebody else."""
-        return replace(self.forgetting(scope.proved_at), scope=scope, name=name, keys=self.keys + 1)
+        return replace(self.forgetting(at), scope=scope, name=name, keys=self.keys + 1)
 
     def ran_out(self) -> "Conversation":
         """As a stranger whose sign-in is over. What was told or agreed to in the customer's name ends with it."""

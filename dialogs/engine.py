@@ -64,7 +64,7 @@ from dialogs.model import (
 from dialogs.outcomes import answered, closed
 from dialogs.reading.buttons import to_button
 from dialogs.repair import heard
-from services.model import Customer, Payment, PaymentState, Quote, Request
+from services.model import Customer, Payment, PaymentState, Quote
 
 
 def step(talk: Conversation, event: Event, house: House) -> Turn:
@@ -76,6 +76,7 @@ def step(talk: Conversation, event: Event, house: House) -> Turn:
 def _step(talk: Conversation, event: Event, house: House) -> Turn:
     over = _is_over(talk, event)
     talk = talk.ran_out() if over else talk
+    talk = talk.wiped(event.at) if isinstance(event, Heard) and event.wiped else talk
     view = talk.view(house, event.at)
     draft = Draft(replace(talk, version=talk.version + 1))
     draft = draft.say("sign_in_over") if over else draft
@@ -95,7 +96,7 @@ def _step(talk: Conversation, event: Event, house: House) -> Turn:
         case Recalled():
             return _turn(recalled(draft, event.payment))
         case Answered():
-            return _told_answer(draft, event.request)
+            return _told_answer(draft, event)
         case Waited():
             money = any(isinstance(sent.effect, StartPayment | ResumePayment | CloseCheckout) for sent in talk.sent)
             return _turn(draft.say("still_working" if money else "one_moment"))
@@ -119,7 +120,8 @@ def _is_over(talk: Conversation, event: Event) -> bool:
     if isinstance(event, Heard | Pressed | Opened) and talk.scope_at(event.at) != talk.scope:
         return True
     asked = (known.lookup for known in talk.known if isinstance(known.fact, Absent))
-    return any(isinstance(lookup, InvoicesOf | DetailsOf | MethodsOf | PaymentsOf) for lookup in asked)
+    mine = (each for each in asked if isinstance(each, InvoicesOf | DetailsOf | MethodsOf | PaymentsOf))
+    return any(lookup.scope == talk.scope for lookup in mine)
 
 
 # --- events other than words and buttons -----------------------------------------------------------------------------
@@ -161,9 +163,13 @@ def _tried_enough(payment: Payment, view: View) -> bool:
     return payment.state is PaymentState.OPEN and payment.declines >= view.house.rules.declines
 
 
-def _told_answer(draft: Draft, request: Request) -> Turn:
-    """A person answered what was asked of them here. Told once; the question on the screen stays as it is."""
-    if request.case in draft.talk.answered:
+def _told_answer(draft: Draft, event: Answered) -> Turn:
+    """A person answered what was asked of them here. Told once, and to nobody who came after whoever asked it signed in;
+    the question on the screen stays as it is.
+    """
+    request = event.request
+    mine = isinstance(draft.talk.scope, Customer) and draft.talk.scope.id == event.customer
+    if request.case in draft.talk.answered or (event.customer and not mine):
         return Turn(draft.talk)
     reply = answered_request(request)
     options = tuple(to_button(choice.act) for choice in reply.choices)
@@ -234,9 +240,9 @@ def _advance(draft: Draft, view: View) -> Turn:
 
 
 def _asked(draft: Draft, ask: Ask) -> Draft:
-    """The question; in few words when it stood there before, and something else was told in between."""
+    """The question; in few words when it is the one that stood there before."""
     asked = draft.talk.asked
-    if draft.said and ask.again is not None and ask.because is None and asked is not None and asked.slot is ask.slot:
+    if ask.again is not None and ask.because is None and asked is not None and asked.slot is ask.slot:
         return draft.reply(replace(ask.reply, say=ask.again))
     reason = () if ask.because is None else (Reply(ask.because),)
     return draft.reply(*reason, ask.reply)

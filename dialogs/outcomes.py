@@ -3,7 +3,7 @@
 Whether an answer is still awaited is decided in `engine`; what is said next, by the ladder of the running task.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -187,7 +187,7 @@ def closed(draft: Draft, payment: Payment) -> Draft:
     draft = replace(draft, talk=draft.talk.telling(payment))
     match payment.state:
         case PaymentState.FAILED | PaymentState.CANCELED if task.leaving != "drop":
-            draft = draft.say("failed_page_closed")
+            draft = draft.say("earlier_page_closed")
         case PaymentState.PROCESSING | PaymentState.SUCCEEDED:
             draft = draft.say("paid_before_closed")
         case _:
@@ -216,17 +216,16 @@ def _code_was_right(draft: Draft, found: SignedIn, view: View) -> Draft:
     if len(accounts) > 1:
         # whoever planted this chat must not be the one who chooses
         draft = replace(draft, talk=replace(draft.talk, keys=draft.talk.keys + 1))
-        return draft.task(replace(task, accounts=accounts, until=found.until, number=found.number)) if task else draft
-    return sign_in(draft, accounts[0], found.until, found.number, view)
+        return draft.task(replace(task, found=replace(found, accounts=accounts))) if task else draft
+    return sign_in(draft, accounts[0], found, view)
 
 
-def sign_in(
-    draft: Draft, account: Account, until: datetime, number: str, view: View
-) -> Draft:  # what a sign-in is made of
+def sign_in(draft: Draft, account: Account, found: SignedIn, view: View) -> Draft:
     """The conversation as this customer's; what was going on goes on, and otherwise what is to be paid is shown."""
     linked = isinstance(draft.talk.scope, Bearer)
-    scope = Customer(account.id, view.at, draft.talk.chat, until)
-    draft = replace(draft, talk=draft.talk.signed_in(scope, account.name))
+    scope = Customer(account.id, found.at, draft.talk.chat, found.until)
+    number = found.number if account == found.accounts[0] else ""
+    draft = replace(draft, talk=draft.talk.signed_in(scope, account.name, view.at))
     draft = draft.only(*(each for each in draft.talk.tasks if not isinstance(each, SignIn)))
     remember = (REMEMBER,) if view.can_remember else ()
     draft = draft.say("signed_in", *remember, name=account.name)

@@ -60,6 +60,8 @@ AGAIN = Choice(Say("button_restart"), Simple.RESTART)
 def heard(draft: Draft, acts: tuple[Act, ...], view: View) -> Draft:
     """What these acts, said in one breath, make of the conversation. A yes counts only when it stands alone."""
     draft = _resumed(draft, view)
+    if isinstance(beside := asking(draft.talk), SignIn | ChangeDetails):
+        draft = draft.task(beside.spoken_to())
     understood = not all(act is Simple.UNCLEAR or isinstance(act, Unanswered) for act in acts)
     misses = 0 if understood else draft.talk.misses + 1
     draft = replace(draft, talk=replace(draft.talk, misses=misses, heard_at=view.at))
@@ -149,12 +151,11 @@ def _account(draft: Draft, key: str, view: View) -> Draft:
     """Which of the customers at one address, after the code was right."""
     task = side(draft.talk, SignIn)
     account = None if task is None else task.chosen(key)
-    if task is None or account is None or task.until is None:
+    if task is None or account is None or task.found is None:
         return draft.say("old_button")
-    if view.at >= task.until:
+    if view.at >= task.found.until:
         return draft.task(SignIn(task.why)).say("sign_in_over")
-    number = task.number if account == task.accounts[0] else ""
-    return sign_in(draft, account, task.until, number, view)
+    return sign_in(draft, account, task.found, view)
 
 
 def _sure(draft: Draft, key: str) -> Draft:
@@ -227,8 +228,8 @@ def _simply(draft: Draft, act: Simple, view: View) -> Draft:
         case Simple.OFF_TOPIC:
             told = draft.say("off_topic", *(() if draft.talk.tasks else menu_of(view)), business=view.house.name)
             return told if told.talk.tasks else replace(told, rest=True)
-        case _:  # REPEAT: the ladder says it again
-            return draft
+        case _:  # REPEAT: the ladder says it again, in full
+            return replace(draft, talk=replace(draft.talk, asked=None))
 
 
 def _accepted(draft: Draft, _view: View) -> Draft:
@@ -243,11 +244,11 @@ def _accepted(draft: Draft, _view: View) -> Draft:
     return draft.only(PayInvoice()) if to_button(PAY.act) in asked.options else replace(draft.say("fine"), rest=True)
 
 
-def _declined(draft: Draft, _view: View) -> Draft:
+def _declined(draft: Draft, view: View) -> Draft:
     """A plain no. To a quote it means that something in it is wrong; which, is the customer's to say."""
     asked, task = draft.talk.asked, paying(draft.talk)
     if asked is not None and asked.slot is Slot.SURE:
-        return _left(draft)
+        return _left(draft, view)
     kept = None if task is None else task.keep(asked.slot if asked else None)
     if kept is not None:
         return draft.only(*down_to_pay(draft.talk, kept))
@@ -260,16 +261,17 @@ def _declined(draft: Draft, _view: View) -> Draft:
     return replace(draft.say("what_is_wrong", *options), rest=True)
 
 
-def _left(draft: Draft) -> Draft:
+def _left(draft: Draft, view: View) -> Draft:
     """What ran beside the payment is given up, and nothing of it happened."""
-    left = without_sign_in(draft) if side(draft.talk, SignIn) is not None else draft.task(None)
-    left = left.say("left_as_it_is")
+    signing = side(draft.talk, SignIn) is not None
+    left = without_sign_in(draft) if signing else draft.task(None)
+    left = left.say("not_signed_in_then" if signing else "left_as_it_is", *(() if left.talk.tasks else menu_of(view)))
     return left if left.talk.tasks else replace(left, rest=True)
 
 
 def _dropped(draft: Draft, view: View) -> Draft:
     if asking(draft.talk) is not None:
-        return _left(draft)
+        return _left(draft, view)
     task = paying(draft.talk)
     if task is None:
         last = draft.talk.payments[-1] if draft.talk.payments else None

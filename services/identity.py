@@ -4,6 +4,7 @@ Answers never tell an unknown number from a wrong zip. Nothing about payments is
 token is ever stored readably: tokens as hashes, tries as counts.
 """
 
+import hmac
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TypeAlias
@@ -63,9 +64,13 @@ class Identity:
         invoices: Invoices,
         clock: Callable[[], datetime],
         random: Callable[[int], bytes],
+        secret: bytes,
         prefix: str = "",
     ) -> None:
-        """``prefix`` of the business's invoice numbers, such as ``INV-``: customers leave it out."""
+        """``secret`` is this installation's; ``prefix`` of the business's invoice numbers, such as ``INV-``: customers
+        leave it out.
+        """
+        self._key = hmac.digest(secret, b"wrong tries", "sha256")
         self._prefix = prefix
         self._transact = transact
         self._invoices = invoices
@@ -112,7 +117,9 @@ class Identity:
             return before
         number = await self._in_full(number)
         fitting = await self._fitting(number, zip)
-        limits = {f"invoice:{plain(number)[:100]}": WRONG_PER_INVOICE, f"chat:{chat[:180]}": WRONG_PER_CLIENT}
+        # a number as it was told may be anything, a piece of a card's too: so it is counted under a keyed hash
+        named = hmac.digest(self._key, plain(number).encode(errors="replace"), "sha256").hex()[:32]
+        limits = {f"invoice:{named}": WRONG_PER_INVOICE, f"chat:{chat[:180]}": WRONG_PER_CLIENT}
         if client:
             limits[f"client:{household(client)[:180]}"] = WRONG_PER_CLIENT
         answer = Proved(fitting) if fitting is not None else Wrong()

@@ -1,6 +1,6 @@
 """The bill behind a pay link, and the way back in when the link has expired.
 
-Reads, words and renders; what an invoice means is in `reading`, what may be paid in the chat. Plain HTML: nothing here
+Reads, words and renders, in the language that is asked for; what an invoice means is in `reading`, what may be paid in the chat. Plain HTML: nothing here
 needs a script, and a stranger to the invoice sees nothing of it.
 """
 
@@ -9,6 +9,7 @@ import logging
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import segno
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -19,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from bot.pages.languages import language_for
 from bot.pages.reading import read
 from bot.send_links import Fate, LinkSender
 from bot.settings import CONFIG
@@ -75,7 +77,10 @@ class _BillPages:
     def __init__(self, remit: "Remit", mail: Mail | None) -> None:
         settings = remit.settings
         self._remit = remit
-        self._words = Wording.load(CONFIG / "pages" / f"{settings.chat.locales[0]}.toml", settings.zone)
+        first, *others = settings.chat.locales
+        files = {name: CONFIG / "pages" / f"{name}.toml" for name in others}
+        self._words = {first: Wording.load(CONFIG / "pages" / f"{first}.toml", settings.zone)}
+        self._words |= {name: Wording.load(file, settings.zone) for name, file in files.items() if file.is_file()}
         self._rules = settings.house().rules
         self._access = remit.access
         self._sender = LinkSender(remit, mail) if mail is not None else None
@@ -114,21 +119,22 @@ class _BillPages:
         if opened is None:
             return self._note(request, 404, "unknown", chat="")
         if isinstance(opened, LinkOpened) or self._sender is None:
-            return RedirectResponse(f"../{token}", 303, headers=_PRIVATE)
+            return RedirectResponse(f"../{token}{self._query(request)}", 303, headers=_PRIVATE)
         place = await self._room(request, opened.invoice)
         if place is None:
             return self._note(request, 429, "often", chat=token, headers={"Retry-After": "3600"})
         # after the answer, so that its time tells nothing either
         send = BackgroundTask(self._send, self._sender, opened.invoice, place)
-        return RedirectResponse(f"../{token}?sent=1", 303, headers=_PRIVATE, background=send)
+        return RedirectResponse(f"../{token}{self._query(request, sent='1')}", 303, headers=_PRIVATE, background=send)
 
     async def _bill(self, request: Request, token: str, invoice: str) -> Response:
         found = await self._access.invoice(Bearer(invoice, "link"), invoice)
         if found is None:
             return self._note(request, 410, "gone", chat="")
-        bill = read(found, self._rules, self._remit.today(), self._words)
+        words = self._words_for(request)
+        bill = read(found, self._rules, self._remit.today(), words)
         url = f"{self._remit.settings.base_url}/i/{token}"
-        title = self._say("title", number=bill.number, business=self._business)
+        title = words.say(Say("title", {"number": bill.number, "business": self._business}))
         return self._page(request, 200, title=title, bill=bill, token=token, url=url, qr=_qr(url))
 
     async def _room(self, request: Request, invoice: str) -> str | None:
@@ -164,20 +170,48 @@ class _BillPages:
         headers: dict[str, str] | None = None,
     ) -> Response:
         """A page of one thought. ``chat``: the pay link the chat is told, None for no way there."""
-        note = {"title": self._say(f"{key}_title"), "text": self._say(text or key), "chat": chat, "fresh": fresh}
+        say = self._words_for(request).say
+        note = {"title": say(Say(f"{key}_title")), "text": say(Say(text or key)), "chat": chat, "fresh": fresh}
         return self._page(request, status, headers, title=note["title"], bill=None, note=note)
 
     def _page(
         self, request: Request, status: int, headers: dict[str, str] | None = None, **values: Any
     ) -> HTMLResponse:
         up = "../" * (request.url.path.count("/") - request.scope.get("root_path", "").count("/") - 1)
-        shared = {"up": up, "sheet": f"{up}pages/bill.css?{_VERSION}", "locale": self._words.locale, "say": self._say}
-        business = {"business": self._business, "phone": self._phone}
-        html = _TEMPLATES.get_template("bill.html").render(shared | business | values)
-        return HTMLResponse(html, status, headers=_PRIVATE | (headers or {}))
+        words = self._words_for(request)
 
-    def _say(self, key: str, **values: Value) -> str:
-        return self._words.say(Say(key, values))
+        def say(key: str, **more: Value) -> str:
+            return words.say(Say(key, more))
+
+        shared = {"up": up, "sheet": f"{up}pages/bill.css?{_VERSION}", "locale": words.locale, "say": say}
+        language = {"languages": self._others(request), "query": self._query(request)}
+        business = {"business": self._business, "phone": self._phone}
+        html = _TEMPLATES.get_template("bill.html").render(shared | language | business | values)
+        language_told = {"Content-Language": words.locale, "Vary": "Accept-Language"}
+        return HTMLResponse(html, status, headers=_PRIVATE | language_told | (headers or {}))
+
+    # --- languages ------------------------------------------------------------------------------------------------
+
+    def _words_for(self, request: Request) -> Wording:
+        return self._words[language_for(request, self._words)]
+
+    def _query(self, request: Request, **values: str) -> str:
+        """What an address carries on: the language that this one named. Without it the browser says it again."""
+        asked = request.query_params.get("lang", "")
+        named = {"lang": asked} if asked in self._words else {}
+        return f"?{query}" if (query := urlencode(values | named)) else ""
+
+    def _others(self, request: Request) -> list[dict[str, str]]:
+        """The other languages that this page can be read in: code, own name, and address."""
+        if request.method != "GET":
+            return []
+        here = language_for(request, self._words)
+        sent = {"sent": "1"} if "sent" in request.query_params else {}
+        return [
+            {"code": name, "name": words.say(Say("language")), "query": urlencode(sent | {"lang": name})}
+            for name, words in self._words.items()
+            if name != here
+        ]
 
     @property
     def _phone(self) -> str:

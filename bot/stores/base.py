@@ -50,6 +50,16 @@ class Loaded(msgspec.Struct, frozen=True):
     answered: bool = False  # the message in question was answered before
 
 
+class Waiting(msgspec.Struct, frozen=True):
+    """An effect in the outbox as it was left there."""
+
+    key: str
+    chat: str
+    cause: str
+    effect: Effect
+    attempts: int
+
+
 class Commit(msgspec.Struct, frozen=True):
     """Everything one turn changes. ``before`` is the version it was made on; 0 begins a conversation."""
 
@@ -67,17 +77,7 @@ class Commit(msgspec.Struct, frozen=True):
     overwritten: tuple[
         Message, ...
     ] = ()  # earlier lines of the log as they read from now on, in place of what they said
-    harmless: tuple[tuple["Waiting", Effect | None], ...] = ()  # what becomes of effects in the outbox; None: they go
-
-
-class Waiting(msgspec.Struct, frozen=True):
-    """An effect in the outbox that nobody is known to work on."""
-
-    key: str
-    chat: str
-    cause: str
-    effect: Effect
-    attempts: int
+    harmless: tuple[tuple[Waiting, Effect | None], ...] = ()  # what becomes of effects in the outbox; None: they go
 
 
 class Store(Protocol):
@@ -106,7 +106,7 @@ class Store(Protocol):
         """The last ``most`` messages of the customer, the oldest first."""
 
     async def waiting(self, talk: Conversation) -> list[Waiting]:
-        """This conversation's effects that are still in the outbox, whoever works on them."""
+        """The effects of a conversation that are still in the outbox, whoever works on them."""
 
     async def pending(self, chat: str, message: str) -> bool:
         """Whether an effect that this message caused is still in the outbox, so that its answer may still grow."""

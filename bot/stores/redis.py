@@ -59,26 +59,37 @@ WAKE = "remit:wake"
 OLDEST = 7  # major version: scripts that say how they behave when memory is full
 
 # before, number of the first message or "", by, inbox field or "", key of the answered effect or "", field that counts
-# effects, seconds to live, wake-up or "", due, number of effects, (key, effect)..., (field, value)...
+# effects, seconds to live, wake-up or "", due, number of effects, number of changed ones, (key, effect)...,
+# (key, field that counts it, effect as it is from now on or "")..., (field, value)...
 _COMMIT = """#!lua
 local talk, outbox, due = KEYS[1], KEYS[2], KEYS[3]
 local before, number, by, inbox, done, open, ttl, wake, at = unpack(ARGV, 1, 9)
-local effects = tonumber(ARGV[10])
+local changed = 12 + 2 * tonumber(ARGV[10])
+local fields = changed + 3 * tonumber(ARGV[11])
 local was = redis.call('HMGET', talk, 'version', 'by', 'seq', 'first')
 if was[2] == by then return 1 end -- the same commit again: its answer was lost on the line
 if (was[1] or '0') ~= before then return 0 end
 if inbox ~= '' and redis.call('HEXISTS', talk, inbox) == 1 then return 0 end
 if number ~= '' and was[3] and tonumber(number) <= tonumber(was[3]) then return -1 end
-redis.call('HSET', talk, 'by', by, unpack(ARGV, 11 + 2 * effects))
+redis.call('HSET', talk, 'by', by, unpack(ARGV, fields))
 if was[4] and was[3] - was[4] >= KEPT then -- the oldest lines give way
   for n = tonumber(was[4]), was[3] - KEPT do redis.call('HDEL', talk, string.format('m:%.0f', n)) end
   redis.call('HSET', talk, 'first', string.format('%.0f', was[3] - KEPT + 1))
 end
-for i = 11, 9 + 2 * effects, 2 do
+for i = 12, changed - 1, 2 do
   redis.call('HSET', outbox, ARGV[i], ARGV[i + 1])
   redis.call('ZADD', due, at, ARGV[i])
 end
-local more = effects
+for i = changed, fields - 1, 3 do
+  local key, counts, effect = unpack(ARGV, i, i + 2)
+  if redis.call('HEXISTS', outbox, key) == 1 and effect ~= '' then
+    redis.call('HSET', outbox, key, effect)
+  elseif redis.call('HDEL', outbox, key, key .. ' tries') > 0 then
+    redis.call('ZREM', due, key)
+    if redis.call('HINCRBY', talk, counts, -1) <= 0 then redis.call('HDEL', talk, counts) end
+  end
+end
+local more = tonumber(ARGV[10])
 if done ~= '' and redis.call('HDEL', outbox, done, done .. ' tries') > 0 then
   redis.call('ZREM', due, done)
   more = more - 1
@@ -97,6 +108,19 @@ if not ends[1] then return found end
 local from = math.max(tonumber(ends[1]), tonumber(ARGV[1]) + 1)
 for n = from, math.min(tonumber(ends[2]), from + tonumber(ARGV[2]) - 1) do
   found[#found + 1] = redis.call('HGET', KEYS[1], string.format('m:%.0f', n))
+end
+return found
+"""
+
+# at most so many of the customer's lines, the newest first
+_SAID = """#!lua flags=no-writes
+local ends = redis.call('HMGET', KEYS[1], 'first', 'seq')
+local found = {}
+if not ends[1] then return found end
+for n = tonumber(ends[2]), tonumber(ends[1]), -1 do
+  local line = redis.call('HGET', KEYS[1], string.format('m:%.0f', n))
+  if line and string.find(line, '"from":"customer"', 1, true) then found[#found + 1] = line end
+  if #found == tonumber(ARGV[1]) then break end
 end
 return found
 """
@@ -160,8 +184,8 @@ class RedisStore:
         self._redis = _open(url)
         # a cluster's client sends to many servers, and has no one line to share
         self._ask = _Rounds(self._redis).ask if isinstance(self._redis, Redis) else self._redis.execute_command
-        self._commit, self._since, self._claim, self._knock = (
-            self._redis.register_script(script) for script in (_COMMIT, _SINCE, _CLAIM, _KNOCK)
+        self._commit, self._since, self._said, self._claim, self._knock = (
+            self._redis.register_script(script) for script in (_COMMIT, _SINCE, _SAID, _CLAIM, _KNOCK)
         )
         self._name = random(8).hex()
         self._commits = count()
@@ -185,8 +209,11 @@ class RedisStore:
     async def commit(self, turn: Commit) -> bool:
         """As the protocol says. The line is tried again when an answer is lost: a commit has a name, so it is written once."""
         chat = turn.talk.chat
+        told = self._told(turn)
+        if turn.overwritten:
+            told += await self._overwritten(chat, turn.overwritten)
         with _clearly(Uncertain):
-            kept = await self._run(self._commit, [_talk(chat), *_outbox(_shard(chat))], self._told(turn))
+            kept = await self._run(self._commit, [_talk(chat), *_outbox(_shard(chat))], told)
         if kept == -1:
             raise ValueError("a turn numbers its messages as if none had been told")
         return bool(kept)
@@ -207,11 +234,25 @@ class RedisStore:
             *(f"i:{cause}" if turn.first else "", turn.done, f"o:{cause}", self._ttl),
             f"{self._name} {turn.talk.chat}" if messages or turn.done else "",
             micros(turn.at) + FIRST_LEASE_SECONDS * 1_000_000,
-            len(turn.effects),
+            *(len(turn.effects), len(turn.harmless)),
         ]
         for key, effect in turn.effects:
             head += [key, _encode(_Sent(turn.talk.chat, cause, effect))]
+        for left, harmless in turn.harmless:
+            sent = b"" if harmless is None else _encode(_Sent(left.chat, left.cause, harmless))
+            head += [left.key, f"o:{left.cause}", sent]
         return head + fields
+
+    async def _overwritten(self, chat: str, messages: Sequence[Message]) -> list[str | int | bytes]:
+        """The fields of these lines, as far as they are in the log still. Nobody else changes what their cause is."""
+        names = [f"m:{message.seq}" for message in messages]
+        with _clearly():
+            lines = await self._ask("HMGET", _talk(chat), *names)
+        fields: list[str | int | bytes] = []
+        for name, line, message in zip(names, lines, messages, strict=True):
+            if line is not None:
+                fields += [name, _encode(_Logged(_logged(line).cause, message))]
+        return fields
 
     # --- what was said -------------------------------------------------------------------------------------------
 
@@ -233,6 +274,11 @@ class RedisStore:
     async def since(self, chat: str, seq: int, most: int | None = None) -> list[Message]:
         return [line.message for line in await self._log(chat, seq, _ALL if most is None else most)]
 
+    async def said(self, chat: str, most: int) -> list[Message]:
+        with _clearly():
+            found = await self._run(self._said, [_talk(chat)], [most])
+        return [_logged(line).message for line in reversed(found)]
+
     async def _log(self, chat: str, seq: int, most: int) -> list[_Logged]:
         with _clearly():
             found = await self._since(keys=[_talk(chat)], args=[seq, most])
@@ -243,6 +289,17 @@ class RedisStore:
     async def pending(self, chat: str, message: str) -> bool:
         with _clearly():
             return bool(await self._redis.execute_command("HEXISTS", _talk(chat), f"o:{message}"))
+
+    async def waiting(self, talk: Conversation) -> list[Waiting]:
+        effects, cursor, found = _outbox(_shard(talk.chat))[0], 0, []
+        while True:  # a key begins with the epoch of its conversation
+            with _clearly():
+                asked = ("HSCAN", effects, cursor, "MATCH", f"{talk.epoch}/*", "COUNT", 1000)
+                cursor, some = await self._redis.execute_command(*asked)
+            found += [(key.decode(), _sent(body)) for key, body in some.items() if b" " not in key]
+            if not cursor:
+                break
+        return [Waiting(key, sent.chat, sent.cause, sent.effect, 0) for key, sent in sorted(dict(found).items())]
 
     async def claim(self, now: datetime, lease_seconds: int, most: int) -> list[Waiting]:
         until = micros(now) + lease_seconds * 1_000_000

@@ -64,7 +64,6 @@ _REWRITE = "UPDATE outbox SET effect = ? WHERE key = ?"
 # from the newest on, as far as is needed
 _SAID = "SELECT body FROM message WHERE chat = ? ORDER BY seq DESC"
 _WAITING = "SELECT key, chat, cause, effect, attempts FROM outbox WHERE chat = ? ORDER BY key"
-_TRUNCATE = "PRAGMA wal_checkpoint(TRUNCATE)"
 _ANSWER = """
 SELECT m.body FROM inbox i JOIN message m ON m.chat = i.chat AND m.seq >= i.from_seq
 WHERE i.chat = ? AND i.id = ? AND (
@@ -240,11 +239,14 @@ class SqliteStore:
                 loop.call_soon_threadsafe(self._flushed_batch, loop, batch, fault)
 
     def _flush_batch(self, batch: list["_Job"]) -> Exception | None:
-        """Commit, and empty the write-ahead log where that is owed; what went wrong with the commit."""
+        """Commit, and empty the write-ahead log where that is owed; what went wrong with the commit.
+
+        Only the turn that overwrites waits for a reader to end: the later ones must not, if a stranger holds the log.
+        """
         fault = _flushed(self._write)
-        self._to_empty = self._to_empty or any(job.overwrites for job in batch)
-        if self._to_empty and fault is None:
-            self._to_empty = not _emptied(self._write)
+        fresh = fault is None and any(job.overwrites for job in batch)
+        if fresh or self._to_empty:
+            self._to_empty = not _emptied(self._write, LOCKED_MS if fresh else 0)
         return fault
 
     def _flushed_batch(self, loop: asyncio.AbstractEventLoop, batch: list["_Job"], fault: Exception | None) -> None:
@@ -309,12 +311,15 @@ def _flushed(db: sqlite3.Connection) -> Exception | None:
     return None
 
 
-def _emptied(db: sqlite3.Connection) -> bool:
+def _emptied(db: sqlite3.Connection, wait_ms: int = 0) -> bool:
     """Whether everything in the write-ahead log is in the file now, and the log is empty; not while somebody reads it."""
     try:
-        busy, *_ = db.execute(_TRUNCATE).fetchone()
+        db.execute(f"PRAGMA busy_timeout={wait_ms}")
+        busy, *_ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     except sqlite3.OperationalError:  # locked, or the disk is full: it is owed still
         return False
+    finally:
+        db.execute(f"PRAGMA busy_timeout={LOCKED_MS}")
     return not busy
 
 

@@ -137,6 +137,10 @@ class ChangeDetails(Side, frozen=True, omit_defaults=True, tag="change_details")
         mine = self.field is not None and slot is _SLOTS[self.field]
         return ChangeDetails(self.field, pay=self.pay) if mine else None
 
+    def spoken_to(self) -> "ChangeDetails":
+        """With what was told of the last code: it is told once."""
+        return replace(self, wrong=False)
+
     def again(self) -> "ChangeDetails":
         """Another code."""
         return replace(self, sent=False, code="", wrong=False, spent=0)
@@ -165,6 +169,12 @@ class ChangeDetails(Side, frozen=True, omit_defaults=True, tag="change_details")
                 return replace(self, refused=True)
             case _:
                 return self
+
+    def wiped(self, numbers: tuple[str, ...]) -> "ChangeDetails":  # noqa: ARG002  # no detail is an invoice's number
+        """Without the new value, where it is free text, and without a code. What was written is written."""
+        if self.saved is not None or self.field in ("email", "language", "notices"):
+            return replace(self, code="")
+        return ChangeDetails(self.field, pay=self.pay)
 
     def next(self, view: View) -> Move:
         if not isinstance(view.scope, Customer):
@@ -225,7 +235,7 @@ class ChangeDetails(Side, frozen=True, omit_defaults=True, tag="change_details")
         if self.code:
             return CheckCode(self.code, email, "old_address" if purpose == "old_address" else "new_address", scope)
         say = Say("ask_code_old_address") if self.step == "old" else Say("ask_code_new_address", {"email": self.value})
-        return Ask(Slot.CODE, Reply(say, (SEND_AGAIN, CANCEL)), Say("code_wrong") if self.wrong else None)
+        return Ask(Slot.CODE, Reply(Say("code_wrong") if self.wrong else say, (SEND_AGAIN, CANCEL)))
 
     def revision(self) -> Revision:
         """What is to be written."""

@@ -41,6 +41,7 @@ from services.model import (
     Money,
     Sheet,
     Sum,
+    is_one_of,
     payable_together,
 )
 
@@ -128,6 +129,10 @@ class SeeInvoice(Side, frozen=True, omit_defaults=True, tag="see_invoice"):
 
     number: str = ""
     key: str = ""
+
+    def wiped(self, numbers: tuple[str, ...]) -> "SeeInvoice":
+        """Without a number that is no invoice's."""
+        return self if is_one_of(self.number, numbers) else replace(self, number="")
 
     def next(self, view: View) -> Move:
         found = self._found(view)

@@ -88,6 +88,10 @@ class ChangeMethod(Side, frozen=True, omit_defaults=True, tag="change_method"):
         """With the methods as they are now."""
         return replace(self, done=outcome.methods) if isinstance(outcome, MethodEdited) else self
 
+    def wiped(self, numbers: tuple[str, ...]) -> "ChangeMethod":  # noqa: ARG002  # a name is nobody's number
+        """Without the name that was told."""
+        return replace(self, nickname="")
+
     def next(self, view: View) -> Move:
         if not isinstance(view.scope, Customer):
             return Enter(SignIn(why="methods"))

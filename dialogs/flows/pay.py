@@ -50,6 +50,7 @@ from services.model import (
     Reason,
     Scope,
     Spread,
+    is_one_of,
     same_number,
     standing,
 )
@@ -173,6 +174,17 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
         if self.revise is not None:
             return replace(self, revise=None)
         return replace(self, amount=None) if asked is Slot.AMOUNT else None
+
+    def wiped(self, numbers: tuple[str, ...]) -> "PayInvoice":
+        """Without what was told and may be a piece of a card number; ``numbers`` of invoices that are known here stay.
+
+        How to pay stays, and so does a payment that was started, with its page.
+        """
+        number = self.number if is_one_of(self.number, numbers) else ""
+        named = tuple(each for each in self.numbers if is_one_of(each, numbers))
+        amount = self.amount if isinstance(self.amount, Share) else None
+        bare = replace(self, number=number, numbers=named, amount=amount, proof="", name="", zip="", rejected=())
+        return replace(bare, named=None)
 
     def drop(self, view: View) -> "PayInvoice | None":
         """Canceled: None when nothing was started, or itself, to close the open page first."""

@@ -37,7 +37,18 @@ from dialogs.model import (
     Value,
     View,
 )
-from services.model import Bearer, Customer, Invoice, Listing, Payment, Payments, PaymentState, Request, Requests
+from services.model import (
+    Bearer,
+    Customer,
+    Invoice,
+    Listing,
+    Payment,
+    Payments,
+    PaymentState,
+    Request,
+    Requests,
+    is_one_of,
+)
 
 LONGEST_WHY = 500
 MOST_BUTTONS = 5
@@ -85,6 +96,10 @@ class AskPerson(Side, frozen=True, omit_defaults=True, tag="request"):
                 return replace(self, refused=True)
             case _:
                 return self
+
+    def wiped(self, numbers: tuple[str, ...]) -> "AskPerson":
+        """Without the reason, and without a number that is no invoice's."""
+        return replace(self, why="", number=self.number if is_one_of(self.number, numbers) else "")
 
     def next(self, view: View) -> Move:
         if self.opened is not None:

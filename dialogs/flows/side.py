@@ -35,3 +35,7 @@ class Side(msgspec.Struct, frozen=True):
     def came(self, outcome: "Outcome") -> "Self":  # noqa: ARG002  # as above
         """With the answer of an effect that it sent."""
         return self
+
+    def wiped(self, numbers: tuple[str, ...]) -> "Self":  # noqa: ARG002  # as above
+        """Without what was told in the customer's own words; ``numbers`` of invoices that are known here may stay."""
+        return self

@@ -26,6 +26,7 @@ from dialogs.model import (
     Reply,
     Say,
     SendCode,
+    SignedIn,
     SignOut,
     Slot,
     Telling,
@@ -51,9 +52,7 @@ class SignIn(Side, frozen=True, omit_defaults=True, tag="sign_in"):
     code: str = ""  # told, and not found wrong yet
     wrong: bool = False  # the last one was
     spent: int = 0  # minutes until another code can be sent
-    accounts: tuple[Account, ...] = ()  # at the address, where there are several to choose from; the code was right
-    until: datetime | None = None  # ... and how long that counts
-    number: str = ""  # ... of the link's invoice, where it is the first one's
+    found: SignedIn | None = None  # the code was right, and several customers share the address
 
     def tell(self, slot: Slot, value: Telling) -> "SignIn | None":
         """With the address or the code; None for what signing in does not ask for."""
@@ -69,13 +68,18 @@ class SignIn(Side, frozen=True, omit_defaults=True, tag="sign_in"):
         """Another code to the same address; to the one on file, where none was told."""
         return replace(self, sent=False, code="", wrong=False, spent=0, on_file=not self.email)
 
+    def spoken_to(self) -> "SignIn":
+        """With what was told of the last code: it is told once."""
+        return replace(self, wrong=False)
+
     def pick(self, slot: Slot, key: str) -> "SignIn | None":
         """Another address is to be told."""
         return SignIn(self.why) if (slot, key) == (Slot.DETAIL, "email") else None
 
     def chosen(self, key: str) -> Account | None:
         """The customer that a button names, if it is one at the address."""
-        return next((each for each in self.accounts if key_of(each.id) == key), None)
+        accounts = self.found.accounts if self.found is not None else ()
+        return next((each for each in accounts if key_of(each.id) == key), None)
 
     def came(self, outcome: Outcome) -> "SignIn":
         """With what sending or checking a code answered."""
@@ -89,13 +93,17 @@ class SignIn(Side, frozen=True, omit_defaults=True, tag="sign_in"):
             case _:
                 return self
 
+    def wiped(self, numbers: tuple[str, ...]) -> "SignIn":  # noqa: ARG002  # the number kept here was read, not told
+        """Without a code: what was told for one may be a piece."""
+        return replace(self, code="")
+
     def next(self, view: View) -> Move:
         if not view.can_sign_in:
             values = {"business": view.house.name, "phone": view.house.phone}
             return Done(Reply(Say("sign_in_elsewhere", values)), in_vain=True)
-        if self.accounts:
+        if self.found is not None and view.at < self.found.until:
             choices = tuple(
-                Choice(Say("plain", {"text": a.name}), Pick(Slot.ACCOUNT, key_of(a.id))) for a in self.accounts
+                Choice(Say("plain", {"text": a.name}), Pick(Slot.ACCOUNT, key_of(a.id))) for a in self.found.accounts
             )
             return Ask(Slot.ACCOUNT, Reply(Say("ask_account"), (*choices, CANCEL)))
         if self.spent:
@@ -107,9 +115,8 @@ class SignIn(Side, frozen=True, omit_defaults=True, tag="sign_in"):
             return SendCode(self.email, "sign_in", view.scope)
         if self.code:
             return CheckCode(self.code, self.email, "sign_in", view.scope)
-        because = Say("code_wrong") if self.wrong else None
         say = Say("ask_code", {"email": self.email}) if self.email else Say("ask_code_on_file")
-        return Ask(Slot.CODE, Reply(say, (SEND_AGAIN, OTHER_ADDRESS, CANCEL)), because)
+        return Ask(Slot.CODE, Reply(Say("code_wrong") if self.wrong else say, (SEND_AGAIN, OTHER_ADDRESS, CANCEL)))
 
     def _ask_address(self, view: View) -> Ask:
         """Said plainly: what the link alone may do, and what signing in opens."""

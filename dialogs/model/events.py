@@ -11,11 +11,15 @@ from services.model import Customer, Payment, Request
 
 
 class Heard(msgspec.Struct, frozen=True):
-    """The customer wrote something, read into acts. ``language``: the one it is plainly written in, if any."""
+    """The customer wrote something, read into acts. ``language``: the one it is plainly written in, if any.
+
+    ``wiped``: it completed a card or bank number that was sent in pieces, so what was told before may be a piece of it.
+    """
 
     acts: tuple[Act, ...]
     at: datetime
     language: str = ""
+    wiped: bool = False
 
 
 class Pressed(msgspec.Struct, frozen=True):
@@ -66,10 +70,11 @@ class Recalled(msgspec.Struct, frozen=True):
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """A person answered a refund or dispute that was asked for in this chat."""
+    """A person answered a refund or dispute that was asked for in this chat; by ``customer``, if they were signed in."""
 
     request: Request
     at: datetime
+    customer: str = ""
 
 
 class Waited(msgspec.Struct, frozen=True):

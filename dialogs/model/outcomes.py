@@ -53,12 +53,13 @@ class CodeWrong(msgspec.Struct, frozen=True):
 
 
 class SignedIn(msgspec.Struct, frozen=True):
-    """The code was right. ``accounts`` at the address: usually one. ``until``: how long it counts.
+    """The code was right, at that instant. ``accounts`` at the address: usually one. ``until``: how long it counts.
 
     ``number`` of the invoice whose link was held, where it belongs to the first of them; else empty.
     """
 
     accounts: tuple[Account, ...]
+    at: datetime
     until: datetime
     number: str = ""
 

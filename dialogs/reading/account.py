@@ -17,7 +17,7 @@ _I = re.IGNORECASE
 
 IN_OWN_WORDS = (Slot.WHY, Slot.ADDRESS, Slot.NICKNAME)  # questions that nearly any sentence answers
 COMMAND = re.compile(
-    r"\W*(?:please |just |i want to |i'd like to |can you )*(?:pay|show|sign|log|help|start over|go back)\b",
+    r"\W*(?:please |just |let me |i want to |i'd like to |can you |can i )*(?:pay|show|sign|log|help|start over|go back|talk to|speak (?:to|with))\b",
     re.IGNORECASE,
 )
 EMAIL = re.compile(r"[^\s@,;:<>()\"]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+")
@@ -32,15 +32,17 @@ _REMEMBER = re.compile(
     r"\b(?:remember me|remember this (?:browser|device|phone)|(?:stay|keep me) (?:signed|logged) in)\b", _I
 )
 _AGAIN = re.compile(
-    r"\b(?:(?:no|did ?n[o']?t (?:get|receive)|another|new|resend|send)\b.{0,20}\bcode)\b|\bresend\b", _I
+    r"\b(?:no|another|new|resend|send)\b.{0,20}\bcode\b|\bresend\b"
+    r"|\b(?:did ?n[o']?t|have ?n[o']?t|never|not) (?:get|got|gotten|receive[d]?|come|came|arrive[d]?|here)\b",
+    _I,
 )
 
 _MANY = r"(?:invoices|bills|statements)"
 _LIST = re.compile(
     rf"\b(?:show|list|see|view|display|give|send|what|which|how many|any|all|open|unpaid|overdue|outstanding|paid|past)\b.{{0,30}}\b{_MANY}\b"
     rf"|^\W*(?:my |(?:last|this) (?:month|year)(?:'?s)? )?{_MANY}\W*$|\bwhat(?:'?s| is| are) (?:overdue|open|unpaid|outstanding|late|past due)\b"
-    r"|\b(?:the )?(?:one|ones|invoice|bill) (?:from|of|in) (?:january|february|march|april|may|june|july|august|september"
-    r"|october|november|december|last month|this month)\b", _I)  # fmt: skip
+    r"|\b(?:ones?|invoices?|bills?|statements?) (?:from|of|in|for) (?:january|february|march|april|may|june|july|august|september"
+    r"|october|november|december|(?:last|this) (?:month|year))\b", _I)  # fmt: skip
 _STATUSES: tuple[tuple[re.Pattern[str], InvoiceStatus], ...] = (
     (re.compile(r"\b(?:overdue|past due|late)\b", _I), InvoiceStatus.OVERDUE),
     (re.compile(r"\b(?:disputed|in dispute)\b", _I), InvoiceStatus.DISPUTED),
@@ -72,8 +74,12 @@ _THIS_YEAR, _LAST_YEAR = re.compile(r"\bthis year\b", _I), re.compile(r"\blast y
 
 _DETAIL = re.compile(
     r"\b(?:pdf|itemi[sz]ed|line items?|break ?down|details? (?:of|for|on) (?:the |my |this |that )?(?:invoice|bill|#|inv)"
-    r"|what (?:was|is|were) (?:it|that|this|the (?:invoice|bill)|invoice \S+|bill \S+) for|(?:show|see|open|view) (?:me )?(?:the |my )?(?:invoice|bill) #?\S*[0-9]"
+    r"|what (?:was|is|were) (?:it|that|this|(?:the|this|that|my) (?:invoice|bill)|invoice \S+|bill \S+) for|(?:show|see|open|view) (?:me )?(?:the |my )?(?:invoice|bill) #?\S*[0-9]"
     r"|copy of (?:the|my|this|that|an?) (?:invoice|bill))", _I)  # fmt: skip
+_THE_INVOICE = re.compile(
+    r"\W*(?:please )?(?:can i |could i |let me )?(?:show|see|open|view)(?: me)? (?:the|my|this|that) (?:invoice|bill)\W*$",
+    _I,
+)
 _HISTORY = re.compile(
     r"\b(?:payment history|what (?:did|have) i (?:pay|paid)|(?:past|previous|earlier|recent|all(?: my)?|my|list) payments|history)\b",
     _I,
@@ -84,10 +90,12 @@ _ON_FILE = re.compile(
 _METHODS = re.compile(
     r"\b(?:my\b.{0,12}\b(?:saved |stored )?(?:cards|accounts|(?:payment )?methods|ways to pay)"
     r"|(?:show|list|manage|see|which|what|change|edit)\b.{0,20}\b(?:saved|stored|on file|my) (?:cards?|accounts?|(?:payment )?methods?|ways to pay)"
-    r"|(?:which|what) (?:cards|accounts|methods) (?:do i have|are saved|have i)"
+    r"|(?:which|what) (?:cards|accounts|methods) (?:do i have|do you have (?:on file|saved)|are saved|have i)|manage (?:my )?(?:payment )?(?:cards|methods)"
     r"|(?:remove|delete|forget|take off)\b.{0,30}\b(?:card|account|method|visa|mastercard|amex)|(?:cards?|accounts?|methods?) (?:on file|saved))\b", _I)  # fmt: skip
 _USING = re.compile(r"\b(?:pay|use|charge|with|from|via|on)\b", _I)
 _NEW = re.compile(r"\b(?:new|another|different|other)\b.{0,10}\b(?:card|bank(?: account)?|account|method|way)\b", _I)
+_BARE_NEW = re.compile(
+    r"\W*(?:an? |with |by )*(?:new|another|different|other) (?:credit |debit )?(?:card|bank(?: account)?|account|method)(?: please)?\W*", _I)  # fmt: skip
 _ENDING = re.compile(
     r"(?:\b(?:ending|ends|last (?:four|4)(?: digits)?)\s*(?:in|with|is|are|:)?\s*|[•*x]{2,}\s?)([0-9]{4})\b", _I
 )
@@ -96,7 +104,10 @@ _BRAND_4 = re.compile(r"\b(visa|mastercard|amex|american express|discover|card|a
 _ALL_OF_THEM = re.compile(
     rf"\b(?:(?:pay|settle|clear)\b.{{0,20}}\b(?:both|all of them|them all|everything i owe)|all (?:of )?(?:my|the|these|open|unpaid)?\s?(?:open |unpaid |overdue )?{_MANY}"
     r"|(?:my )?(?:whole|entire|full|total) (?:account )?balance)\b", _I)  # fmt: skip
-_BOTH = re.compile(r"^\W*(?:both|all)(?: of (?:them|these))?(?: please)?\W*$", _I)
+_BOTH = re.compile(
+    r"^\W*(?:(?:i want to |i'll |let me )?pay )?(?:both|all|everything|them all|all of it)(?: of (?:them|these))?(?: please)?\W*$",
+    _I,
+)
 _ON_ACCOUNT = re.compile(r"\b(?:on|to|toward|towards|against)\b (?:my |the )?(?:account|balance|oldest)\b", _I)
 _OLDEST = re.compile(r"\boldest(?: (?:one|ones|invoice|bill|first))?\b", _I)
 _EVENLY = re.compile(r"\b(?:evenly|equally|pro ?rata|proportion\w*|split (?:it )?(?:over|across|between|among))\b", _I)
@@ -120,7 +131,7 @@ _ABOUT_REQUEST = re.compile(
     r"^\W*(?:my )?(?:requests|cases|disputes|refund requests)\W*$|\b(?:any|my|open) (?:disputes|requests|cases)\b|\b(?:what about|status of|where(?:'?s| is)|any news|what happened|news (?:of|on|about)|update on)\b.{0,20}\b(?:refund|dispute|case|request|complaint)\b", _I)  # fmt: skip
 REFUND = re.compile(r"\b(?:refund\w*|money back|charge ?back|reimburse\w*)\b", _I)
 _DISPUTE = re.compile(
-    r"\b(?:dispute|contest|charged (?:me )?(?:twice|double|2 times)|double[- ]?charged?|over ?charged|wrong(?:ly)? (?:amount|charge[d]?|billed)|not (?:my|mine)\b.{0,12}\b(?:invoice|bill|charge)"
+    r"\b(?:(?<!in )dispute|contest|charged (?:me )?(?:twice|double|2 times)|double[- ]?charged?|over ?charged|wrong(?:ly)? (?:amount|charge[d]?|billed)|not (?:my|mine)\b.{0,12}\b(?:invoice|bill|charge)"
     r"|(?:never|did ?n[o']?t) (?:come|came|show(?:ed)? up|do(?:ne)? the (?:work|job)))\b", _I)  # fmt: skip
 
 
@@ -163,7 +174,8 @@ def _chosen(said: str, asked: Asked) -> tuple[Act, ...]:
         return (Choose(tuple(act.key for act in meant)),)
     parts = [part for part in _AND.split(said) if part]
     places = [values.ordinal(part) for part in parts]
-    acts = [from_button(asked.options[place - 1]) for place in places if place and 0 < place <= len(asked.options)]
+    buttons = {at: from_button(option) for at, option in enumerate(asked.options, start=1)} | {-1: picks[-1]}
+    acts = [buttons[place] for place in places if place in buttons]
     keys = tuple(act.key for act in acts if isinstance(act, Pick) and act.slot is Slot.INVOICE)
     return (Choose(keys),) if len(parts) > 1 and len(keys) == len(parts) else ()
 
@@ -192,19 +204,29 @@ def wishes(said: str, talk: Conversation, today: date | None) -> tuple[Act, ...]
     customer = isinstance(talk.scope, Customer)
     if customer and _BARE_NUMBERS.fullmatch(said):
         return (Choose(numbers=tuple(re.findall(r"[0-9]{3,12}", said))),)
-    if (several := _together(said, customer=customer)) is not None:
+    if (several := _together(said, today, customer=customer)) is not None:
         return several
+    asked = talk.asked.slot if talk.asked else None
+    if customer and asked in (Slot.METHOD, Slot.CONSENT) and _BARE_NEW.fullmatch(said):
+        return (New(values.method(said)),)  # not the saved one that is on the screen
     if (method := _method(said)) is not None:
         return (method,)
-    if _DETAIL.search(said):
-        numbers = values.invoice_numbers(said, values.INVOICE_PATTERNS)
-        return (See(number=numbers[0].value if numbers else ""),)
-    if _LIST.search(said):
-        return (Show(filter_of(said, today)),)
+    if (shown := _shown(said, today, customer=customer)) is not None:
+        return (shown,)
     return (Want("history"),) if _HISTORY.search(said) else _details(said)
 
 
-def _together(said: str, *, customer: bool) -> tuple[Act, ...] | None:
+def _shown(said: str, today: date | None, *, customer: bool) -> Act | None:
+    """One invoice with its lines, or those that are asked for."""
+    if _THE_INVOICE.match(said):
+        return Show() if customer else See()
+    if _DETAIL.search(said):
+        numbers = values.invoice_numbers(said, values.INVOICE_PATTERNS)
+        return See(number=numbers[0].value if numbers else "")
+    return Show(filter_of(said, today)) if _LIST.search(said) else None
+
+
+def _together(said: str, today: date | None, *, customer: bool) -> tuple[Act, ...] | None:
     """All invoices together, and how a sum is laid over them."""
     spread = Spread.EVENLY if _EVENLY.search(said) else Spread.OLDEST if _OLDEST.search(said) else None
     spread = Spread.CHOSEN if spread is None and _AS_NAMED.search(said) else spread
@@ -214,7 +236,10 @@ def _together(said: str, *, customer: bool) -> tuple[Act, ...] | None:
         return (Choose(), Tell(Slot.AMOUNT, sums[0].value), *told)
     if spread is not None and customer:
         return (Tell(Slot.SPREAD, spread),)
-    return (Choose(),) if _ALL_OF_THEM.search(said) and not _LIST_ONLY.search(said) else None
+    if _ALL_OF_THEM.search(said) and not _LIST_ONLY.search(said):
+        some = filter_of(said, today)  # all of some: the list of them has a button that pays just those
+        return (Show(some),) if some.statuses or some.since else (Choose(),)
+    return None
 
 
 _LIST_ONLY = re.compile(r"\b(?:show|list|see|view|display|what|which|how many|any)\b", _I)
@@ -229,9 +254,9 @@ def _method(said: str) -> Act | None:
         return Named("" if word in ("card", "account", "bank") else word, named[2])
     if _NEW.search(said) and _USING.search(said):
         return New(values.method(said))
-    if _METHODS.search(said) and not (_ON_FILE.search(said) and _USING.search(said)):
+    if _METHODS.search(said) and not (_ON_FILE.search(said) and _USING.search(_ON_FILE.sub(" ", said))):
         return Want("methods")
-    return Named() if _ON_FILE.search(said) else None
+    return Named() if _ON_FILE.search(said) and not _DETAILS.search(said) else None
 
 
 def beside_method(said: str) -> str:

@@ -150,7 +150,7 @@ def _agrees_in_full(said: str, total: Money) -> bool:
 
 def _sentence(said: str, talk: Conversation, asked: Asked, house: House, today: date | None) -> tuple[Act, ...]:
     """Everything that one message tells, wants or changes."""
-    if _HUMAN.search(said) and asked.slot is not Slot.WHY:
+    if _HUMAN.search(said) and (asked.slot is not Slot.WHY or account.COMMAND.match(said)):
         return (Simple.HUMAN,)
     if answer := account.answered(said, asked):
         return answer

@@ -9,21 +9,23 @@ import re
 import unicodedata
 from collections import Counter
 
-from dialogs.reading.words import SMALL, TELLING
+from dialogs.reading.words import LENT, SMALL, TELLING
 
 _MOST = 1000  # characters; what follows decides nothing
 _WORD = re.compile(r"[^\W\d_]+|[¿¡]")
 _APOSTROPHES = str.maketrans("", "", "'’`´")  # noqa: RUF001  # typed and pasted ones
 
 
-def language(text: str) -> str | None:
+def language(text: str, spoken: str = "") -> str | None:
     """The language (ISO 639) that the words of a message tell; None when none does, or two do as much as each other.
 
-    "cuánto debo" is es, "what do I owe" en; "ok", "no", "1.250,00", "Dana Whitfield" and "visa" are None.
+    "cuánto debo" is es, "what do I owe" en; "ok", "no", "1.250,00", "Dana Whitfield" and "visa" are None. ``spoken`` is
+    the language spoken so far, if there was one: what is said in any language ("gracias", "cancel") does not change it.
     """
     said = _words(text)
-    told = Counter(TELLING[word] for word in said if word in TELLING)
-    if not told:
+    telling = [word for word in said if word in TELLING]
+    told = Counter(TELLING[word] for word in telling)
+    if not told or (spoken and spoken not in told and LENT.issuperset(telling)):
         return None
     told.update(SMALL[word] for word in said if word in SMALL and SMALL[word] in told)
     ranked = told.most_common(2)

@@ -39,7 +39,7 @@ _ABROAD = (
     r"(?:[A-Za-z]{1,2}[ -](?=[0-9]))?[A-Za-z]{0,2}[0-9][A-Za-z0-9]{0,7}(?![A-Za-z0-9])"
     r"(?:[ -](?:[A-Za-z]?[0-9][A-Za-z0-9]{0,4}(?![A-Za-z0-9])|[A-Z]{2}(?!\w)|[A-Za-z]{2}(?=[\s.!]{0,3}$))){0,2}"
 )
-_ZIP = r"(?i:zip(?:[\s-]?code)?|post(?:al)?[\s-]?code|c[óo]digo(?:\spostal)?|eircode)\b"
+_ZIP = r"(?i:zip(?:[\s-]?code)?|post(?:al)?[\s-]?code|c[óo]digo\spostal|eircode)\b"
 _IS = r"(?i:\s?(?:is|was|to|of|for|number|now|should\sbe|es|era|de|facturaci[óo]n|a|ser[íi]a|[:=#])){0,6}\s?"
 _ZIP_LABELLED = re.compile(rf"\b(?i:billing\s)?{_ZIP}{_IS}(?:(?P<us>{_US})|(?P<abroad>{_ABROAD}))")
 _UNTIED = r"(?<![\w$€£.,/#-])"

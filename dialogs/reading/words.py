@@ -345,7 +345,7 @@ TELLING = {
             "year yesterday yet zip balance view billing available same savings account accounts transfer alright fine "
             "exactly absolutely definitely certainly indeed true agreed confirmed confirm approve proceed great sounds "
             "yup dispute continue history remaining statement late sent reminder spanish english minimum everyone easy "
-            "broken expired nobody thx ty cheers nevermind reset signed came"
+            "broken expired nobody thx ty cheers nevermind reset signed came bucks"
         ),
         "en",
     ),
@@ -377,7 +377,7 @@ TELLING = {
             "dame digame dime antigua vieja correos elegir varias varios adelante acepto confirmo exacto perfecto cierto "
             "acuerdo sip nel pago metodo metodos medios opciones automatico activar tarifa exactamente confirmado sigue "
             "continua continuar hazlo hagalo hagale procede proceda verdad orale venga andele dele incorrecto falso "
-            "negativo todavia aun jamas creo hagas senor senora ayudame reiniciar historial solicitudes solicitud vengan "
+            "negativo todavia aun jamas creo hagas senor senora ayudame reiniciar historial solicitudes solicitud olvidelo dejelo mude reenviar reenvie vengan "
             "celular bancario mejor mismas quitenme eliminar elimina borrar borra detalles desglose empecemos olvida "
             "paguen quedo ibamos estabamos mostrarme q le te"
         ),
@@ -385,8 +385,39 @@ TELLING = {
     ),
     **dict.fromkeys("¿¡", "es"),
 }
+# Of one language, and said in others too: they change no language that was spoken before.
+LENT = frozenset(_words("gracias muchas adios yes no cancel stop help email card cash bill bye thanks hi"))
 # In names and addresses too ("Los Angeles", "de la Cruz"): they count only beside a telling one.
 SMALL = dict.fromkeys(_words("el la los las de del al y e o lo se su sus"), "es")
+# Slips of Spanish, without accents, and what was meant; only of words that the rules look for, and never of another word.
+SLIPS_ES = {
+    **dict.fromkeys(_words("kiero qiero quero kero quieor qero"), "quiero"),
+    **dict.fromkeys(_words("kuanto cuanro qanto cuato quanto"), "cuanto"),
+    **dict.fromkeys(_words("devo deboo"), "debo"),
+    **dict.fromkeys(_words("facura fatura facrura factra facturra fatcura"), "factura"),
+    **dict.fromkeys(_words("facuras faturas factras fatcuras"), "facturas"),
+    **dict.fromkeys(_words("targeta trajeta tarjta tarjet tajeta"), "tarjeta"),
+    **dict.fromkeys(_words("targetas trajetas tarjtas tajetas"), "tarjetas"),
+    **dict.fromkeys(_words("canselar cansela canzelar cancelr cancelra"), "cancelar"),
+    **dict.fromkeys(_words("rembolso reenbolso rembolzo rrembolso reembolzo"), "reembolso"),
+    **dict.fromkeys(_words("devolusion debolucion devolucoin"), "devolucion"),
+    **dict.fromkeys(_words("sesio secion sesin"), "sesion"),
+    **dict.fromkeys(_words("vensidas bencidas vencdias"), "vencidas"),
+    **dict.fromkeys(_words("pendietes pendeintes pendinetes"), "pendientes"),
+    **dict.fromkeys(_words("empesar enpezar empezr"), "empezar"),
+    **dict.fromkeys(_words("grasias graicas grcias gracais"), "gracias"),
+    **dict.fromkeys(_words("ola hla holaa holi"), "hola"),
+    **dict.fromkeys(_words("adioz adio"), "adios"),
+    **dict.fromkeys(_words("ablar hablr"), "hablar"),
+    **dict.fromkeys(_words("perzona presona"), "persona"),
+    **dict.fromkeys(_words("ayda alluda aiuda"), "ayuda"),
+    **dict.fromkeys(_words("q ke qe"), "que"),
+    **dict.fromkeys(_words("zaldo"), "saldo"),
+    **dict.fromkeys(_words("pagr pgar pagarr pajar"), "pagar"),
+    **dict.fromkeys(_words("mitda mita"), "mitad"),
+    **dict.fromkeys(_words("serrar"), "cerrar"),
+    **dict.fromkeys(_words("inisiar iniciiar"), "iniciar"),
+}
 
 # --- names ---------------------------------------------------------------------------------------------------------
 

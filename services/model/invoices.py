@@ -1,6 +1,7 @@
 """What a customer owes: invoices as the books say, their standing in words, and the lines on them."""
 
 import hashlib
+from collections.abc import Iterable
 from datetime import date, timedelta
 from enum import StrEnum
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, bindparam, select, update
 
 from services.database import insert_once, micros
 from services.model import Method, Money, Payment, Reason
-from services.payments import cases, journal, ledger, notes, outbox, refunds, rulings, states
+from services.payments import cases, journal, ledger, notes, outbox, refunds, rulings, states, surplus
 from services.payments.cases import Trouble, open_case, short
 from services.payments.gateways.base import AFTERWARDS, Fact, FactKind
 from services.payments.journal import Part
@@ -223,7 +223,8 @@ def _give_back(conn: Connection, paid: Payment, row: Row[Any], refund: GivenBack
     if not refund.failed:
         part = _part(conn, paid, row, refund.minor)
         if journal.enter_refund(conn, paid.reference, name, part, now):
-            outbox.add_given_back(conn, paid, f"refund:{name}", part.owed_again, now)
+            claims = surplus.claims(conn, paid.reference, paid.invoices)
+            outbox.add_given_back(conn, paid, f"refund:{name}", part.owed_again, now, claims)
         refunds.settle(conn, refund.refund, RefundState.DONE, now)
         if paid.state is states.RETURNED:
             _claim(conn, paid, row, refund, now)
@@ -261,7 +262,7 @@ def _dispute(conn: Connection, paid: Payment, row: Row[Any], minor: int, now: da
     if paid.state is states.LOST:
         part = _part(conn, paid, row, minor)
         if journal.enter_lost(conn, paid.reference, part, now):
-            outbox.add_given_back(conn, paid, outbox.LOST, part.owed_again, now)
+            outbox.add_given_back(conn, paid, outbox.LOST, part.owed_again, now, {})
     elif paid.state is not states.DISPUTED:
         journal.enter_won(conn, paid.reference, now)
 

@@ -219,17 +219,36 @@ def add_return(conn: Connection, paid: Payment, lines: Sequence[tuple[str, int]]
             _post(conn, paid, _Line(f"post:{paid.reference}:{nth}:return", "return", invoice, -minor), now)
 
 
-def add_given_back(conn: Connection, paid: Payment, cause: str, minor: int, now: datetime) -> None:
-    """Jobs that take ``minor`` units of what was posted back, the last invoice first. ``cause`` is theirs alone."""
+def add_given_back(  # noqa: PLR0917  # what a refund is made of
+    conn: Connection, paid: Payment, cause: str, minor: int, now: datetime, claims: Mapping[str, int]
+) -> None:
+    """Jobs that take ``minor`` units of what was posted back. ``cause`` is theirs alone.
+
+    First what ``claims`` say was too much on an invoice, as far as they go; then from the last invoice on.
+    """
     posted: dict[str, int] = {}
     for posting in postings(conn, paid.reference):
         posted[posting.invoice] = posted.get(posting.invoice, 0) + posting.amount.minor
-    for nth, invoice in reversed(list(enumerate(paid.invoices))):
-        part = min(minor, posted.get(invoice, 0))
-        if part > 0:
-            kind: Kind = "dispute" if cause == LOST else "refund"
-            _post(conn, paid, _Line(f"post:{paid.reference}:{nth}:{cause}", kind, invoice, -part), now)
-            minor -= part
+    for nth, part in _given_back(paid.invoices, posted, claims, minor).items():
+        kind: Kind = "dispute" if cause == LOST else "refund"
+        invoice = paid.invoices[nth]
+        _post(conn, paid, _Line(f"post:{paid.reference}:{nth}:{cause}", kind, invoice, -part), now)
+
+
+def _given_back(
+    invoices: Sequence[str], posted: Mapping[str, int], claims: Mapping[str, int], minor: int
+) -> dict[int, int]:
+    """How much goes back from which invoice, by its place: never more than was posted there."""
+    parts: dict[int, int] = {}
+    last_first = list(reversed(list(enumerate(invoices))))
+    for most in (claims, posted):
+        for nth, invoice in last_first:
+            left = posted.get(invoice, 0) - parts.get(nth, 0)
+            part = min(minor, left, most.get(invoice, 0))
+            if part > 0:
+                parts[nth] = parts.get(nth, 0) + part
+                minor -= part
+    return parts
 
 
 def add_again(conn: Connection, paid: Payment, cause: str, now: datetime) -> None:

@@ -5,6 +5,7 @@ Synchronous functions over one connection, like `services.payments.ledger`. One 
 so that what is too much once is claimed once, however many of its payments come in side by side.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -46,6 +47,13 @@ def owe_back(conn: Connection, invoice: Invoice, overpay: bool, now: datetime, p
             _open(conn, invoice.id, each, Money(more, invoice.due.currency), now)
             opened.append(each.row.reference)
     return opened
+
+
+def claims(conn: Connection, reference: str, invoices: Sequence[str]) -> dict[str, int]:
+    """What cases still claim of a payment, by invoice, in minor units: a refund of it goes to those first."""
+    row = ledger.row_of(conn, reference)
+    found = {invoice: _claims(conn, row, invoice).claimed for invoice in invoices}
+    return {invoice: minor for invoice, minor in found.items() if minor}
 
 
 def _paid(conn: Connection, invoice: Invoice, posted: str) -> list[_Paid]:

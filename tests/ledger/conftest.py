@@ -232,7 +232,7 @@ class World:
     def again(self, **other):
         """Build the services anew over the same database, as after a restart."""
         parts = {"transact": self.transact, "invoices": self.books, "clock": self.now, "random": self.chance.randbytes}
-        self.identity = Identity(**parts)
+        self.identity = Identity(**parts, secret=b"test-secret")
         gateway = other.get("gateway", self.gateway)
         self.wallet = Wallet(self.transact, gateway, self.now)
         self.access = Access(books=self.books, transact=self.transact, wallet=self.wallet, holds=self.holds)

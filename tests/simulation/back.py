@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from services.sandbox.payments import HostedPage, Refund
 
+from .parts import Parts
 from .till import Till, held, kept
 
 if TYPE_CHECKING:
@@ -23,9 +24,10 @@ _SETTLED = {"succeeded": "done", "failed": "failed", "pending": "asked"}
 class Back:
     """Judges one world."""
 
-    def __init__(self, world: "World", till: Till) -> None:
+    def __init__(self, world: "World", till: Till, parts: Parts) -> None:
         self._world = world
         self._till = till
+        self._parts = parts
         self._asked: dict[str, int] = {}
         self._changed: dict[str, datetime] = {}  # when the business last asked for less than before
 
@@ -111,17 +113,27 @@ class Back:
 
     def nobody_is_left_in_the_dark(self, screens: "Screens") -> None:
         """Whatever was paid and is not owed has a case, and its customer was told."""
-        known = self._reasons("overpaid")
+        known, posted = self._overpaid(), self._world.books.posted()
         for number, asked in self._world.books.asked().items():
             pages = [page for page in self._till.of_number(number) if kept(page) - held(page) > 0]
-            surplus = sum(map(kept, pages)) - asked
+            surplus = sum(self._left(page, number, posted) for page in pages) - asked
             if surplus <= 0 or self._long_ago(number, pages):
                 continue
-            found = [page.order.reference for page in pages if known[page.order.reference]]
+            found = [page.order.reference for page in pages if (page.order.reference, number) in known]
             if not found:
                 self._world.violate(f"{number} has a surplus of {surplus}, and no case says so")
             elif not any(screens.heard_of_surplus(reference) for reference in found):
                 self._world.violate(f"{number} has a surplus of {surplus}, and nobody was told")
+
+    def _overpaid(self) -> set[tuple[str, str]]:
+        """Payments and invoices of which a case says that too much was paid."""
+        numbers = {invoice: number for invoice, number, _ in self._world.books.known()}
+        rows = self._world.rows("SELECT payment, invoice FROM handoff_case WHERE reason = 'overpaid'")
+        return {(row["payment"], numbers.get(row["invoice"], "")) for row in rows}
+
+    def _left(self, page: HostedPage, number: str, posted: Counter[tuple[str, str]]) -> int:
+        """What the business has of a payment on one invoice; of several together, the books say how it is laid over them."""
+        return kept(page) if len(self._parts.of(page)) == 1 else posted[number, page.order.reference]
 
     def _long_ago(self, number: str, pages: list[HostedPage]) -> bool:
         changed = self._changed.get(number)

@@ -21,7 +21,7 @@ from .line import at_once
 if TYPE_CHECKING:
     from .world import World
 
-_HEADINGS = "Invoice number,Customer,Customer ID,Zip,Invoice date,Total,Balance due,Currency,Status"
+_HEADINGS = "Invoice number,Customer,Customer ID,Zip,Email,Invoice date,Total,Balance due,Currency,Status"
 
 
 class Row(msgspec.Struct):
@@ -37,7 +37,7 @@ class Row(msgspec.Struct):
         """The row as CSV."""
         who = self.customer
         sums = ",".join(f"{minor // 100}.{minor % 100:02}" for minor in (self.total_minor, self.balance_minor))
-        return f"{self.number},{who.name},{who.id},{who.zip},2026-01-31,{sums},USD,{self.status}"
+        return f"{self.number},{who.name},{who.id},{who.zip},{who.email},2026-01-31,{sums},USD,{self.status}"
 
 
 class Books:

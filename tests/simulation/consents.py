@@ -3,13 +3,14 @@
 Told from what the people sent and saw. Which consents there are is read from the ledger; whether they are any is not.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from services.model import Quote
+from services.model import Money, Quote
 
 from .people import Person
 
@@ -76,12 +77,11 @@ class Consents:
             self._world.violate(f"{reference} rests on {said!r} of somebody who had not seen its quote")
 
     def _as_shown(self, reference: str, chat: str, quote: Quote) -> None:
-        """The button that agrees stood beside this very sum and number, whatever its digest covers."""
-        line = quote.lines[0]
-        sum_of_it = f"{line.amount.minor // 100:,}.{line.amount.minor % 100:02}"
+        """The button that agrees stood beside these very sums and numbers, whatever its digest covers."""
         for text in self._showings(chat, quote):
-            if sum_of_it not in text or line.number not in text:
-                self._world.violate(f"{reference} is {line.amount} of {line.number}; its button showed {text[:60]!r}")
+            if not shows(text, quote):
+                lines = ", ".join(f"{line.amount} of {line.number}" for line in quote.lines)
+                self._world.violate(f"{reference} is {lines}; its button showed {text[:120]!r}")
 
     def _taken_in(self, reference: str, chat: str, message: str) -> None:
         """The conversation had taken in the yes before anything was done about it."""
@@ -92,12 +92,13 @@ class Consents:
     def _not_outdated(self, reference: str, chat: str, quote: Quote) -> None:
         """The business had not asked for something else, for a while, when its customer's word was taken for it."""
         shown = max(self._showings(chat, quote).values(), default=None)
-        number, now = quote.lines[0].number, self._world.loop.time()
         if shown is None:
             return
-        then, lately, by_now = (self._asked(number, at) for at in (shown, max(shown, now - EXCUSED), now))
-        if then != lately == by_now:
-            self._world.violate(f"{reference} was agreed to before {number} changed, and began long after")
+        now = self._world.loop.time()
+        for number in [line.number for line in quote.lines]:
+            then, lately, by_now = (self._asked(number, at) for at in (shown, max(shown, now - EXCUSED), now))
+            if then != lately == by_now:
+                self._world.violate(f"{reference} was agreed to before {number} changed, and began long after")
 
     def _showings(self, chat: str, quote: Quote) -> dict[str, float]:
         """What stood beside the button of this quote, with when that was seen last."""
@@ -109,3 +110,17 @@ class Consents:
 
     def _of(self, chat: str) -> list[Person]:
         return [person for person in self._people if person.chat == chat]
+
+
+def shows(text: str, quote: Quote) -> bool:
+    """Whether a sentence says the sum of a quote, and of each of its invoices the part; of one alone, its number."""
+    if _spelled(quote.total) not in text:
+        return False
+    if len(quote.lines) == 1:
+        return quote.lines[0].number in text
+    parts = (rf"{re.escape(line.number)} [$€]{re.escape(_spelled(line.amount))}(?![0-9])" for line in quote.lines)
+    return all(re.search(part, text) for part in parts)
+
+
+def _spelled(money: Money) -> str:
+    return f"{money.minor // 100:,}.{money.minor % 100:02}"

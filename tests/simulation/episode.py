@@ -14,19 +14,22 @@ from .books import Row
 from .forger import Forger
 from .life import task_factory
 from .loop import StuckError, run
+from .members import Member
 from .office import Office
 from .oracle import Oracle
 from .people import Bill, Person, Tab
 from .process import Process
-from .strangers import Guesser, Neighbour
+from .strangers import Guesser, Neighbour, Planter, Thief
 from .till import ARRIVED
 from .world import Alarm, Places, Weather, World
 
 STEPS = 400  # of one episode: long enough for days to pass, short enough to read
 _TOLD = 45  # lines of a story that are shown
 _DAY, _HOUR = 86_400, 3_600
-_RESTS = (1, 20, 65, 130, 600, 2_000, 4_000, 4_000, 4_000, *(_DAY,) * 7)
+_RESTS = (1, 20, 65, 130, 600, 2_000, 4_000, 4_000, 4_000, *(_DAY,) * 11)  # a micro-deposit is waited for ten days
 _DECIDED = (3 * _DAY, 5 * _DAY, 5 * _DAY, 3 * _DAY, 3 * _DAY, _DAY, _DAY)  # until banks have decided every dispute
+_PASSES = (60, 300, 2_500, 2_500, 5 * _HOUR, _DAY, 3 * _DAY)  # seconds
+_PASSES_AT_HOME = (20, 60, 60, 300, 300, 2_500, 2_500, 5 * _HOUR, _DAY)
 _LAST = (_HOUR, _HOUR, 4_000)
 CALM = Weather(slow=0.1)
 SKIES = (
@@ -35,6 +38,7 @@ SKIES = (
     *(Weather(slow=0.3, crash=0.01, line=0.2, webhook=0.3, stall=0.0005, frail=0.3),) * 3,
     *(Weather(slow=0.3, crash=0.03, stall=0.002, frail=0.5),) * 2,
     Weather(slow=0.2, line=0.9, webhook=0.5),
+    Weather(slow=0.2, away=0.95, to="/charge", webhook=0.5),
     Weather(slow=0.3, ledger=0.05, store=0.03),
     Weather(slow=0.3, ledger=0.02, store=0.02, crash=0.005, line=0.1, frail=0.5),
 )
@@ -97,31 +101,49 @@ _OWE = {"ann": ("94107", "USD"), "bob": ("94110", "USD"), "eva": ("80539", "EUR"
 _IN_BOOK = ("dan",)  # whose invoices stand in Remit's own book
 _READ = {"ann": "ann", "mal": "ann", "bob": "bob", "eva": "eva", "dan": "dan"}  # whose bills, by the Rasa channel
 _TABS = {"ann-tab": "ann", "ann-too": "ann", "bob-tab": "bob", "dan-tab": "dan"}  # ... and by a page of the web
-_EACH = 5  # bills of one customer
+_AT_HOME = {
+    "ann-home": "ann",
+    "amy-home": "ann",
+    "bob-home": "bob",
+    "dan-home": "dan",
+}  # who signs in, every other time
+_BESIDE = ("ann", "bob", "ann-tab", "dan-tab")  # ... and who is there beside them; of those who sign in, one is always
+_HOUSEHOLD, _DAN = "home@example.com", "dan@example.com"
+_MAIL = {"ann": _HOUSEHOLD, "bob": _HOUSEHOLD, "eva": "eva@example.com", "dan": _DAN}
+_EACH, _EACH_AT_HOME = 5, 8  # bills of one customer; of one who pays several at once
+_MOST_PEOPLE = 14
 
 
 def bills(seed: int) -> tuple[Demo, list[Row]]:
     """The customers with their invoices, in the portal and in the book's sheet; the sums differ from seed to seed."""
-    customers = {who: DemoCustomer(who, f"{who.title()} Lee", zip_code, "") for who, (zip_code, _) in _OWE.items()}
+    customers = {
+        who: DemoCustomer(who, f"{who.title()} Lee", zip_code, _MAIL[who]) for who, (zip_code, _) in _OWE.items()
+    }
     invoices, sheet = [], []
     for place, (who, (_, money)) in enumerate(_OWE.items(), start=10):
-        for nth in range(_EACH):
+        for nth in range(_EACH if seed % 2 else _EACH_AT_HOME):
             number, minor = f"INV-{100 * place + nth}", 300 + 977 * ((seed + nth) % 40)
             if who in _IN_BOOK:
                 sheet.append(Row(number, customers[who], minor, minor))
             else:
                 invoices.append(DemoInvoice(f"{who}-{nth}", number, who, minor, money, -10, 20))
-    return Demo(DemoBusiness("Simulated", "555", "bill@example.com"), list(customers.values()), invoices), sheet
+    in_portal = [customer for who, customer in customers.items() if who not in _IN_BOOK]
+    return Demo(DemoBusiness("Simulated", "555", "bill@example.com"), in_portal, invoices), sheet
 
 
 async def people(world: World) -> list[Person]:
-    """Several at one customer's bills: other tabs, other channels, and somebody to whom the e-mail was forwarded."""
+    """Several at one customer's bills: other tabs, other channels, somebody to whom the e-mail was forwarded, and a
+    household that signs in."""
     owed: dict[str, list[Bill]] = {who: [] for who in _OWE}
     for invoice, number, owner in world.books.known():
         token = await world.processes[0].remit.identity.issue(invoice, 60)
         owed[owner].append(Bill(number, token, _OWE[owner][0]))
     talking = [Person(world, name, owed[owner]) for name, owner in _READ.items()]
-    return [*talking, *(Tab(world, name, owed[owner], f"{owner}-page") for name, owner in _TABS.items())]
+    tabs = [Tab(world, name, owed[owner], f"{owner}-page") for name, owner in _TABS.items()]
+    members = [Member(world, name, owed[who], who, _MAIL[who]) for name, who in _AT_HOME.items()]
+    if world.seed % 2:
+        return [*talking, *tabs, members[world.seed // 2 % len(members)]]
+    return [*members, *(each for each in [*talking, *tabs] if each.name in _BESIDE)]
 
 
 @contextmanager
@@ -154,6 +176,7 @@ class Episode:
         self._office = Office(world)
         bills = list({person.bill.number: person.bill for person in people}.values())
         self._guesser, self._neighbour = Guesser(world, bills), Neighbour(world, bills)
+        self._thief, self._planter = Thief(world, bills, _MAIL["eva"]), Planter(world, people)
         self._tasks: dict[asyncio.Task[None], None] = {}
         self._pumping: dict[str, asyncio.Task[None]] = {}
 
@@ -164,6 +187,7 @@ class Episode:
             while taken < steps and not self._world.violations:
                 taken += 1
                 self._world.step()
+                self._welcome()
                 self._lose_everything(self._world.weather.forgets)
                 await self._step()
                 self._oracle.watch()
@@ -173,23 +197,32 @@ class Episode:
                     self._oracle.judge()
                     for other in (self._forger, self._guesser, self._neighbour):
                         other.judge()
+                    self._thief.judge(self._oracle.screens)
         except StuckError as error:
             self._world.violate(str(error))
         return taken
+
+    def _welcome(self) -> None:
+        """Whoever begins another chat from here on, as long as there is room."""
+        while self._world.newcomers:
+            newcomer = self._world.newcomers.pop(0)
+            if len(self._people) < _MOST_PEOPLE:
+                self._people.append(newcomer)
 
     async def _step(self) -> None:
         chance = self._world.chance
         luck = chance.random()
         if luck < 0.56:
-            self._start(chance.choice(self._people).act())
+            self._start(self._talk(chance.choice(self._people)))
         elif luck < 0.60:
             self._start(self._office.act())
         elif luck < 0.88:
             self._pump(chance.choice(self._world.processes))
         elif luck < 0.92:
             self._business()
-        elif luck < 0.94:
-            self._start(chance.choice((self._forger.forge, self._guesser.act, self._neighbour.act))())
+        elif luck < 0.945:
+            others = (self._guesser.act, self._neighbour.act, self._thief.act, self._planter.act)
+            self._start(chance.choice((self._forger.forge, *others))())
         elif luck < 0.97:
             self._change_weather()
         elif luck < 0.976:
@@ -199,6 +232,14 @@ class Episode:
         else:
             await self._time_passes()
         await asyncio.sleep(chance.choice((0.0, 0.05, 0.3, 1.0, 3.0, 8.0)))
+
+    async def _talk(self, person: Person) -> None:
+        """What somebody does next; who signs in has more to do, and does it in one go."""
+        chance = self._world.chance
+        for nth in range(chance.choice((1, 3, 6)) if isinstance(person, Member) else 1):
+            if nth:
+                await asyncio.sleep(chance.choice((0.0, 0.3, 2.0, 5.0)))
+            await person.act()
 
     def _lose_everything(self, likely: float) -> None:
         if likely and self._world.chance.random() < likely:
@@ -258,7 +299,8 @@ class Episode:
 
     async def _time_passes(self) -> None:
         chance = self._world.chance
-        seconds = chance.choice((60, 300, 2_500, 2_500, 5 * _HOUR, _DAY, 3 * _DAY))
+        at_home = any(isinstance(person, Member) for person in self._people[:1])
+        seconds = chance.choice(_PASSES_AT_HOME if at_home else _PASSES)
         self._world.fault(f"{seconds} s pass")
         for _ in range(3):
             await asyncio.sleep(seconds / 3)

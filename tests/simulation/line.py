@@ -37,6 +37,8 @@ class Line(httpx.AsyncBaseTransport):
             answered = await self._nobody_there(request)
         elif world.weather.to in request.url.path and world.chance.random() < world.weather.line:
             answered = await self._disturbed(request)
+        elif world.weather.away and world.weather.to in request.url.path and world.chance.random() < world.weather.away:
+            answered = await self._trouble(world.chance.choice(("refused", "busy", "lost before")), request)
         elif world.weather.lag and world.weather.to in request.url.path and world.chance.random() < world.weather.lag:
             answered = await self._trouble(world.chance.choice(("slow", "slow back")), request)
         elif world.weather.blind and world.chance.random() < world.weather.blind and (made := _looked_up(request)):
@@ -139,7 +141,7 @@ async def ask(app: Starlette, request: httpx.Request) -> httpx.Response:
         "root_path": "",
         "headers": [(name.lower(), value) for name, value in request.headers.raw],
         "server": (url.host, url.port or 80),
-        "client": ("127.0.0.1", 4242),
+        "client": (request.extensions.get("client", "127.0.0.1"), 4242),
     }
 
     async def receive() -> AsgiMessage:

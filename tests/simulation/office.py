@@ -42,7 +42,7 @@ class Office:
         self._orders: list[Order] = []
         self._unanswered: list[Order] = []
         self._made: dict[str, str] = {}  # refund, by the key of its order
-        self._cases: list[int] = []
+        self._cases: list[tuple[int, bool]] = []  # open ones, and whether a customer asked for it
         self._switching = False
         self._switched: bool | None = False  # paused, by the last answer; None: an answer was lost
 
@@ -59,7 +59,7 @@ class Office:
             (2, self._decide),
             (1, self._other_till),
             (8 if self._world.paused else 1, self._switch),
-            (1, self._look),
+            (2, self._look),
             (1, self._compare),
         ]
         (way,) = chance.choices([way for _, way in ways], [weight for weight, _ in ways])
@@ -166,10 +166,13 @@ class Office:
     async def _look(self) -> None:
         """Look at payments and cases, and close one of them."""
         await self._ask("payments", {"most": 20})
-        close = self._cases.pop(0) if self._cases else None
-        answered = await self._ask("cases", {"close": close})
+        close, asked_for = self._cases.pop(0) if self._cases else (None, False)
+        words = f"We looked into it, {self._world.chance.randbytes(4).hex()}." if asked_for else ""
+        answered = await self._ask("cases", {"close": close, "answer": words})
         if answered is not None and answered.status_code == 200:
-            self._cases = [case["id"] for case in msgspec.json.decode(answered.content)]
+            cases = msgspec.json.decode(answered.content)
+            self._cases = [(case["id"], case["reason"] in ("refund", "dispute")) for case in cases]
+            self._cases.sort(key=lambda case: not case[1])  # whoever waits for an answer comes first
 
     async def _compare(self) -> None:
         await self._ask("compare", {"days": self._world.chance.randint(1, 30)})

@@ -18,10 +18,13 @@ from services.sandbox.payments import Event, HostedPage
 from .back import Back
 from .consents import Consents
 from .pages import Pages
+from .parts import Parts
 from .people import Person
 from .screens import Screens
 from .screens import meant as meant  # noqa: PLC0414  # for whoever judges another house by the same sentences
-from .till import ARRIVED, Till, held, kept, state_of, taken
+from .sessions import Sessions
+from .till import ARRIVED, Till, held, kept, state_of
+from .wallets import Wallets
 from .world import World
 
 _WITHOUT_PAGE = {"failed", "canceled"}  # a payment for which the processor never made a page
@@ -57,13 +60,17 @@ class Oracle:
         self._world = world
         self._people = people
         self._till = Till(world)
-        self._screens = Screens(world, people, self._till)
-        self._back = Back(world, self._till)
+        self._parts = Parts(world)
+        self.screens = Screens(world, people, self._till, self._parts)
+        self._back = Back(world, self._till, self._parts)
         self._pages = Pages(world, self._till)
         self._owed: dict[str, Owed] = defaultdict(Owed)
         self._consents = Consents(world, people, lambda number, when: self._owed[number].at(when))
+        self._sessions = Sessions(world, people, self.screens)
+        self._wallets = Wallets(world, people, self._till, self._sessions)
         world.on_page = self.page_made
         world.on_event = self._happened
+        world.on_charge = self._wallets.charged
         world.on_switch = self._consents.note
         self.invoices_changed()
 
@@ -79,7 +86,7 @@ class Oracle:
 
     def conversations_lost(self) -> None:
         """Everybody begins anew; what they were told they still know. Call it just before."""
-        self._screens.conversations_lost()
+        self.screens.conversations_lost()
 
     def page_made(self, reference: str) -> None:
         """The processor made a page: there is a consent for exactly it, and the invoice owes as much."""
@@ -93,9 +100,10 @@ class Oracle:
             self._world.violate(f"a page for {reference} with {len(quotes)} consents")
             return
         self._same(msgspec.json.decode(quotes[0]["quote"], type=Quote), pages[0])
-        for number in pages[0].order.invoices:
-            self._fits(pages[0], number, pages[0].order.amount_minor, "asks")
+        for number, part in self._parts.of(pages[0]).items():
+            self._fits(pages[0], number, part, "asks")
         self._pages.made(pages[0])
+        self._wallets.page_made(pages[0])
 
     def _happened(self, event: Event) -> None:
         """Something happened at the processor just now."""
@@ -112,12 +120,11 @@ class Oracle:
     def _fits(self, page: HostedPage, number: str, more: int, verb: str) -> None:
         """With this page, an invoice is not paid more than it asked for at any time since the customer agreed."""
         owed = self._owed[number]
-        most, already = (
-            owed.most(self._consents.since(page.order.reference)),
-            sum(map(taken, self._till.of_number(number))),
-        )
+        most = owed.most(self._consents.since(page.order.reference))
+        already = sum(self._parts.taken(each, number) for each in self._till.of_number(number))
         if already + more > most + owed.came_back:
-            what = f"{page.order.reference} {verb} {page.order.amount_minor}: {already + more} with all others"
+            part = self._parts.of(page).get(number, 0)
+            what = f"{page.order.reference} {verb} {part}: {already + more} with all others"
             self._world.violate(f"{number} is overpaid: {what}, of which {most} was due and {already} paid")
 
     def watch(self) -> None:
@@ -130,8 +137,8 @@ class Oracle:
 
     def _same(self, quote: Quote, page: HostedPage) -> None:
         order = page.order
-        agreed = (quote.total.minor, quote.total.currency, [line.number for line in quote.lines])
-        if agreed != (order.amount_minor, order.currency, list(order.invoices)):
+        agreed = (quote.total.minor, quote.total.currency, sorted(line.number for line in quote.lines), quote.saved)
+        if agreed != (order.amount_minor, order.currency, sorted(order.invoices), order.saved):
             self._world.violate(f"the page of {order.reference} asks for something else than was agreed to")
 
     # --- at rest -------------------------------------------------------------------------------------------------
@@ -146,8 +153,10 @@ class Oracle:
         self._journal()
         self._back.judge()
         self._nothing_waits()
-        self._screens.judge()
-        self._back.nobody_is_left_in_the_dark(self._screens)
+        self._sessions.judge()
+        self._wallets.judge()
+        self.screens.judge()
+        self._back.nobody_is_left_in_the_dark(self.screens)
 
     def _book_and_ledger(self) -> None:
         ours = {row["reference"]: row for row in self._world.rows("SELECT * FROM payment")}
@@ -167,14 +176,27 @@ class Oracle:
                 self._world.violate(f"{reference} is {state} in the ledger and unknown to the processor")
 
     def _portal(self) -> None:
-        """What the business's books were told is what the processor took and kept, per invoice and payment."""
-        here = Counter[tuple[str, str]]()
-        for page in self._till.ours():
-            here[page.order.invoices[0], page.order.reference] += kept(page)
+        """What the business's books were told is what the processor took and kept, per invoice and payment.
+
+        Of several invoices in one payment the processor knows the sum that it kept, the customer each one's part. What
+        went back is any one's, but no more than its part.
+        """
         posted = self._world.books.posted()
-        for key in sorted(here.keys() | posted.keys()):
-            if here[key] != posted[key]:
-                self._world.violate(f"{key}: the processor kept {here[key]}, the books were told {posted[key]}")
+        for page in self._till.ours():
+            reference, parts = page.order.reference, self._parts.of(page)
+            told = {number: posted.pop((number, reference), 0) for number in parts}
+            if sum(told.values()) != kept(page):
+                here = f"the processor kept {kept(page)}, the books were told {told}"
+                self._world.violate(f"{reference} of {', '.join(parts)}: {here}")
+            for number, part in parts.items():
+                least = self._parts.taken(page, number) if page.state in ARRIVED else 0
+                if not least <= told[number] <= part:
+                    self._world.violate(
+                        f"{reference} paid {part} on {number}, of which the books were told {told[number]}"
+                    )
+        for (number, reference), minor in posted.items():
+            if minor:
+                self._world.violate(f"the books were told {minor} of {reference} on {number}, which it does not pay")
 
     def _journal(self) -> None:
         """Account by account what the processor took, has given back, and what a bank holds."""

@@ -4,7 +4,7 @@ A person knows only what was shown: messages, buttons, links. What they believe 
 """
 
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 
 import httpx
@@ -14,7 +14,9 @@ from bot.channels import widget
 from bot.channels.base import Inbound
 from bot.stores.base import Message
 from services.errors import Unavailable, Uncertain
+from services.sandbox.payments import HostedPage
 
+from .letters import asking_from
 from .life import Gone
 from .process import HANDOFF, SECRET
 from .world import World
@@ -30,9 +32,10 @@ _CARDS = (
 _ACCOUNTS = (
     *("000123456789",) * 4,  # settles after three days
     *("000111111113", "000222222227"),  # fails after two
-    *("000555555559", "000666666661"),  # settles, and is returned two days later
+    *("000555555559", "000666666661"),  # settles, and is returned two days later; is proved by a micro-deposit first
     *("000000000009", "000777777771"),  # stays on its way; is refused at once
 )
+_DEPOSIT_CODES = (*("SM11AA",) * 3, "SM00ZZ", "SM44DD")  # right; wrong; one try too late
 _SETTLED = re.compile("already paid|^Paid|is on its way|nothing left to (?:do|pay)|voided")
 _WORDS = (
     "hello",
@@ -72,6 +75,10 @@ _WORDS = (
     "I want my money back",
     "/refund",
     "/here",
+    "/pay all",
+    "/sign-in",
+    "/invoices",
+    "/requests",
     "bye",
     "new link",
     "\u202e\u0000",
@@ -92,12 +99,15 @@ class Person:
 
     YES = frozenset({"yes", "yes please", "ok", "y", "sure"})
     PLACES = frozenset({"1", "the first one"})  # the button that agrees is always the first of its message
+    _cards: tuple[str, ...] = _CARDS
+    _accounts: tuple[str, ...] = _ACCOUNTS
 
     def __init__(self, world: World, name: str, bills: list[Bill]) -> None:
         self.name = name
         self.chat = f"rasa:{name}"
         self.bill, *self._later = bills
         self.sent: dict[str, str] = {}  # by message id
+        self.said_at: dict[str, float] = {}  # when a message was sent first, by its id
         self.had_seen: dict[
             str, frozenset[str]
         ] = {}  # by message id: the buttons seen by then, if that was said with it
@@ -122,8 +132,10 @@ class Person:
         self.sent[message] = text
         world.tell(f"{self.name} says{again} {text!r} ({message})")
         era = self._era
+        self.said_at.setdefault(message, world.loop.time())
         try:
-            answer = await self._send(message, text)
+            with asking_from(self.chat):
+                answer = await self._send(message, text)
         except (Gone, Unavailable, Uncertain):
             world.tell(f"{self.name} gets no answer to {message}")
             self.lost.append(message)
@@ -139,6 +151,10 @@ class Person:
 
     async def listen(self) -> None:
         """Take in what was said without being asked. Nothing on this channel: it comes with the next answer."""
+
+    def newest(self) -> Message | None:
+        """What stands last on the screen."""
+        return self.seen[max(self.seen)] if self.seen else None
 
     def forget(self) -> None:
         """The assistant has lost the conversation: its numbers begin anew."""
@@ -174,7 +190,7 @@ class Person:
         if self.lost and chance.random() < 0.6:
             message = self.lost.pop(0)
             return self.say(self.sent[message], message)
-        last = self.seen[max(self.seen)] if self.seen else None
+        last = self.newest()
         offered = [choice.payload for choice in last.choices] if last else []
         agree = next((payload for payload in offered if payload.startswith("/agree")), "")
         luck = chance.random()
@@ -246,15 +262,28 @@ class Person:
         page = processor.page(page_id)
         if page is None or not page.payable:
             return
-        if page.order.method == "bank":
-            number = world.chance.choice(_ACCOUNTS)
-            processor.pay_bank(page, number, "I authorize this.")
+        number, save = "what is there", self._keeps(page)
+        if page.state == "verifying" and world.chance.random() < 0.8:
+            number = world.chance.choice(_DEPOSIT_CODES)
+            processor.prove(page, number)
+        elif page.state == "challenge" and world.chance.random() < 0.7:
+            pass  # a check that the bank asked for when a saved card was charged
+        elif page.order.method == "bank":
+            number = world.chance.choice(self._accounts)
+            processor.pay_bank(page, number, "I authorize this.", standing="And later ones." if save else "")
         else:
-            number = world.chance.choice(_CARDS)
-            processor.pay_card(page, number, "04/42", "123")
+            number = world.chance.choice(self._cards)
+            processor.pay_card(page, number, "04/42", "123", save=save)
         if page.state == "challenge" and world.chance.random() < 0.8:
             processor.answer_challenge(page, page.attempt, world.chance.random() < 0.8)
-        world.tell(f"{self.name} pays {page.order.amount_minor} on {page.order.reference}: {number} -> {page.state}")
+        kept = " and keeps it" if save else ""
+        world.tell(
+            f"{self.name} pays {page.order.amount_minor} on {page.order.reference}: {number}{kept} -> {page.state}"
+        )
+
+    def _keeps(self, page: HostedPage) -> bool:
+        """Whether the tick that saves it is set, where there is one."""
+        return bool(page.order.customer) and self._world.chance.random() < 0.8
 
 
 class Tab(Person):
@@ -264,20 +293,35 @@ class Tab(Person):
         super().__init__(world, name, bills)
         self.chat = widget.chat_of(conversation)
         self._last: dict[str, int] = {}  # the last number on the screen when a message was sent first, by its id
+        self._client = f"198.51.{len(name)}.{sum(map(ord, name)) % 250}"  # a limit of one's own
         self._url = f"{HANDOFF}/api/v1/conversations/{conversation}/messages"
-        self._headers = {"Authorization": f"Bearer {widget.token_of(conversation, SECRET.encode())}"}
+        self.token = widget.token_of(conversation, SECRET.encode())
 
     async def _send(self, message: str, text: str) -> list[Message]:
         if message not in self.had_seen:
             self.had_seen[message] = frozenset(self.offered)
             self._last[message] = max(self.seen, default=0)
         said = {"id": message, "choice" if text.startswith("/") else "text": text, "seen": self._last[message]}
-        answered = await self._world.ask(httpx.Request("POST", self._url, json=said, headers=self._headers))
+        answered = await self._world.ask(self._request(self._url, said, self.token))
         if answered.status_code in (429, 503):
             raise Unavailable
         if answered.status_code != 200:
-            self._world.violate(f"{self.name} is answered {answered.status_code}: {answered.text}")
-        return msgspec.json.decode(answered.content, type=_Answer).messages
+            self._turned_away(answered)
+        told = msgspec.json.decode(answered.content, type=_Answer)
+        self.token = told.token or self.token
+        return told.messages
+
+    def spoken_with(self, said: dict[str, str], token: str) -> httpx.Request:
+        """A message to this conversation, by whoever holds this token."""
+        return self._request(self._url, said, token)
+
+    def _request(self, url: str, said: Mapping[str, object], token: str) -> httpx.Request:
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx.Request("POST", url, json=said, headers=headers, extensions={"client": self._client})
+
+    def _turned_away(self, answered: httpx.Response) -> None:
+        self._world.violate(f"{self.name} is answered {answered.status_code}: {answered.text}")
+        raise Unavailable
 
     async def listen(self) -> None:
         """What the event stream would bring: everything after the last number that this tab has."""
@@ -301,6 +345,7 @@ class Tab(Person):
 
 class _Answer(msgspec.Struct):
     messages: list[Message]
+    token: str = ""  # which opens the conversation from now on, after a sign-in
 
 
 def _texts(messages: list[Message]) -> list[str]:

@@ -24,6 +24,7 @@ from services.database import inline
 from services.errors import Unavailable, Uncertain
 from services.http import open_http
 
+from .letters import MortalMail
 from .life import Crash, Gone, Life, MortalStore, MortalTransact
 from .line import Line, ask
 
@@ -34,6 +35,7 @@ Answer = TypeVar("Answer")
 
 KEY, SECRET, HANDOFF = "simulation-key", "simulation-secret", "http://remit"
 TOKEN = "simulation-token"  # of the command line
+PAGE_SECRET = "simulation-secret-of-the-embedding-page"
 
 
 class SharedStore(SqliteStore):
@@ -75,6 +77,7 @@ class Process:
             random=world.assistants.randbytes,
             secret=SECRET.encode(),
             monotonic=world.loop.time,
+            mail=MortalMail(world, life),
         )
         routes = (public_routes(self.remit), conversation_routes(self.remit), internal_routes(self.remit, TOKEN))
         self._app = Starlette(routes=[route for some in routes for route in some])
@@ -164,11 +167,13 @@ class Process:
 
 @cache
 def settings() -> Settings:
-    """Of every process: both sources of invoices, and the sandbox."""
+    """Of every process: both sources of invoices, the sandbox, and customers who can sign in."""
     return load(
         None,
         business={"name": "Simulated", "phone": "555", "timezone": "America/Los_Angeles", "currency": "USD"},
         server={"base_url": HANDOFF},
         invoices={"sources": ["portal", "book"], "portal_url": "http://sandbox/portal", "portal_key": KEY},
         gateway={"url": "http://sandbox/processor", "key": KEY, "webhook_secret": SECRET},
+        mail={"host": "mail.sandbox", "from": "billing@example.com"},
+        sign_in={"page_secret": PAGE_SECRET},
     )

@@ -4,7 +4,6 @@ Read from the messages alone. What is true is told by the processor's own book.
 """
 
 import re
-import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bot.settings import CONFIG
 from bot.stores.base import Message
 from services.sandbox.payments import HostedPage
 
+from .parts import Parts
+from .sentences import alone, pattern, wording
 from .till import ARRIVED, Till, state_of
 
 if TYPE_CHECKING:
@@ -25,23 +25,27 @@ if TYPE_CHECKING:
 
 _NEWS = ARRIVED | {"processing", "returned"}
 _STAYS_PAID = {"succeeded", "part_refunded", "won"}  # what a payment may be whose refund failed
+_SAID_NO = ("payment.declined", "payment.verifying")  # what leaves the page open for another try
 _OF_REFUNDS = {"part_refunded", "refunded", "refund failed"}
 
 
 @dataclass(frozen=True)
 class Said:
-    """What a message says of one payment. ``sum`` is what it says was given back, as digits."""
+    """What a message says of one payment. ``sum`` is what it says was given back, ``amount`` what was paid, as digits."""
 
     reference: str
     state: str
     sum: str = ""
+    amount: str = ""
+    what: str = ""  # for which invoices, in words
 
 
 class Screens:
     """The screens of everybody in one world."""
 
-    def __init__(self, world: "World", people: "list[Person]", till: Till) -> None:
+    def __init__(self, world: "World", people: "list[Person]", till: Till, parts: Parts) -> None:
         self._world = world
+        self._parts = parts
         self._people = people
         self._till = till
         self._earlier: dict[str, list[Message]] = defaultdict(list)  # of conversations that were lost
@@ -63,6 +67,8 @@ class Screens:
         """What everybody knows is so, and everything they were told reached them."""
         for person in self._people:
             self._told(person)
+            self._right_sums(person)
+            self._answers(person)
             self._declines(person)
             self._about_pages(person)
             self._reminded(person)
@@ -76,6 +82,10 @@ class Screens:
             for message in [*self._earlier[person.chat], *self._log(person)]
             for said in understood(message)
         )
+
+    def log_of(self, person: "Person") -> list[Message]:
+        """Everything that was said in a chat, also before its conversation was lost."""
+        return [*self._earlier[person.chat], *self._log(person)]
 
     def _told(self, person: "Person") -> None:
         """The last thing said about each payment is how it stands, and no news was told twice."""
@@ -94,12 +104,38 @@ class Screens:
             if times > self._may_be_told(each):
                 self._world.violate(f"{person.name} was told {times} times that {each.reference} is {each.state}")
 
+    def _right_sums(self, person: "Person") -> None:
+        """Whatever is said of a payment names its sum, its invoices, and what each of several gets of it."""
+        for message in self.log_of(person):
+            for said in understood(message):
+                for page in self._till.of_reference(said.reference):
+                    parts = self._parts.of(page)
+                    if said.amount not in ("", str(page.order.amount_minor)) or not _names(said.what, parts):
+                        paid = f"{page.order.amount_minor} on {parts}"
+                        self._world.violate(
+                            f"{person.name} was told {message.text[:120]!r} of {said.reference}: {paid}"
+                        )
+
+    def _answers(self, person: "Person") -> None:
+        """What a person answered to a request is told once, and to the chat that asked."""
+        told = Counter(m.text for m in self._log(person) if m.sender == "notice" and _ANSWERED.search(m.text))
+        for text, times in told.items():
+            if times > 1:
+                self._world.violate(f"{person.name} was told {times} times: {text[:60]!r}")
+        cases = "SELECT answer FROM handoff_case WHERE chat = :chat AND answer != '' AND told_at IS NULL"
+        for row in self._world.rows(cases, chat=person.chat):
+            self._world.violate(f"{person.name} was never told {row['answer'][:60]!r}")
+        asked = "SELECT 1 FROM handoff_case WHERE chat = :chat AND answer = :answer"
+        for answer in (match[1] for text in told if (match := _WORDS.search(text))):
+            if not self._world.rows(asked, chat=person.chat, answer=answer):
+                self._world.violate(f"{person.name} was told the answer to a request of somebody else")
+
     def _declines(self, person: "Person") -> None:
         """Of each decline somebody hears once."""
         own = {
             row["reference"] for row in self._world.rows("SELECT reference FROM payment WHERE chat = :c", c=person.chat)
         }
-        happened = sum(e.type == "payment.declined" and e.reference in own for e in self._world.sandbox.processor._log)
+        happened = sum(e.type in _SAID_NO and e.reference in own for e in self._world.sandbox.processor._log)
         notices = [message for message in self._log(person) if message.sender == "notice"]
         told = sum(_DECLINED.search(message.text) is not None for message in notices)
         if told > happened:
@@ -142,7 +178,11 @@ class Screens:
 
     def _reminded(self, person: "Person") -> None:
         """Whoever comes back after their conversation was lost hears that their payment was not."""
-        if (log := self._log(person)) and person.chat in self._lost and all(m.text != _recalled() for m in log):
+        if (
+            (log := self._log(person))
+            and person.chat in self._lost
+            and all(m.text != wording()["recalled"] for m in log)
+        ):
             self._world.violate(f"{person.name} came back after their conversation was lost, and heard of no payment")
 
     def _heard_all(self, person: "Person") -> None:
@@ -158,6 +198,16 @@ class Screens:
         log = "SELECT body FROM message WHERE chat = ? ORDER BY seq"
         rows = self._world.stored(log, person.chat)
         return [m for m in (msgspec.json.decode(body, type=Message) for (body,) in rows) if m.sender != "customer"]
+
+
+def _names(what: str, parts: dict[str, int]) -> bool:
+    """Whether words such as ``2 invoices (INV-1 $3.00, INV-2 $4.00)`` are about these invoices and parts."""
+    if not what:
+        return True
+    if len(parts) < 2:
+        return all(number in what for number in parts)
+    shown = dict(re.findall(r"([A-Z]+-[0-9]+) [$€]([0-9.,]*[0-9])", what))
+    return {number: int(re.sub(r"\D", "", minor)) for number, minor in shown.items()} == parts
 
 
 def _digits(page: HostedPage) -> str:
@@ -187,10 +237,17 @@ _ASIDE = {"overpaid", "refund failed"}  # what is said beside the state
 def understood(message: Message) -> Iterable[Said]:
     """The payments that a message names, each with what it says of it."""
     for reference in _REFERENCE.findall(message.text):
-        for pattern, state in _sentences():
-            if (match := pattern.fullmatch(message.text)) is not None:
-                yield Said(reference, state, re.sub(r"\D", "", match.groupdict().get("refunded") or "").lstrip("0"))
+        for sentence, state in _sentences():
+            if (match := sentence.fullmatch(message.text)) is not None:
+                told = match.groupdict()
+                yield Said(
+                    reference, state, _minor(told.get("refunded")), _minor(told.get("amount")), told.get("what") or ""
+                )
                 break
+
+
+def _minor(shown: str | None) -> str:
+    return re.sub(r"\D", "", shown or "").lstrip("0")
 
 
 def meant(message: Message) -> Iterable[tuple[str, str]]:
@@ -200,34 +257,13 @@ def meant(message: Message) -> Iterable[tuple[str, str]]:
 
 
 @cache
-def _recalled() -> str:
-    wording = tomllib.loads((CONFIG / "wording" / "en.toml").read_text(encoding="utf-8"))
-    return str(wording["recalled"])
-
-
-@cache
 def _sentences() -> tuple[tuple[re.Pattern[str], str], ...]:
     """Every sentence of the wording that names a payment's reference, as a pattern, with the state it tells."""
-    wording = tomllib.loads((CONFIG / "wording" / "en.toml").read_text(encoding="utf-8"))
     return tuple(
-        (_pattern(sentence), next((state for start, state in _STATES.items() if key.startswith(start)), ""))
-        for key, sentence in wording.items()
+        (re.compile(pattern(sentence)), next((state for start, state in _STATES.items() if key.startswith(start)), ""))
+        for key, sentence in wording().items()
         if "{reference}" in sentence
     )
-
-
-def _pattern(sentence: str) -> re.Pattern[str]:
-    """``{refunded}`` by its name, for what it says; every other value by whatever stands there."""
-    parts = re.split(r"(\{\w+\})", sentence)
-    values = {"{refunded}": "(?P<refunded>.*)"}
-    return re.compile("".join(values.get(part, ".*") if part[:1] == "{" else re.escape(part) for part in parts))
-
-
-@cache
-def _family(*starts: str) -> str:
-    wording = tomllib.loads((CONFIG / "wording" / "en.toml").read_text(encoding="utf-8"))
-    some = (_pattern(text).pattern for key, text in wording.items() if key.startswith(starts))
-    return "|".join(some).replace("(?P<refunded>", "(?:")
 
 
 _OVER = (
@@ -249,6 +285,8 @@ _OVER = (
     "won",
     "lost",
 )
-_DECLINED = re.compile(f"^(?:{_family('declined_')})$")
-_ABOUT_PAGE = re.compile(f"^(?:{_family('page_open', 'preparing', 'declined_', 'checking', *_OVER)})$")
-_PAGE_OVER = re.compile(f"^(?:{_family(*_OVER)})$")
+_ANSWERED = alone("request_answered")
+_WORDS = re.compile(r"(We looked into it, [0-9a-f]+\.)")  # as the office answers
+_DECLINED = alone("declined_")
+_ABOUT_PAGE = alone("page_open", "bank_asks", "preparing", "charging", "declined_", "checking", *_OVER)
+_PAGE_OVER = alone(*_OVER)

@@ -16,8 +16,8 @@ _AS_LEDGER = {"expired": "failed", "closed": "failed"}  # every other state has 
 
 
 def state_of(page: HostedPage) -> str:
-    """The state of a payment, in the ledger's words; a page that waits for 3-D Secure is open."""
-    return _AS_LEDGER.get(page.state, "open" if page.state == "challenge" else page.state)
+    """The state of a payment, in the ledger's words; a page that waits for 3-D Secure or a micro-deposit is open."""
+    return "open" if page.payable else _AS_LEDGER.get(page.state, page.state)
 
 
 def kept(page: HostedPage) -> int:

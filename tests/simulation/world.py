@@ -10,10 +10,10 @@ import sqlite3
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from random import Random
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 import msgspec
@@ -22,14 +22,18 @@ from sqlalchemy import Engine
 from bot.app import Remit
 from services.database import open_engine, upgrade
 from services.errors import Unavailable, Uncertain
-from services.sandbox.payments import Event
+from services.sandbox.payments import Event, HostedPage
 from services.sandbox.portal import Demo
 from services.sandbox.world import build_sandbox
 
 from .books import Books, Row
+from .letters import Letters
 from .life import Crash
 from .line import WebhookLine, ask, at_once
 from .process import HANDOFF, KEY, SECRET, Process
+
+if TYPE_CHECKING:
+    from .people import Person
 
 Answer = TypeVar("Answer")
 
@@ -46,6 +50,7 @@ class Weather:
     frail: float = 0.0  # having died, it dies again while it recovers
     line: float = 0.0  # a call to a back end
     lag: float = 0.0  # ... that is answered all the same, after seconds
+    away: float = 0.0  # ... that does not arrive at all
     to: str = ""  # ... whose path has this in it
     blind: float = 0.0  # a look-up does not find what the processor has
     webhook: float = 0.0  # a webhook on its way to the assistant
@@ -93,6 +98,7 @@ class World:
         self, seed: int, folder: Path, demo: Demo, sheet: list[Row], processes: int = 1, places: Places | None = None
     ) -> None:
         self.loop = asyncio.get_running_loop()
+        self.seed = seed
         chances = Chances.of(seed)
         self.chance, self.assistants = chances.world, chances.assistant
         self.weather = Weather()
@@ -102,12 +108,17 @@ class World:
         self.on_page: Callable[[str], None] = lambda _reference: None
         self.on_webhook: Callable[[httpx.Request], None] = lambda _request: None
         self.on_event: Callable[[Event], None] = lambda _event: None  # of the processor, as it happens
+        self.on_charge: Callable[[HostedPage, float], None] = lambda _page, _sent: None  # of a saved method
         self.on_switch: Callable[[], None] = lambda: None  # the business is about to stop or resume, or just did
         self.paused = False  # the business was told that no new payment begins
         self.denied: set[str] = set()  # payments that a look-up did not find, although they are there
         self.cut_off = ""  # back ends whose path begins with this are not there
         self.began = START
         self.requested = 0.0  # when the request that made the last page was sent
+        self.letters = Letters()
+        self._demo = demo
+        self._sheet = sheet
+        self.newcomers: list[Person] = []  # who begin to talk with the next step
         self.leaps = 0
         self.forgotten = 0  # how often all conversations were lost
         self.deaths = 0
@@ -240,13 +251,22 @@ class World:
             for process in self.processes:
                 process.life.end()
         known = len(self.sandbox.processor._pages)
+        charging = self._about_to_charge(request)
         answered = at_once(ask(self.sandbox.app, request))
+        if charging is not None and charging.charged:
+            self.on_charge(charging, request.extensions.get("sent_at", self.loop.time()))
         if request.method == "POST":
             self.tell(f"back end: {request.url.path} -> {answered.status_code}")
         if len(self.sandbox.processor._pages) != known:
             self.requested = request.extensions.get("sent_at", self.loop.time())
             self.on_page(msgspec.json.decode(request.content)["reference"])
         return answered
+
+    def _about_to_charge(self, request: httpx.Request) -> HostedPage | None:
+        """The page whose saved method this request may charge for the first time."""
+        where, _, what = request.url.path.rpartition("/")
+        page = self.sandbox.processor._pages.get(where.rpartition("/")[2]) if what == "charge" else None
+        return None if page is None or page.charged else page
 
     def _published(self, event: Event) -> None:
         self.sandbox.webhooks.queue(event)
@@ -266,6 +286,26 @@ class World:
     def stored(self, sql: str, *values: str) -> list[tuple[Any, ...]]:
         """What stands in the conversation store."""
         return self.processes[0].store._write.execute(sql, values).fetchall()
+
+    @cached_property
+    def customer_ids(self) -> dict[str, str]:
+        """The ids of customers in the books, by the business's own."""
+        written = {row["number"]: row["customer"] for row in self.rows("SELECT number, customer FROM book_invoice")}
+        ids = {each.id: f"portal:{each.id}" for each in self._demo.customers}
+        return ids | {row.customer.id: written[row.number] for row in self._sheet}
+
+    def customers_at(self, address: str) -> frozenset[str]:
+        """Whose address it is, by the business's own ids."""
+        every = [*self._demo.customers, *(row.customer for row in self._sheet)]
+        return frozenset(each.id for each in every if each.email == address)
+
+    def owner_of(self, number: str) -> str:
+        """Whose invoice it is, by the business's own id."""
+        return self._owners[number]
+
+    @cached_property
+    def _owners(self) -> dict[str, str]:
+        return {number: owner for _, number, owner in self.books.known()}
 
     async def close(self) -> None:
         """Let go of files and clients."""

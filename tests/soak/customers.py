@@ -27,7 +27,7 @@ CARDS = (
 ACCOUNTS = (
     *("000123456789",) * 4,  # settles after three days
     *("000111111113", "000222222227"),  # fails after two
-    *("000555555559", "000666666661"),  # settles, and is returned two days later
+    *("000555555559",) * 2,  # settles, and is returned two days later
     *("000000000009", "000777777771"),  # stays on its way; is refused at once
 )
 _SETTLED = ("Paid: ", "is on its way", "is already paid", "nothing left to", "already being processed")

@@ -1,0 +1,233 @@
+"""Every route, with no token, somebody else's, a replaced one, and one that was tampered with.
+
+The routes are read from the application as it is built. Whoever holds a capability may use it: a pay link, a hand-off link, a
+link to a document, the token of a browser. They are random or signed, they end, and they open one thing each.
+"""
+
+import httpx
+import pytest
+from world import HANDOFF, TOKEN
+
+from bot import documents
+from bot.channels import widget
+from services.model import Customer
+from tests.scope.town import Town
+
+API = "/api/v1/conversations"
+
+# What opens a route. `public`: nothing, and it shows nobody's things. `chat`: the token of that conversation. `office`: the
+# token of the server's own file. `signed`: the provider's signature. `front end`: its token, or this machine; the sender's
+# name it tells proves nothing, so it opens no customer's account (`sign_in.rasa_senders` says otherwise, and is off).
+# `capability`: what stands in the address.
+GUARDS = {
+    "POST /api/v1/conversations": "public",
+    "POST /api/v1/conversations/{id}/messages": "chat",
+    "GET /api/v1/conversations/{id}/events": "chat",
+    "POST /api/v1/conversations/{id}/browser": "chat",
+    "GET /back/{chat}": "capability",  # leads to the page that the chat sits on, by the random name of the chat
+    "GET /back": "public",
+    "POST /webhooks/rest/webhook": "front end",
+    "GET /webhooks/rest/": "public",
+    "POST /webhooks/payments/{gateway}": "signed",
+    "GET /go/{token}": "capability",
+    "GET /i/{token}": "capability",
+    "POST /i/{token}/fresh": "capability",  # of a link that held once: a letter goes to the address on file
+    "GET /d/{token}": "capability",
+    "GET /healthz": "public",
+    "GET /readyz": "public",
+    "GET /openapi.json": "public",
+    "GET /widget.js": "public",
+    "GET /": "public",
+    "GET /chat": "public",
+    "GET /assets/chat.css": "public",
+    "GET /pages/bill.css": "public",
+    "GET /pages/help.css": "public",
+    "GET /help": "public",
+    "GET /help/{topic}": "public",
+    "POST /internal/import": "office",
+    "POST /internal/link": "office",
+    "POST /internal/send-links": "office",
+    "POST /internal/invite": "office",
+    "POST /internal/unlock": "office",
+    "POST /internal/turn": "office",
+    "POST /internal/since": "office",
+    "POST /internal/payments": "office",
+    "POST /internal/refund": "office",
+    "POST /internal/settle": "office",
+    "POST /internal/pause": "office",
+    "POST /internal/cases": "office",
+    "POST /internal/compare": "office",
+}
+
+
+def routed(app: object) -> set[str]:
+    """Every way in of the application, whoever put it there."""
+    found: set[str] = set()
+    for route in getattr(app, "routes", []):
+        inner = getattr(route, "app", None) if getattr(route, "methods", None) is None else None
+        nested = getattr(route, "original_router", None) or inner
+        if nested is not None and getattr(nested, "routes", None):
+            found |= routed(nested)
+        for method in (getattr(route, "methods", None) or set()) - {"HEAD"}:
+            found.add(f"{method} {route.path}")
+    return found
+
+
+def the(guard: str) -> list[tuple[str, str]]:
+    return [(way.split()[0], way.split()[1]) for way, by in GUARDS.items() if by == guard]
+
+
+def front(town: Town, client: str = "203.0.113.7") -> httpx.AsyncClient:
+    app = httpx.ASGITransport(town.world._assistant, client=(client, 4242), raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=app, base_url=HANDOFF)
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def test_every_route_says_what_opens_it(town: Town):
+    ways = routed(town.world._assistant.app._app)
+    missing = ways - set(GUARDS)
+    assert not missing, f"say in GUARDS of {__file__} what opens {missing}"
+    assert ways == set(GUARDS), "an entry is left of what is gone"
+
+
+# --- the token of a conversation -------------------------------------------------------------------------------------------
+
+
+def _tokens(town: Town, chat: str, keys: int) -> dict[str, dict[str, str]]:
+    secret = town.world.remit.secret
+    own = widget.token_of(chat, secret, keys)
+    return {
+        "none": {},
+        "another's": bearer(widget.token_of("marco", secret, 1)),
+        "replaced": bearer(widget.token_of(chat, secret, keys - 1)),
+        "not made yet": bearer(widget.token_of(chat, secret, keys + 1)),
+        "tampered": bearer(own[:-2] + ("AA" if own[-2:] != "AA" else "BB")),
+        "of another number": bearer(f"{keys + 1}{own[own.index('.') :]}"),
+        "another scheme": {"Authorization": f"Basic {own}"},
+        "the office's": bearer(TOKEN),
+        "a browser's": bearer(town.goods["dana"].browser),
+        "in the address": {},
+    }
+
+
+@pytest.mark.parametrize(("method", "path"), the("chat"))
+async def test_a_conversation_opens_by_its_own_token_of_now(town: Town, method, path):
+    http, keys, before = front(town), (await town.talk("dana")).keys, await town.dump()
+    last = {"Last-Event-ID": "0"}
+    for name, headers in _tokens(town, "dana", keys).items():
+        at = path.format(id="dana") + (
+            f"?token={widget.token_of('dana', town.world.remit.secret, keys)}" * (name == "in the address")
+        )
+        refused = await http.request(method, at, headers=headers | last, json={"id": "m1", "text": "/invoices"})
+        assert refused.status_code == 401, f"{name}: {refused.text}"
+        nowhere = await http.request(method, path.format(id="nowhere"), headers=headers | last, json={"id": "m1"})
+        assert (nowhere.status_code, nowhere.content) == (refused.status_code, refused.content), name
+        assert not {secret for secret in town.secrets("dana", "stranger") if secret in refused.text}
+    assert await town.dump() == before
+    assert (await town.talk("dana")).keys == keys
+
+
+async def test_no_cookie_opens_anything_and_no_other_origin_may_ask(town: Town):
+    """A page of somebody else cannot act in a reader's name: what opens a chat is no ambient right of the browser."""
+    http, secret = front(town), town.world.remit.secret
+    token = widget.token_of("dana", secret, (await town.talk("dana")).keys)
+    begun = await http.post(API, json={}, headers={"Origin": "https://evil.example"})
+    assert "set-cookie" not in begun.headers
+    assert "access-control-allow-origin" not in begun.headers
+    refused = await http.post(
+        f"{API}/dana/messages", json={"id": "m", "text": "hi"}, headers={"Cookie": f"token={token}"}
+    )
+    assert refused.status_code == 401
+    elsewhere = await http.post(API, json={"page": "https://evil.example/pay"})
+    assert elsewhere.status_code == 403
+
+
+# --- tokens in a body --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["browser", "visitor", "pay_link"])
+async def test_what_opens_nothing_begins_a_stranger_s_chat(town: Town, name):
+    http, goods = front(town), town.goods["dana"]
+    nothing = (await http.post(API, json={name: "A" * 22})).json()["messages"]
+    wrong = [goods.browser[::-1], goods.browser.lower(), goods.invoice, goods.customer, goods.payment, TOKEN]
+    wrong += [goods.browser] if name != "browser" else []
+    for token in wrong:
+        begun = (await http.post(API, json={name: token})).json()
+        assert [m["text"] for m in begun["messages"]] == [m["text"] for m in nothing], token
+        assert not isinstance((await town.world.store.load(f"web:{begun['id']}", "")).talk.scope, Customer)
+
+
+# --- the command line's ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("method", "path"), the("office"))
+async def test_what_the_command_line_may_is_for_nobody_else(town: Town, method, path):
+    before, chat = await town.dump(), widget.token_of("dana", town.world.remit.secret, 1)
+    for client in ("203.0.113.7", "127.0.0.1"):
+        for headers in ({}, bearer(chat), bearer(town.goods["dana"].browser), bearer(TOKEN[:-1]), bearer(f"{TOKEN} ")):
+            refused = await front(town, client).request(
+                method, path, headers=headers, json={"chat": "web:dana", "seq": 0}
+            )
+            if headers != bearer(f"{TOKEN} "):  # a space at the end of a header is no part of it
+                assert refused.status_code == 401, path
+    assert await town.dump() == before
+
+
+async def test_a_front_end_of_rasa_speaks_with_its_token_or_from_this_machine(town: Town):
+    body = {"sender": "dana", "message": "what do I owe?"}
+    assert (await front(town).post("/webhooks/rest/webhook", json=body)).status_code == 401
+    for header in ({"Origin": "https://evil.example"}, {"X-Forwarded-For": "127.0.0.1"}):
+        asked = await front(town, "127.0.0.1").post("/webhooks/rest/webhook", json=body, headers=header)
+        assert asked.status_code == 401, header
+    for sender in ("dana", "web:dana", "../web:dana"):
+        told = await front(town, "127.0.0.1").post("/webhooks/rest/webhook", json=body | {"sender": sender})
+        assert told.status_code == 200
+        assert not {secret for secret in town.secrets("dana", "stranger") if secret in told.text}
+
+
+async def test_only_the_provider_tells_what_was_paid(town: Town):
+    before = await town.dump()
+    for headers in ({}, {"Sandbox-Signature": "t=1,v1=00"}):
+        told = await front(town).post("/webhooks/payments/sandbox", content=b"{}", headers=headers)
+        assert told.status_code == 401
+    assert (await front(town).post("/webhooks/payments/other", content=b"{}")).status_code == 404
+    assert await town.dump() == before
+
+
+# --- capabilities ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("method", "path"), the("capability"))
+async def test_a_name_in_an_address_opens_nothing_unless_it_is_the_one(town: Town, method, path):
+    goods, before = town.goods["dana"], await town.dump()
+    link = await town.world.link("INV-1042")
+    before["pay_link"] = (await town.dump())["pay_link"]
+    paper = documents.token_of(goods.invoice, town.world.clock(), town.world.remit.secret)
+    http = front(town)
+    of_nothing = await http.request(method, path.format(token="A" * 22, chat="web:nowhere"))
+    wrong = [link[::-1], paper[::-1], goods.invoice, goods.payment, goods.browser, TOKEN, "web:marco"]
+    for token in wrong:
+        answered = await http.request(method, path.format(token=token, chat=token))
+        assert answered.status_code == of_nothing.status_code, token
+        assert not {secret for secret in town.secrets("dana", "stranger") if secret in answered.text}, token
+        assert b"%PDF" not in answered.content
+    assert await town.dump() == before
+
+
+async def test_a_pay_link_shows_its_own_invoice_and_nothing_else_of_its_customer(town: Town):
+    bill = await front(town).get(f"/i/{await town.world.link('INV-1042')}")
+    assert bill.status_code == 200
+    assert "INV-1042" in bill.text
+    assert not {secret for secret in town.secrets("dana", "link") if secret in bill.text}
+    assert not {secret for secret in town.secrets("marco", "link") if secret in bill.text}
+
+
+@pytest.mark.parametrize(("method", "path"), [each for each in the("public") if each[0] == "GET"])
+async def test_what_is_public_shows_nobody_s_things(town: Town, method, path):
+    answered = await front(town).request(method, path.format(topic="privacy"))
+    assert answered.status_code in (200, 303, 307, 308), answered.text
+    for owner in ("dana", "marco"):
+        assert not {secret for secret in town.secrets(owner, "stranger") if secret in answered.text}

@@ -154,6 +154,28 @@ def _fix_zip(draft: Draft, view: View) -> Draft:
     )
 
 
+_NEEDED = {slot: slot for slot in (Slot.INVOICE, Slot.PROOF, Slot.ZIP, Slot.NAME, Slot.EMAIL, Slot.CODE, Slot.WHY)}
+
+
+def _why(draft: Draft, view: View) -> Draft:
+    """Why it is asked for, and that nobody has to: a person can do it, too."""
+    asked = draft.talk.asked.slot if draft.talk.asked is not None else None
+    key = f"needed_{asked}" if asked in _NEEDED else "needed_else"
+    told = draft.say(key, PERSON, business=view.house.name, phone=view.house.phone)
+    return told if told.talk.tasks else replace(told, rest=True)
+
+
+def _small_talk(draft: Draft, view: View) -> Draft:
+    told = draft.say("small_talk", *(() if draft.talk.tasks else menu_of(view)), business=view.house.name)
+    return told if told.talk.tasks else replace(told, rest=True)
+
+
+def _rude(draft: Draft, view: View) -> Draft:
+    """Anger has a reason; one line, no lecture, and a way to a person."""
+    told = draft.say("rude", PERSON, phone=view.house.phone)
+    return told if told.talk.tasks else replace(told, rest=True)
+
+
 def _receipt(draft: Draft, view: View) -> Draft:
     """A receipt is the payment with its reference; a signed-in customer has all of them."""
     return draft.enter(TellHistory()) if isinstance(view.scope, Customer) else _status(draft, view)
@@ -209,6 +231,9 @@ _WISHES: Mapping[str, Callable[[Draft, View], Draft]] = {
     "fix_zip": _fix_zip,
     "verify": _verify,
     "receipt": _receipt,
+    "why": _why,
+    "small_talk": _small_talk,
+    "rude": _rude,
     "failed": _failed,
     "english": _english,
     "spanish": _spanish,

@@ -108,6 +108,9 @@ class Want(msgspec.Struct, frozen=True):
         "fix_zip",  # after a decline because of it
         "verify",  # how micro-deposits go
         "receipt",
+        "why",  # what is asked is refused, or its reason is wanted
+        "small_talk",
+        "rude",
         "failed",  # a payment that did not go through
         "english",  # the language of this chat
         "spanish",

@@ -131,7 +131,7 @@ _ABOUT_REQUEST = re.compile(
     r"^\W*(?:my )?(?:requests|cases|disputes|refund requests)\W*$|\b(?:any|my|open) (?:disputes|requests|cases)\b|\b(?:what about|status of|where(?:'?s| is)|any news|what happened|news (?:of|on|about)|update on)\b.{0,20}\b(?:refund|dispute|case|request|complaint)\b", _I)  # fmt: skip
 REFUND = re.compile(r"\b(?:refund\w*|money back|charge ?back|reimburse\w*)\b", _I)
 _DISPUTE = re.compile(
-    r"\b(?:(?<!in )dispute|contest|charged (?:me )?(?:twice|double|2 times)|double[- ]?charged?|over ?charged|wrong(?:ly)? (?:amount|charge[d]?|billed)|not (?:my|mine)\b.{0,12}\b(?:invoice|bill|charge)"
+    r"\b(?:(?<!in )dispute|contest|charged (?:me )?(?:twice|double|2 times|again)|double[- ]?charged?|over ?charged|wrong(?:ly)? (?:amount|charge[d]?|billed)|not (?:my|mine)\b.{0,12}\b(?:invoice|bill|charge)"
     r"|(?:never|did ?n[o']?t) (?:come|came|show(?:ed)? up|do(?:ne)? the (?:work|job)))\b", _I)  # fmt: skip
 
 

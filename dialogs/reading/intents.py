@@ -150,8 +150,8 @@ def _agrees_in_full(said: str, total: Money) -> bool:
 
 def _sentence(said: str, talk: Conversation, asked: Asked, house: House, today: date | None) -> tuple[Act, ...]:
     """Everything that one message tells, wants or changes."""
-    if _HUMAN.search(said) and (asked.slot is not Slot.WHY or account.COMMAND.match(said)):
-        return (Simple.HUMAN,)
+    if (aside := _aside(said, asked)) is not None:
+        return (aside,)
     if answer := account.answered(said, asked):
         return answer
     wish = account.wishes(said, talk, today)
@@ -163,6 +163,29 @@ def _sentence(said: str, talk: Conversation, asked: Asked, house: House, today: 
     if (article := _answered_by(said, talk, house)) is not None:
         return (article,)
     return _told(said, talk, asked, house) or _wished(said) or _guessed(said, talk, house)
+
+
+def _aside(said: str, asked: Asked) -> Act | None:
+    """What is said about the asking, not about the payment: to a person, why, small talk, anger."""
+    if asked.slot in account.IN_OWN_WORDS and not account.COMMAND.match(said):
+        return None  # nearly any sentence answers that
+    if _SMALL_TALK.search(said):
+        return Want("small_talk")
+    if _HUMAN.search(said):
+        return Simple.HUMAN
+    if _WHY_ASKED.search(said):
+        return Want("why")
+    return Want("rude") if _RUDE.search(said) and len(said.split()) <= _LONGEST_CURSE else None
+
+
+_WHY_ASKED = re.compile(
+    r"\bwhy (?:do|would|should|must) (?:you|i) (?:need|want|ask|have|give|tell|enter)|\bwhat (?:do you need|is) (?:it|that|this) for\b|\bwhy is (?:that|this|it) (?:needed|necessary|required)"
+    r"|\b(?:i(?:'?d| would)? rather not|i (?:do not|don'?t) (?:want to|wanna) (?:say|tell|give|share)|i won'?t (?:say|tell|give)|none of your business|skip(?: it| this| that)?$|can i skip)\b", _I)  # fmt: skip
+_SMALL_TALK = re.compile(
+    r"\b(?:how are you|how(?:'?s| is) it going|what(?:'?s| is) your name|who are you|are you (?:a |an )?(?:bot|robot|human|person|real|ai|machine|chatgpt)|tell me a joke|who made you)\b", _I)  # fmt: skip
+_RUDE = re.compile(
+    r"\b(?:f+u+c+k\w*|sh+i+t\w*|bullsh\w*|damn(?:ed)?|idiot\w*|stupid|moron\w*|useless|wtf|crap|garbage|you suck|screw you|a+s+s+hole\w*)\b", _I)  # fmt: skip
+_LONGEST_CURSE = 6  # words: whoever says more than anger is read for what they want
 
 
 def _answered_by(said: str, talk: Conversation, house: House) -> Wonder | None:

@@ -6,8 +6,9 @@ PORT ?= 8080
 STEPS ?= 20000
 SEED ?= 1
 KILLS ?= 200
+CASES ?= 100000
 
-.PHONY: demo serve check test bench simulate mutants soak clean
+.PHONY: demo serve check test bench eval simulate mutants soak clean
 
 # $(BIN)/.installed is touched after an installation, so a warm start installs nothing.
 $(BIN)/.installed: pyproject.toml
@@ -37,6 +38,12 @@ test: $(BIN)/.installed-dev
 
 bench: $(BIN)/.installed-dev
 	@$(BIN)/python -m tests.bench $(if $(JSON),--json)
+
+# Needs REMIT_SAMPLES, the folder of published utterances; CASES of the guard's generator take a minute per 100,000.
+eval: $(BIN)/.installed-dev
+	$(BIN)/python -m tests.understanding
+	$(BIN)/python -m tests.help
+	$(BIN)/python -m tests.reading.guard --cases $(CASES)
 
 simulate: $(BIN)/.installed-dev
 	@$(BIN)/python -m tests.simulation --steps $(STEPS) --seed $(SEED) $(if $(JOBS),--jobs $(JOBS))

@@ -19,6 +19,7 @@ from dialogs.reading.guard import redact
 _OURS = ("web:", "console:")  # chats that we named: their routes know them by nothing else
 _SHORTEST = 12  # signs of a card number
 _HEX = re.compile(r"[0-9A-Fa-f-]+\Z")
+_PARTS = re.compile(r"[/?&=#:;@]+")  # of an address: something encoded reads as itself only between them
 _ROW = re.compile(r"(?:[0-9]-?){12}")
 
 
@@ -52,7 +53,7 @@ def _holds(name: str) -> bool:
     """Whether this holds a card or bank number. A random name in hex, which most are, is seen at a glance to hold none."""
     if len(name) < _SHORTEST or (_HEX.match(name) and not _ROW.search(name)):
         return False
-    return bool(redact(name).found)
+    return bool(redact(name).found or redact(_PARTS.sub(" ", name)).found)
 
 
 def _page(address: str) -> str:

@@ -32,6 +32,11 @@ class Wiped(msgspec.Struct, frozen=True):
         """The number of the first line with a piece."""
         return min(self.stays)
 
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """The pieces, as they stood in the lines."""
+        return tuple(piece for seq, said in self.said.items() for piece in taken_out(said, self.stays[seq]))
+
     def lines(self, log: Sequence[Message]) -> tuple[Message, ...]:
         """Those lines of the log that have to be overwritten, as they read from now on."""
         echo = self._echo()
@@ -64,10 +69,9 @@ class Wiped(msgspec.Struct, frozen=True):
     def _pieces(self) -> list[str]:
         """What was taken out of the lines, longest first: as it stood there, and as digits where it was words."""
         found: set[str] = set()
-        for seq, said in self.said.items():
-            for piece in taken_out(said, self.stays[seq]):
-                spelled = next(in_words(folded(piece))).text
-                found |= {_squashed(piece), "".join(sign for sign in spelled if sign.isdigit())}
+        for piece in self.taken:
+            spelled = next(in_words(folded(piece))).text
+            found |= {_squashed(piece), "".join(sign for sign in spelled if sign.isdigit())}
         return sorted((piece for piece in found if len(piece) >= _FEWEST), key=len, reverse=True)
 
 

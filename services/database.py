@@ -56,6 +56,7 @@ _PATIENCE = {
     "keepalives_count": "4",
     "tcp_user_timeout": "40000",
 }
+_WIPED = "wiped"  # a mark on a connection
 _READ_ONLY = "25006"  # SQLSTATE read_only_sql_transaction: a standby
 
 
@@ -129,8 +130,28 @@ def _set_up_sqlite(connection: object, _record: object) -> None:
     # isolation_level None: SQLAlchemy, not the driver, says BEGIN, and says it IMMEDIATE: a writer that waits for
     # its turn at the start can never fail half-way with a stale snapshot.
     connection.isolation_level = None  # type: ignore[attr-defined]  # the DBAPI type is not known here
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={LOCKED_SECONDS * 1000}"):
+    # secure_delete: what is deleted or written over is gone from the file, too
+    wanted = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
+    for pragma in (*wanted, f"busy_timeout={LOCKED_SECONDS * 1000}"):
         connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]  # as above
+
+
+def wiping(conn: Connection) -> None:
+    """Say in a transaction that it takes out what must not be kept: on SQLite its old pages go once it is committed.
+
+    The write-ahead log is emptied then. PostgreSQL keeps old rows until its vacuum, and its log as long as it is set to.
+    """
+    conn.info[_WIPED] = True
+
+
+def _empty_log(engine: Engine) -> None:
+    """Nothing where somebody outside this process reads just then: then the log is emptied by a later checkpoint."""
+    if engine.dialect.name == "sqlite":
+        raw = engine.raw_connection()
+        try:
+            raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+        finally:
+            raw.close()
 
 
 def upgrade(engine: Engine) -> None:
@@ -178,8 +199,12 @@ def _transact(engine: Engine, work: Callable[[Connection], Answer]) -> Answer:
     committing = False
     try:
         with engine.begin() as connection:
+            connection.info.pop(_WIPED, None)  # of a transaction that was rolled back
             answer = work(connection)
+            wiped = connection.info.pop(_WIPED, False)
             committing = True
+        if wiped:
+            _empty_log(engine)
         return answer  # noqa: TRY300  # an `else` would stand outside the transaction, and be no clearer
     except (DBAPIError, PoolTimeoutError) as error:
         why = next((why for each in _and_before(error) if (why := _trouble(each))), "")

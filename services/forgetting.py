@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, delete, or_, select, update
 
+from services.database import wiping
 from services.schema import handoff_case, help_gap, method_note
 
 Judge = Callable[[str], bool]
@@ -33,7 +34,10 @@ def forget(conn: Connection, chat: str, epoch: str, customer: str, *, holds: Jud
         if holds(gap.text):
             conn.execute(delete(help_gap).where(help_gap.c.key == gap.key))
             held += 1
-    return held + _names(conn, customer, is_one)
+    held += _names(conn, customer, is_one)
+    if held:
+        wiping(conn)
+    return held
 
 
 def _names(conn: Connection, customer: str, is_one: Judge) -> int:

@@ -1,6 +1,9 @@
 """What every conversation store must do. One suite, run on each implementation; what only one can suffer is beside it."""
 
 import asyncio
+import shutil
+import sqlite3
+import time
 from datetime import timedelta
 
 import pytest
@@ -9,8 +12,8 @@ from turns import TALK, a_worker, turn
 from world import NOW
 
 from bot.stores.base import FIRST_LEASE_SECONDS, LOG_KEPT, Message
-from bot.stores.sqlite import SqliteStore
-from dialogs.model import CloseCheckout
+from bot.stores.sqlite import LOCKED_MS, SqliteStore
+from dialogs.model import CallAgent, CloseCheckout, ProveInvoice
 from services.errors import Unavailable
 
 
@@ -203,6 +206,123 @@ async def test_a_talk_that_was_silent_for_months_is_forgotten_whole_and_no_other
         assert left == [("rasa:b",), ("rasa:one",)], table
     assert (await sqlite.load("rasa:silent0", "m1")).talk is None
     assert await sqlite.commit(turn(silent[0])), "who comes back begins anew"
+
+
+def said(seq, text, before):
+    """A turn in which the customer said just this."""
+    lines = (Message(seq + 1, "customer", text, ()), Message(seq + 2, "bot", f"You said {text}.", ()))
+    return replace(turn(before=before, seq=seq, message=f"m{seq}"), messages=lines)
+
+
+async def test_what_the_customer_said_last_is_found_and_nothing_that_was_told_them(store):
+    assert await store.said("rasa:one", 5) == []
+    base = 1_772_465_400_000
+    for n in range(8):
+        await store.commit(said(base + 2 * n, f'word {n} "from":"customer"', n))
+    found = await store.said("rasa:one", 5)
+    assert [line.seq for line in found] == [base + 2 * n + 1 for n in range(3, 8)]
+    assert {line.sender for line in found} == {"customer"}
+    assert await store.said("rasa:nobody", 5) == []
+
+
+async def test_lines_that_are_overwritten_say_something_else_everywhere_and_keep_their_places(store):
+    for n in range(3):
+        await store.commit(said(2 * n, f"piece{n}", n))
+    fresh = (Message(1, "customer", "[removed]", ()), Message(4, "bot", "You said [removed].", ()))
+    last = replace(said(6, "[removed]", 3), overwritten=(*fresh, Message(999, "customer", "never said", ())))
+    assert await store.commit(last)
+    log = await store.since("rasa:one", 0)
+    assert [line.seq for line in log] == list(range(1, 9))
+    assert [line.text for line in log][:5] == [
+        "[removed]", "You said piece0.", "piece1", "You said [removed].", "piece2",
+    ]  # fmt: skip
+    assert [line.text for line in await store.answer("rasa:one", "m2")] == ["You said [removed]."]
+    assert [line.text for line in await store.said("rasa:one", 2)] == ["piece2", "[removed]"]
+
+
+async def test_a_turn_that_comes_too_late_overwrites_nothing(store):
+    await store.commit(said(0, "piece", 0))
+    late = replace(said(2, "more", 0), overwritten=(Message(1, "customer", "[removed]", ()),))
+    assert not await store.commit(late)
+    assert [line.text for line in await store.since("rasa:one", 0)] == ["piece", "You said piece."]
+
+
+async def test_effects_in_the_outbox_become_harmless_or_go_with_the_turn_that_says_so(store):
+    wish, proof = CallAgent("asked", "invoice 4242"), ProveInvoice("4242", "42424")
+    await store.commit(turn(effects=((f"{TALK.epoch}/1/0", wish), (f"{TALK.epoch}/1/1", proof))))
+    other = replace(TALK, chat="rasa:two", epoch="f" * 32)
+    await store.commit(turn(other, effects=((f"{other.epoch}/1/0", wish),)))
+    left = await store.waiting(TALK)
+    assert [(each.key, each.chat, each.cause, each.effect) for each in left] == [
+        (f"{TALK.epoch}/1/0", "rasa:one", "m1", wish),
+        (f"{TALK.epoch}/1/1", "rasa:one", "m1", proof),
+    ]
+    await store.commit(
+        replace(turn(before=1, seq=2, message="m2"), harmless=((left[0], CallAgent("asked", "")), (left[1], None)))
+    )
+    assert [each.effect for each in await store.waiting(TALK)] == [CallAgent("asked", "")]
+    due = {each.key: each.effect for each in await store.claim(NOW + timedelta(days=1), 60, 10)}
+    assert due == {f"{TALK.epoch}/1/0": CallAgent("asked", ""), f"{other.epoch}/1/0": wish}
+    assert await store.pending("rasa:one", "m1")
+    await store.commit(turn(before=2, seq=4, first=False, done=f"{TALK.epoch}/1/0"))
+    assert not await store.pending("rasa:one", "m1")
+
+
+def files_with(folder, words):
+    return [file.name for file in folder.iterdir() if words in file.read_bytes()]
+
+
+async def test_no_file_holds_what_was_overwritten_once_its_turn_is_answered(sqlite, tmp_path):
+    for n in range(4):
+        await sqlite.commit(said(2 * n, f"piece-{n}-of-it", n))
+    assert files_with(tmp_path, b"piece-2-of-it")
+    fresh = tuple(Message(seq, "customer" if seq % 2 else "bot", "gone", ()) for seq in range(1, 9))
+    await sqlite.commit(replace(said(8, "gone", 4), overwritten=fresh))
+    for n in range(4):
+        assert not files_with(tmp_path, b"piece-%d-of-it" % n)
+    assert files_with(tmp_path, b"gone")
+
+
+async def test_a_reader_that_holds_the_write_ahead_log_is_waited_for_by_a_later_commit_and_by_no_customer(
+    sqlite, tmp_path
+):
+    await sqlite.commit(said(0, "piece-of-it", 0))
+    reader = sqlite3.connect(tmp_path / "conversations.db", isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM message").fetchone()
+    await sqlite.commit(
+        replace(said(2, "gone", 1), overwritten=(Message(1, "customer", "gone", ()), Message(2, "bot", "gone", ())))
+    )
+    assert files_with(tmp_path, b"piece-of-it"), "the reader may still look at it"
+    began = time.monotonic()
+    await sqlite.commit(turn(replace(TALK, chat="rasa:two")))
+    assert time.monotonic() - began < LOCKED_MS / 1000, "somebody else's turn waited for the reader"
+    reader.execute("ROLLBACK")
+    reader.close()
+    await sqlite.claim(NOW, 60, 10)  # as the worker does every second
+    assert not files_with(tmp_path, b"piece-of-it")
+
+
+async def test_what_a_process_left_that_died_before_it_could_empty_the_log_goes_when_the_file_is_opened(
+    sqlite, tmp_path
+):
+    await sqlite.commit(said(0, "piece-of-it", 0))
+    reader = sqlite3.connect(tmp_path / "conversations.db", isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM message").fetchone()
+    await sqlite.commit(
+        replace(said(2, "gone", 1), overwritten=(Message(1, "customer", "gone", ()), Message(2, "bot", "gone", ())))
+    )
+    copied = tmp_path / "after"
+    copied.mkdir()
+    for name in ("conversations.db", "conversations.db-wal"):
+        shutil.copy(tmp_path / name, copied / name)
+    reader.close()
+    assert files_with(copied, b"piece-of-it")
+    again = SqliteStore(str(copied / "conversations.db"))
+    assert not files_with(copied, b"piece-of-it")
+    assert [line.text for line in await again.since("rasa:one", 0)][:2] == ["gone", "gone"]
+    again.close()
 
 
 async def test_a_redis_forgets_by_itself(redis_url):

@@ -25,10 +25,11 @@ _FILLERS = re.compile(
     r"|luego|despues|l[oa]s|el|la|digitos?|numeros?|de|mi|es|son|tarjeta|empieza|termina|con|por|sigue|resto|bloque|parte"
     r"|aqui|va|van|ahora|de\s(?:credito|debito)|y|and|finalmente|en|que|thanks|thank|gracias|piece|half|quarter|you|go|there|to|start|i|have|begin)(?![a-z])"
 )
-# "The first 4 are" and "part 2:" count; "1) 4242" numbers a line.
+# "The first 4 are", "the last four are" and "part 2:" count; "1) 4242" numbers a line.
 _COUNTS = re.compile(
     rf"(?<![a-z])(?:{_ORDER}|part|parte|piece|group|grupo|block|bloque|chunk|half)\s{{1,2}}[0-9]{{1,2}}(?![0-9])"
-    r"(?=\s*[a-z:=)]|\s-\s)|(?<![0-9])[0-9]\s?[/(]\s?(?:of\s)?[0-9]\s?[:)](?=\s)|(?<![0-9.,$])[1-6]\s?[).:]\s*(?=[0-9]{2})|(?<=\n)[2-6]\s?[).:]\s*(?=[0-9])"
+    rf"(?=\s*[a-z:=)]|\s-\s)|(?<![a-z])(?:{_ORDER})\s{{1,2}}(?:two|three|four|five|six|eight|dos|tres|cuatro|cinco|seis|ocho)(?=\s(?:are|is|digits?|ones|numbers?|son|digitos?|numeros?)(?![a-z]))"
+    r"|(?<![0-9])[0-9]\s?[/(]\s?(?:of\s)?[0-9]\s?[:)](?=\s)|(?<![0-9.,$])[1-6]\s?[).:]\s*(?=[0-9]{2})|(?<=\n)[2-6]\s?[).:]\s*(?=[0-9])"
 )
 _LISTING = ("and", "y")
 _LETTERED = re.compile(

@@ -24,6 +24,8 @@ CARD = "[card number removed]"
         (["4242", "wait", "4242 4242", "ok", "4242"], [CARD, "wait", CARD, "ok", CARD]),
         (["four two four two", "4242", "４２４２", "4️⃣2️⃣4️⃣2️⃣"], [CARD] * 4),  # noqa: RUF001  # full-width digits
         (["empieza con 4242", "luego 4242 4242", "y termina en 4242"], [f"empieza con {CARD}", f"luego {CARD}", f"y termina en {CARD}"]),
+        (["4242", "then 4242", "4242", "and the last four are 4242"], [CARD, f"then {CARD}", CARD, f"and the last four are {CARD}"]),
+        (["4242", "luego 4242", "4242", "los últimos cuatro son 4242"], [CARD, f"luego {CARD}", CARD, f"los últimos cuatro son {CARD}"]),
         (["37", "8282", "24", "63", "10", "005"], [CARD] * 6),
         (["4O12", "8888", "8888", "l88l"], [CARD] * 4),
         (["NDI0Mg==", "NDI0Mg==", "NDI0Mg==", "NDI0Mg=="], [CARD] * 4),

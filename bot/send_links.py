@@ -136,7 +136,6 @@ class LinkSender:
         billing = await self._remit.invoices.billing(invoice.customer)
         if billing is None or not usable(billing.email):
             return Fate.NO_ADDRESS
-        details = await self._remit.invoices.details(invoice.customer)
         days = self._remit.settings.links.days
         token = await self._remit.identity.issue(invoice.id, days)
         letter = self._letters.pay_link(
@@ -147,7 +146,7 @@ class LinkSender:
             until=self._remit.clock() + timedelta(days=days),
             today=self._remit.today(),
             fresh=fresh,
-            language=details.language if details is not None else "",
+            language=await self._language(invoice.customer),
         )
         try:
             await self._mail.send(letter)
@@ -159,6 +158,15 @@ class LinkSender:
             log.warning("a letter may have been sent: %s", error)
             return Fate.UNCLEAR
         return Fate.SENT
+
+    async def _language(self, customer: str) -> str:
+        """On file, or "". A letter in the usual language is better than none."""
+        try:
+            details = await self._remit.invoices.details(customer)
+        except RemitError as error:
+            log.warning("a language on file could not be read: %s", error)
+            return ""
+        return details.language if details is not None else ""
 
 
 async def send_links(

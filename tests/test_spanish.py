@@ -104,12 +104,10 @@ def test_the_tables_of_words_are_as_they_are_looked_up():
     ("adiós", Simple.GOODBYE), ("hasta luego", Simple.GOODBYE), ("gracias, adiós", Simple.GOODBYE), ("que tenga buen día", Simple.GOODBYE),
     ("pagar", Want("pay")), ("quiero pagar", Want("pay")), ("kiero pagar", Want("pay")), ("quisiera pagar ahora", Want("pay")),
     ("intentar de nuevo", Want("pay")),
-    ("ya pagué la semana pasada", Want("status")), ("ya pague", Want("status")), ("no, ya la pagué", Want("status")),
-    ("ya está pagada", Want("status")), ("estado de mi pago", Want("status")), ("¿alguna novedad?", Want("status")),
+    ("estado de mi pago", Want("status")), ("¿alguna novedad?", Want("status")),
     ("mi saldo", Want("balance")), ("¿cuál es mi saldo?", Want("balance")),
     ("ayuda", Want("help")), ("¿qué puedo hacer aquí?", Want("help")), ("alluda", Want("help")),
     ("mándeme el enlace", Want("link")), ("el link no funciona", Want("link")),
-    ("en español por favor", Want("spanish")), ("¿habla español?", Want("spanish")), ("mejor en inglés", Want("english")),
     ("elegir varias", Want("several")), ("son todas", Want("enough")),
 ])  # fmt: skip
 def test_a_whole_message_that_says_one_thing(said, act):
@@ -137,10 +135,9 @@ def test_the_spanish_rules_are_silent_about_english(said):
         == spanish.answered(said, Asked())
         == ()
     )
-    assert not any(
-        reads(said) for reads in (spanish.human, spanish.refund, spanish.cue, spanish.pays, spanish.changing)
-    )
+    assert not any(reads(said) for reads in (spanish.refund, spanish.cue, spanish.pays, spanish.changing))
     assert spanish.beside_method(said) == said
+    assert spanish.aside(said, Asked()) is None
 
 
 # --- wishes -------------------------------------------------------------------------------------------------------
@@ -153,7 +150,8 @@ FEBRUARY = Filter((), date(2026, 2, 1), date(2026, 2, 28))
     ("iniciar sesión", Want("sign_in")), ("quiero entrar a mi cuenta", Want("sign_in")), ("inisiar sesion", Want("sign_in")),
     ("cerrar sesión", Want("sign_out")), ("cerrar mi sesion en todos los dispositivos", Want("sign_out_everywhere")),
     ("recuérdame en este navegador", Want("remember")), ("mantener la sesión aquí", Want("remember")),
-    ("mis solicitudes", Want("requests")), ("¿cómo va mi reembolso?", Want("requests")),
+    ("ya pagué la semana pasada", Want("status")), ("ya pague", Want("status")), ("no, ya la pagué", Want("status")),
+    ("ya está pagada", Want("status")), ("mis solicitudes", Want("requests")), ("¿cómo va mi reembolso?", Want("requests")),
     ("quiero un reembolso", Want("refund")), ("devuélvanme mi dinero", Want("refund")), ("quiero un rembolso", Want("refund")),
     ("me cobraron dos veces", Want("dispute")), ("no reconozco este cargo", Want("dispute")), ("nunca vinieron", Want("dispute")),
     ("mis tarjetas guardadas", Want("methods")), ("mis targetas guardadas", Want("methods")), ("eliminar mi tarjeta", Want("methods")),
@@ -167,6 +165,7 @@ FEBRUARY = Filter((), date(2026, 2, 1), date(2026, 2, 28))
     ("las de abril", Show(Filter((), date(2025, 4, 1), date(2025, 4, 30)))),
     ("las facturas del próximo mes", Show(Filter((), date(2026, 4, 1), date(2026, 4, 30)))),
     ("muéstreme la factura 1053", See(number="1053")), ("desglose de la factura 1053", See(number="1053")),
+    ("en español por favor", Want("spanish")), ("¿habla español?", Want("spanish")), ("mejor en inglés", Want("english")),
     ("mi historial", Want("history")), ("mis pagos anteriores", Want("history")),
     ("mis datos", Want("details")), ("cambiar mi correo", Pick(Slot.DETAIL, "email")), ("me mudé", Pick(Slot.DETAIL, "address")),
     ("cambiar el idioma", Pick(Slot.DETAIL, "language")), ("nuevo teléfono", Pick(Slot.DETAIL, "phone")),
@@ -221,7 +220,21 @@ def test_to_cancel_a_debt_is_to_pay_it_unless_a_payment_runs():
     "atención al cliente", "que me llamen",
 ])  # fmt: skip
 def test_who_asks_for_a_person_is_heard(said):
-    assert spanish.human(said)
+    assert spanish.aside(said, Asked()) is Simple.HUMAN
+
+
+@pytest.mark.parametrize(("said", "act"), [
+    ("¿por qué necesita mi código postal?", Want("why")), ("¿para qué?", Want("why")), ("prefiero no decirlo", Want("why")),
+    ("no quiero dar mi correo", Want("why")), ("¿cómo está?", Want("small_talk")), ("¿es usted un robot?", Want("small_talk")),
+    ("esto es una mierda", Want("rude")), ("son unos inútiles", Want("rude")),
+    ("¿por qué me cobraron?", None), ("ustedes son unos idiotas y quiero saber cuánto debo ya", None), ("¿cómo pago?", None),
+])  # fmt: skip
+def test_what_is_said_about_the_asking(said, act):
+    assert spanish.aside(said, Asked(Slot.ZIP)) == act
+
+
+def test_what_for_is_about_the_question_only_where_it_asks_for_something_personal():
+    assert spanish.aside("¿para qué es?", Asked(Slot.CONSENT)) is None
 
 
 # --- answers ------------------------------------------------------------------------------------------------------

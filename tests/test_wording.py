@@ -30,6 +30,7 @@ from dialogs.flows.sign_in import Why
 from dialogs.flows.status import describe, news, of_invoice, of_payment
 from dialogs.guesses import ACTS, can_be_offered
 from dialogs.model import DetailsOf, House, InvoicesOf, Known, MethodsOf, OwnInvoice, Reply, Say, SheetOf, Slot, View
+from dialogs.wishes import _NEEDED
 from services.model import (
     Customer,
     Details,
@@ -126,6 +127,7 @@ COMPUTED = {
     "f'notices_{self.value}'": each("notices_{}", *WORDS),
     "f'button_notices_{word}'": each("button_notices_{}", *WORDS),
     "f'mean_{intent}'": each("mean_{}", *filter(can_be_offered, ACTS)),
+    "f'needed_{asked}'": each("needed_{}", *_NEEDED),
     "payment.state": {"refunded", "part_refunded", "disputed", "won", "lost"},
     "problem": AMOUNTS,  # `objection`; what `standing` finds is said by `describe`
     "problem or 'invoice_status'": WHOLE | {"invoice_status"},
@@ -136,7 +138,7 @@ METHODS = {f"method_{method}" for method in Method}  # said by `bot.wording` for
 BUILT = {
     "of_invoice": set(of_invoice(INVOICE, AT.date())),
     "of_payment": set(of_payment(PAYMENT)),
-    "shown": set(shown(Details())),
+    "shown": set(shown(Details(), ("en",))),
 }
 
 

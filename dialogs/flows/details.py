@@ -5,6 +5,7 @@ minute must not be able to take the account with them. That both came is checked
 """
 
 import re
+from collections.abc import Collection
 from typing import Literal, TypeAlias, assert_never
 
 from msgspec.structs import replace
@@ -73,12 +74,12 @@ class SeeDetails(Side, frozen=True, omit_defaults=True, tag="see_details"):
                 return lookup
             case Details() as details:
                 choices = tuple(Choice(Say(f"button_detail_{each}"), Pick(Slot.DETAIL, each)) for each in FIELDS)
-                return Done(Reply(Say("details", shown(details)), choices))
+                return Done(Reply(Say("details", shown(details, view.house.locales)), choices))
             case _:
                 return Done(Reply(Say("books_unreachable")))
 
 
-def shown(details: Details) -> dict[str, Value]:
+def shown(details: Details, locales: Collection[str]) -> dict[str, Value]:
     """Details as values of sentences; what is missing is said to be so."""
     missing = Say("not_on_file")
     told: dict[str, str] = {
@@ -89,7 +90,7 @@ def shown(details: Details) -> dict[str, Value]:
         "phone": details.phone,
     }
     values: dict[str, Value] = {name: value or missing for name, value in told.items()}
-    values["language"] = Say(f"language_{details.language}") if details.language in ("en", "es") else missing
+    values["language"] = Say(f"language_{details.language}") if details.language in locales else missing
     values["notices"] = Say(f"notices_{notices_word(details.notices)}")
     return values
 
@@ -129,8 +130,8 @@ class ChangeDetails(Side, frozen=True, omit_defaults=True, tag="change_details")
             return None
         if key in FIELDS:
             return ChangeDetails(key)
-        known = key in ("en", "es") if self.field == "language" else key in _NOTICES and self.field == "notices"
-        return replace(self, value=key) if known else None
+        one_of_few = self.field == "language" or (self.field == "notices" and key in _NOTICES)
+        return replace(self, value=key) if one_of_few else None
 
     def change(self, slot: Slot) -> "ChangeDetails | None":
         """With its value to be told again."""
@@ -180,7 +181,7 @@ class ChangeDetails(Side, frozen=True, omit_defaults=True, tag="change_details")
         if not isinstance(view.scope, Customer):
             return Enter(SignIn(why="details"))
         if self.saved is not None:
-            return Done(Reply(Say(f"saved_{self.field}", shown(self.saved))))
+            return Done(Reply(Say(f"saved_{self.field}", shown(self.saved, view.house.locales))))
         if self.refused:
             return Done(Reply(Say("not_saved", {"business": view.house.name}), (PERSON,)))
         if self.field is None:

@@ -143,6 +143,11 @@ class Classifier:
         """The language of the text, or None when it could be any."""
         return self.read(text).language
 
+    def knows(self, text: str) -> bool:
+        """Whether at least half of the words were ever seen in training: of the others there is nothing but spelling."""
+        told = tokens(text)
+        return bool(told) and 2 * sum(f"w{token}" in self._rows for token in told) >= len(told)
+
     def read(self, text: str) -> Reading:
         """Intents and language at once, which costs no more than one of them."""
         row = self._rows.get

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
+from itertools import islice
 
 from dialogs.conversation import Asked, Conversation
 from dialogs.guesses import ACTS, can_be_offered
@@ -29,7 +30,7 @@ from dialogs.model import (
     Want,
     Wonder,
 )
-from dialogs.reading import account, values
+from dialogs.reading import account, spanish, values
 from dialogs.reading.buttons import from_button
 from dialogs.reading.classifier import OUT_OF_SCOPE
 from dialogs.reading.words import METHODS
@@ -108,7 +109,10 @@ def read(text: str, talk: Conversation, house: House, today: date | None = None)
     if (whole := _ANY_WHOLE.fullmatch(_bare(said))) is not None:
         assert whole.lastgroup is not None
         return (_ACTS[whole.lastgroup],)
-    if asked.slot in account.IN_OWN_WORDS and len(said.split()) > 1 and not account.COMMAND.match(said):
+    if (in_spanish := spanish.whole(said)) is not None:
+        return (in_spanish,)
+    commands = account.COMMAND.match(said) or spanish.commands(said)
+    if asked.slot in account.IN_OWN_WORDS and len(said.split()) > 1 and not commands:
         return (Tell(asked.slot, said),)  # "it is wrong" is a reason there, and no answer to a question
     if (answer := values.yes_no(said)) is not None:
         return (Simple.YES if answer else Simple.NO,)
@@ -141,7 +145,7 @@ def _picked(said: str, asked: Asked) -> Act | None:
 
 def _agrees_in_full(said: str, total: Money) -> bool:
     """Whether the whole message is the title of the button of consent, typed: yes, pay, and exactly this sum."""
-    typed = _YES_PAY.fullmatch(said)
+    typed = _YES_PAY.fullmatch(said) or spanish.YES_PAY.fullmatch(said)
     if typed is None:
         return False
     sums = values.amounts(typed[1], total.currency, bare=True)
@@ -152,35 +156,39 @@ def _sentence(said: str, talk: Conversation, asked: Asked, house: House, today: 
     """Everything that one message tells, wants or changes."""
     if (aside := _aside(said, asked)) is not None:
         return (aside,)
-    if answer := account.answered(said, asked):
+    if answer := spanish.answered(said, asked) or (() if spanish.commands(said) else account.answered(said, asked)):
         return answer
-    wish = account.wishes(said, talk, today)
+    wish = account.wishes(said, talk, today) or spanish.wishes(said, talk, today)
     if wish and isinstance(wish[0], Named | New):  # which method; what is paid with it may be told beside it
-        told = _told(account.beside_method(said), talk, asked, house)
+        told = _told(spanish.beside_method(account.beside_method(said)), talk, asked, house)
         return (*(act for act in told if not (isinstance(act, Tell) and act.slot is Slot.METHOD)), *wish)
     if wish:
         return wish
     if (article := _answered_by(said, talk, house)) is not None:
         return (article,)
-    return _told(said, talk, asked, house) or _wished(said) or _guessed(said, talk, house)
+    wished = _told(said, talk, asked, house) or _wished(said) or spanish.wished(said, idle=not talk.tasks)
+    return wished or _guessed(said, talk, house)
 
 
 def _aside(said: str, asked: Asked) -> Act | None:
     """What is said about the asking, not about the payment: to a person, why, small talk, anger."""
-    if asked.slot in account.IN_OWN_WORDS and not account.COMMAND.match(said):
+    if asked.slot in account.IN_OWN_WORDS and not (account.COMMAND.match(said) or spanish.commands(said)):
         return None  # nearly any sentence answers that
     if _SMALL_TALK.search(said):
         return Want("small_talk")
     if _HUMAN.search(said):
         return Simple.HUMAN
-    if _WHY_ASKED.search(said):
+    if _WHY_ASKED.search(said) or (asked.slot in _PERSONAL and _WHAT_FOR.search(said)):
         return Want("why")
-    return Want("rude") if _RUDE.search(said) and len(said.split()) <= _LONGEST_CURSE else None
+    rude = _RUDE.search(said) and len(said.split()) <= _LONGEST_CURSE
+    return Want("rude") if rude else spanish.aside(said, asked)
 
 
 _WHY_ASKED = re.compile(
-    r"\bwhy (?:do|would|should|must) (?:you|i) (?:need|want|ask|have|give|tell|enter)|\bwhat (?:do you need|is) (?:it|that|this) for\b|\bwhy is (?:that|this|it) (?:needed|necessary|required)"
+    r"\bwhy (?:do|would|should|must) (?:you|i) (?:need|want|ask|have|give|tell|enter)|\bwhy is (?:that|this|it) (?:needed|necessary|required)"
     r"|\b(?:i(?:'?d| would)? rather not|i (?:do not|don'?t) (?:want to|wanna) (?:say|tell|give|share)|i won'?t (?:say|tell|give)|none of your business|skip(?: it| this| that)?$|can i skip)\b", _I)  # fmt: skip
+_WHAT_FOR = re.compile(r"\bwhat (?:do you need|is|'?s) (?:it|that|this) for\b|\bwhat for\b", _I)
+_PERSONAL = frozenset({Slot.PROOF, Slot.ZIP, Slot.NAME, Slot.EMAIL, Slot.CODE})
 _SMALL_TALK = re.compile(
     r"\b(?:how are you|how(?:'?s| is) it going|what(?:'?s| is) your name|who are you|are you (?:a |an )?(?:bot|robot|human|person|real|ai|machine|chatgpt)|tell me a joke|who made you)\b", _I)  # fmt: skip
 _RUDE = re.compile(
@@ -191,10 +199,15 @@ _LONGEST_CURSE = 6  # words: whoever says more than anger is read for what they 
 def _answered_by(said: str, talk: Conversation, house: House) -> Wonder | None:
     """The help article that answers this, if it is plainly a question about how things are, and names no sum."""
     center = house.help.get(talk.locale)
-    if center is None or not _QUESTION.search(said) or _STATUS.search(said) or _BALANCE.search(said):
+    if center is None or not _QUESTION.search(said) or _about_own(said) or (talk.tasks and _SUGGESTS.search(said)):
         return None
     found = center.best(said)
     return None if found is None else Wonder(found.article.topic)
+
+
+def _about_own(said: str) -> bool:
+    """Whether this asks how the customer's own payment or balance stands."""
+    return bool(_STATUS.search(said) or _BALANCE.search(said)) or spanish.about_own(said)
 
 
 def _guessed(said: str, talk: Conversation, house: House) -> tuple[Act, ...]:
@@ -202,7 +215,7 @@ def _guessed(said: str, talk: Conversation, house: House) -> tuple[Act, ...]:
 
     Thresholds are those at which guesses about strangers' words were right nine times in ten, and two in three.
     """
-    if house.mind is None:
+    if house.mind is None or not any(sign.isalpha() for sign in said):
         return ()
     best, *others = house.mind.classify(said)
     center = house.help.get(talk.locale)
@@ -214,13 +227,15 @@ def _guessed(said: str, talk: Conversation, house: House) -> tuple[Act, ...]:
         return (act,)
     if best.intent == OUT_OF_SCOPE and best.score >= _SURE_OF_NOTHING:
         return (Unanswered(said, talk.locale),) if _QUESTION.search(said) else (Simple.OFF_TOPIC,)
-    likely = tuple(each.intent for each in (best, *others) if can_be_offered(each.intent))[:2]
-    if best.intent != OUT_OF_SCOPE and best.score >= _WORTH_ASKING and likely:
-        return (Guess(likely),)
+    if best.score >= _WORTH_ASKING and can_be_offered(best.intent) and house.mind.knows(said):
+        second = (each.intent for each in others if each.score >= _WORTH_A_BUTTON and can_be_offered(each.intent))
+        return (Guess((best.intent, *islice(second, 1))),)
     return (Unanswered(said, talk.locale),) if _QUESTION.search(said) else ()
 
 
-_SURE, _SURE_TO_DROP, _SURE_OF_NOTHING, _WORTH_ASKING = 0.75, 0.9, 0.8, 0.3
+_SURE, _SURE_TO_DROP, _SURE_OF_NOTHING, _WORTH_ASKING, _WORTH_A_BUTTON = 0.75, 0.9, 0.8, 0.3, 0.02
+_SUGGESTS = re.compile(  # asked of a payment that is being put together, it chooses
+    r"^\W*(?:how|what) about\b|^\W*(?:can|could|may) (?:i|we) (?:just |also |still )?(?:pay|use|do)\b|^¿?(?:qu[eé] tal|y) (?:con|por|si)\b|^¿?puedo (?:pagar|usar)\b", _I)  # fmt: skip
 _ABOUT_MINE = frozenset({"payment_status", "check_balance", "due_date", "list_invoices", "pay_invoice"})
 _QUESTION = re.compile(
     r"\?|^\W*(?:how|what|why|when|where|which|who|can|could|do|does|is|are|will|would|should|may|am i"
@@ -244,7 +259,7 @@ def _wished(said: str) -> tuple[Act, ...]:
 
 def _told(said: str, talk: Conversation, asked: Asked, house: House) -> tuple[Act, ...]:
     """The slots filled by this message; the invoice first, since another invoice means another payment."""
-    if named := _NAMED.search(said):
+    if named := _NAMED.search(said) or spanish.NAMED.search(said):
         name = values.name(named.group(1))
         return (Tell(Slot.NAME, name),) if name else ()
     if asked.slot is Slot.NAME and not _says_more(said) and (name := values.name(said)) is not None:
@@ -252,7 +267,8 @@ def _told(said: str, talk: Conversation, asked: Asked, house: House) -> tuple[Ac
     if asked.slot is Slot.INVOICE and (both := _BOTH.fullmatch(said)):
         return (Tell(Slot.INVOICE, both["number"]), Tell(Slot.ZIP, both["zip"]))
     first = isinstance(talk.scope, Stranger | Customer) and not talk.tasks
-    lone = first and bool(_PAY.search(said) or _LONE.fullmatch(said))  # "pay 1042", or just that, to begin with
+    paying = _PAY.search(said) or spanish.pays(said)
+    lone = first and bool(paying or _LONE.fullmatch(said))  # "pay 1042", or just that, to begin with
     numbers = values.invoice_numbers(said, _patterns(house.number_patterns), bare=lone)
     if len(numbers) > 1 and isinstance(talk.scope, Customer):
         return (Choose(numbers=tuple(number.value for number in numbers)),)
@@ -277,7 +293,9 @@ def _with_number(
     if (method := values.method(rest)) is not None:
         acts.append(Tell(Slot.METHOD, method))
     about_money = asked.slot not in (Slot.INVOICE, Slot.PROOF) and bool(talk.tasks)
-    asked_amount = asked.slot in (Slot.AMOUNT, Slot.CONSENT, Slot.METHOD) or (about_money and bool(_CUE.search(rest)))
+    asked_amount = asked.slot in (Slot.AMOUNT, Slot.CONSENT, Slot.METHOD) or (
+        about_money and (bool(_CUE.search(rest)) or spanish.cue(rest))
+    )
     if asked.slot is not Slot.INVOICE or acts or "$" in rest:
         if (share := values.share(rest)) is not None:
             acts.append(Tell(Slot.AMOUNT, Share(share)))
@@ -292,10 +310,9 @@ def _with_number(
 
 def _says_more(said: str) -> bool:
     """Whether an answer to "which name?" is not one: a question, another wish, or a way to pay."""
-    other = _changing(said)
-    return (
-        said.lower() in METHODS or (other is not None and other is not Slot.NAME) or bool(account.REFUND.search(said))
-    )
+    other = _changing(said) or spanish.changing(said)
+    refund = bool(account.REFUND.search(said)) or spanish.refund(said)
+    return said.lower() in METHODS or (other is not None and other is not Slot.NAME) or refund
 
 
 def _changing(said: str) -> Slot | None:

@@ -63,13 +63,11 @@ _WHOLE: dict[str, Act] = {
     rf"(?:(?:ok(?:ay)?|{_THANKS}|eso es todo|nada mas)\W+)*{_BYE}(?:\W+(?:{_BYE}|{_THANKS}))*": Simple.GOODBYE,
     rf"(?:quiero |quisiera |deseo |necesito |me gustaria |vengo a |hacer (?:un|mi) |realizar (?:un|mi) |ir a )*{_PAYS}(?: (?:ahora|ya|{_AGAIN}|por favor|aqui))*|volver a (?:pagar|intentar(?:lo)?)|(?:vamos a )?(?:intent|prueb|prob)\w+(?: {_AGAIN})?|reintentar(?:lo)?": Want("pay"),
     r"(?:el |mi )*estado(?: (?:de mi|del|de un) pago)?|(?:hay )?(?:alguna )?(?:novedad(?:es)?|noticias?)": Want("status"),
-    r"(?:no\W+)?(?:pero |si )*(?:yo )?(?:eso |es[ae] (?:factura )?)?ya (?:yo )?(?:l[aoe]s? )?(?:pagu?e|he pagado|habia pagado)\b.*|ya (?:esta|quedo|fue) pagad[ao]\b.*|ya termine(?: de pagar)?": Want("status"),
+    r"ya termine(?: de pagar)?": Want("status"),
     r"(?:mi |el |cual es (?:mi|el) |ver (?:mi|el) |quiero (?:ver|saber) (?:mi|el) )*(?:saldo|adeudo|deuda)(?: (?:actual|pendiente))?": Want("balance"),
     r"ayuda(?:me|r)?|(?:necesito|quiero) ayuda|menu|opciones|(?:que|como) (?:me )?(?:puedes?|puedo)(?: (?:hacer|ayudar|ayudarme|preguntar))?(?: (?:aqui|usted|por mi))?|(?:que|como) (?:haces|funciona)(?: (?:esto|aqui))?": Want("help"),
     rf"(?:mand\w+|envi\w+|dame|deme|quiero|necesito|muestr\w+|me (?:puedes? )?(?:mandar|enviar)|el|mi|un|otro|nuevo|\s)*(?:enlace|link|liga)(?: (?:de pago|nuevo|{_AGAIN}))*|(?:el |mi )?(?:enlace|link|liga) (?:ya )?(?:vencio|expiro|no (?:me )?(?:funciona|sirve|abre))": Want("link"),
     r"(?:(?:yo )?(?:sigo|estoy|ya estoy) aqui|ya (?:regrese|volvi)|continu(?:ar|a|e|emos)|sigamos|seguimos|siga)": Simple.REPEAT,
-    r"(?:(?:me )?(?:habl\w+|escrib\w+|atiend\w+|quiero|prefiero|mejor|puedes?|podemos|podria|se puede|cambi\w+|idioma|a|en|el) )*(?:castellano|espanol)": Want("spanish"),
-    r"(?:(?:me )?(?:habl\w+|escrib\w+|atiend\w+|quiero|prefiero|mejor|puedes?|podemos|podria|se puede|cambi\w+|idioma|a|en|el) )*ingles": Want("english"),
     r"(?:quiero )?(?:elegir|escoger) varias": Want("several"),
     r"(?:esas )?(?:son|es) tod[ao]s?|nada mas|ninguna mas|solo (?:esas|esos|estas)|ya(?: con eso)?": Want("enough"),
 }  # fmt: skip
@@ -153,6 +151,19 @@ _HUMAN = re.compile(
     r"\b(?:(?:hablar|hablo|comunic\w+|chatear|contactar\w*) (?:con|a)|(?:pas[ae]|pongan?|conect[ae])me (?:con|a)|human[oa]|persona(?: real| de verdad)?|agente"
     r"|asesora?|operadora?|representante|ejecutiv[oa]|(?:atencion|servicio) al cliente|alguien (?:real|que me)|(?:que )?me llamen|ll[aá]menme|numero de telefono de)\b"
 )
+_SMALL_TALK = re.compile(
+    r"\b(?:como (?:esta|estas|le va|te va)\W*$|como (?:se|te) llamas?|quien (?:es usted|eres)|(?:es|eres) (?:usted )?(?:un |una )?(?:bot|robot|human[oa]|persona|maquina|real|ia)\b|cuent[ea]me un chiste|quien (?:te|lo) hizo)"
+)
+_WHY_ASKED = re.compile(
+    r"\b(?:por que|para que)\b.{0,12}\b(?:necesita\w*|quieren?|piden?|preguntan?|lo pide|debo dar|tengo que dar|dar)\b"
+    r"|\b(?:prefiero no (?:decir|dar)|no (?:se lo |te lo )?(?:quiero|voy a|pienso) (?:decir|dar)|no le importa|saltar(?:me)? (?:esto|esta)|puedo (?:saltar|omitir))"
+)
+_WHAT_FOR = re.compile(r"\W*(?:y )?(?:por|para) que(?: (?:es|lo|eso|sirve))*\W*")
+_PERSONAL = frozenset({Slot.PROOF, Slot.ZIP, Slot.NAME, Slot.EMAIL, Slot.CODE})  # what nobody likes to be asked for
+_RUDE = re.compile(
+    r"\b(?:mierda|idiotas?|estupid[oa]s?|inutil(?:es)?|imbecil(?:es)?|pendej[oa]s?|put[oa]s?|carajo|maldit[oa]s?|basura|que asco|chinga\w*|porqueria)\b"
+)
+_LONGEST_CURSE = 6  # words: whoever says more than anger is read for what they want
 _REFUND = re.compile(
     r"\b(?:reembols\w*|devol(?:ucion|ver|vieran)\w*|devuelv\w+|regres\w+ (?:mi|el) (?:dinero|plata)|(?:mi|el) dinero de (?:vuelta|regreso)|contracargos?)\b"
 )
@@ -160,6 +171,12 @@ _DISPUTE = re.compile(
     r"\b(?:cobr\w+ (?:\w+ ){0,2}(?:dos veces|2 veces|doble|de mas|demas|mal)|(?:doble|dos veces) (?:el )?(?:cobro|cargo)|(?:cobro|cargo) (?:doble|duplicado|indebido)|disputar?|reclam(?:ar|o)"
     r"|(?:factura|cargo|cobro|esa|esta)\b.{0,12}\bno (?:es mi[ao]|l[ao] reconozco|me corresponde)|no reconozco\b.{0,12}\b(?:factura|cargo|cobro)|(?:nunca|no) (?:vinieron|vino|llegaron|hicieron|hizo|se hizo)(?: (?:el|a hacer el) trabajo)?)\b"
 )
+_PAID = re.compile(
+    r"^\W*(?:no\W+)?(?:pero |si )*(?:yo )?(?:eso |es[ae] (?:factura )?)?(?:ya (?:yo )?(?:l[aoe]s? )?(?:pagu?e|he pagado|habia pagado)|ya (?:esta|quedo|fue) pagad[ao])\b"
+)
+_IN = r"\W*(?:(?:me|habl\w+|escrib\w+|atiend\w+|quiero|prefiero|mejor|puedes?|podemos|podria|se puede|cambi\w+|idioma|a|en|el) )*"
+_IN_SPANISH = re.compile(rf"{_IN}(?:castellano|espanol)(?:,? por favor)?\W*$")
+_IN_ENGLISH = re.compile(rf"{_IN}ingles(?:,? por favor)?\W*$")
 _NEWS_OF_REQUEST = re.compile(
     r"^\W*(?:ver )?(?:mis|las) (?:solicitudes|reclamos|disputas|casos)\W*$"
     r"|\b(?:como va|que paso con|que hay de|estado de|novedades (?:de|sobre)|noticias (?:de|sobre)|donde esta)\b.{0,12}\b(?:reembolso|devolucion|reclamo|disputa|solicitud|caso)\b"
@@ -237,9 +254,17 @@ _ALTER = re.compile(
 _DETAILS = re.compile(r"\bmis (?:datos|detalles)\b|\bmi (?:perfil|informacion)\b")
 
 
-def human(said: str) -> bool:
-    """Whether a person is asked for."""
-    return bool(_HUMAN.search(folded(said)))
+def aside(said: str, asked: Asked) -> Act | None:
+    """What is said about the asking, not about the payment: to a person, why, small talk, anger."""
+    if not (es := folded(said)):
+        return None
+    if _SMALL_TALK.search(es):
+        return Want("small_talk")
+    if _HUMAN.search(es):
+        return Simple.HUMAN
+    if _WHY_ASKED.search(es) or (asked.slot in _PERSONAL and _WHAT_FOR.fullmatch(es)):
+        return Want("why")
+    return Want("rude") if _RUDE.search(es) and len(es.split()) <= _LONGEST_CURSE else None
 
 
 def refund(said: str) -> bool:
@@ -271,7 +296,14 @@ def wishes(said: str, talk: Conversation, today: date | None) -> tuple[Act, ...]
 def _plain(es: str) -> Act | None:
     if _SIGN_OUT.search(es):
         return Want("sign_out_everywhere" if _EVERYWHERE.search(es) else "sign_out")
-    readers = ((_REMEMBER, Want("remember")), (_SIGN_IN, Want("sign_in")), (_NEWS_OF_REQUEST, Want("requests")))
+    if _IN_SPANISH.match(es) or _IN_ENGLISH.match(es):
+        return Want("spanish" if _IN_SPANISH.match(es) else "english")
+    readers = (
+        (_REMEMBER, Want("remember")),
+        (_SIGN_IN, Want("sign_in")),
+        (_NEWS_OF_REQUEST, Want("requests")),
+        (_PAID, Want("status")),
+    )
     return next((act for pattern, act in readers if pattern.search(es)), None)
 
 

@@ -345,7 +345,7 @@ TELLING = {
             "year yesterday yet zip balance view billing available same savings account accounts transfer alright fine "
             "exactly absolutely definitely certainly indeed true agreed confirmed confirm approve proceed great sounds "
             "yup dispute continue history remaining statement late sent reminder spanish english minimum everyone easy "
-            "broken expired nobody thx ty cheers nevermind reset signed came bucks"
+            "broken expired nobody thx ty cheers nevermind reset signed came bucks bill"
         ),
         "en",
     ),
@@ -377,7 +377,7 @@ TELLING = {
             "dame digame dime antigua vieja correos elegir varias varios adelante acepto confirmo exacto perfecto cierto "
             "acuerdo sip nel pago metodo metodos medios opciones automatico activar tarifa exactamente confirmado sigue "
             "continua continuar hazlo hagalo hagale procede proceda verdad orale venga andele dele incorrecto falso "
-            "negativo todavia aun jamas creo hagas senor senora ayudame reiniciar historial solicitudes solicitud olvidelo dejelo mude reenviar reenvie vengan "
+            "negativo todavia aun jamas creo hagas senor senora ayudame reiniciar historial solicitudes solicitud olvidelo dejelo mude mierda estupido estupida inutil inutiles idiotas imbecil pendejo carajo porqueria prefiero llamas necesitan piden quieren reenviar reenvie vengan "
             "celular bancario mejor mismas quitenme eliminar elimina borrar borra detalles desglose empecemos olvida "
             "paguen quedo ibamos estabamos mostrarme q le te"
         ),
@@ -386,7 +386,7 @@ TELLING = {
     **dict.fromkeys("¿¡", "es"),
 }
 # Of one language, and said in others too: they change no language that was spoken before.
-LENT = frozenset(_words("gracias muchas adios yes no cancel stop help email card cash bill bye thanks hi"))
+LENT = frozenset(_words("gracias muchas adios yes cancel stop help email card cash bill bye thanks hi"))
 # In names and addresses too ("Los Angeles", "de la Cruz"): they count only beside a telling one.
 SMALL = dict.fromkeys(_words("el la los las de del al y e o lo se su sus"), "es")
 # Slips of Spanish, without accents, and what was meant; only of words that the rules look for, and never of another word.

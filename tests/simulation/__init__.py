@@ -3,7 +3,9 @@ against the processor's own book.
 
 `loop` is time, `life` what runs between two crashes and where it may die, `process` an assistant with one life after
 another, `world` everything outside it, `books` what the business asks for, `line` the way to the back ends, `people` who
-talk to it, `office` who works for the business, `forger` who must not be believed, `till` the processor's own book, `oracle`
-(with `back` and `screens`) what must be true, `episode` one seeded run, `recovery` the time
-that an outage costs, `dealing` the runs on all cores. Nothing here repeats a rule of the ledger.
+talk to it, `members` those of them who sign in, with the `letters` they get, `office` who works for the business, `forger` and
+`strangers` who must not be believed, `till` the processor's own book and `parts` what of it is each invoice's, `oracle` what
+must be true (with `back`, `consents`, `pages`, `screens`, `sessions` and `wallets`), `sentences` what a reader tells from the
+wording, `episode` one seeded run, `recovery` the time that an outage costs, `dealing` the runs on all cores. Every other seed has
+a household that signs in. Nothing here repeats a rule of the ledger.
 """

@@ -79,9 +79,17 @@ class Consents:
     def _as_shown(self, reference: str, chat: str, quote: Quote) -> None:
         """The button that agrees stood beside these very sums and numbers, whatever its digest covers."""
         for text in self._showings(chat, quote):
-            if not shows(text, quote):
+            if not (shows(text, quote) and self._names_the_method(text, reference, quote)):
                 lines = ", ".join(f"{line.amount} of {line.number}" for line in quote.lines)
                 self._world.violate(f"{reference} is {lines}; its button showed {text[:120]!r}")
+
+    def _names_the_method(self, text: str, reference: str, quote: Quote) -> bool:
+        """A saved method by its last four digits, and no other; of any other, that it is typed on the secure page."""
+        pages = self._world.sandbox.processor._references.get(reference, [])
+        kept = pages[0].saved if pages else None
+        if kept is not None:
+            return kept.last4 in text and "secure page" not in text
+        return bool(quote.saved) or "secure page" in text
 
     def _taken_in(self, reference: str, chat: str, message: str) -> None:
         """The conversation had taken in the yes before anything was done about it."""

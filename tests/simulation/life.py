@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from bot.stores.base import Commit, Loaded, Message, Store, Waiting
+from dialogs.conversation import Conversation
 from services.database import Transact
 from services.errors import Unavailable, Uncertain
 
@@ -258,6 +259,12 @@ class MortalStore:
 
     async def since(self, chat: str, seq: int, most: int | None = None) -> list[Message]:
         return await self._around("a read", self._store.since(chat, seq, most))
+
+    async def said(self, chat: str, most: int) -> list[Message]:
+        return await self._around("a read", self._store.said(chat, most))
+
+    async def waiting(self, talk: Conversation) -> list[Waiting]:
+        return await self._around("a look", self._store.waiting(talk))
 
     async def pending(self, chat: str, message: str) -> bool:
         return await self._around("a look", self._store.pending(chat, message))

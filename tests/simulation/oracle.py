@@ -100,8 +100,10 @@ class Oracle:
             self._world.violate(f"a page for {reference} with {len(quotes)} consents")
             return
         self._same(msgspec.json.decode(quotes[0]["quote"], type=Quote), pages[0])
-        for number, part in self._parts.of(pages[0]).items():
-            self._fits(pages[0], number, part, "asks")
+        over = "SELECT 1 FROM payment WHERE reference = :p AND state IN ('failed', 'canceled')"
+        if not self._world.rows(over, p=reference):  # else its address is known to nobody, see `pages`
+            for number, part in self._parts.of(pages[0]).items():
+                self._fits(pages[0], number, part, "asks")
         self._pages.made(pages[0])
         self._wallets.page_made(pages[0])
 

@@ -163,6 +163,9 @@ class Person:
 
     def _hear(self, message: str, answer: list[Message], *, whole: bool = True) -> None:
         before = self._answers.get(message, []) if whole else []
+        if before and len(answer) < len(before):  # what another customer of this chat was told is told to nobody else
+            hidden = self._world.talk(self.chat).get("read_from", 0)
+            before = [each for each in before if each.seq > hidden]
         if answer[: len(before)] != before:
             self._world.violate(f"{self.name} got another answer to {message}: {_texts(before)}, then {_texts(answer)}")
         if whole:

@@ -75,8 +75,9 @@ class Screens:
             self._heard_all(person)
 
     def heard_of_surplus(self, reference: str) -> bool:
-        """Whether somebody was told that this payment was too much."""
-        return any(
+        """Whether somebody was told that this payment was too much, or it was another customer's than is there now."""
+        hushed = any(reference in self._world.talk(person.chat).get("hushed", ()) for person in self._people)
+        return hushed or any(
             said.reference == reference and said.state == "overpaid"
             for person in self._people
             for message in [*self._earlier[person.chat], *self._log(person)]
@@ -94,7 +95,8 @@ class Screens:
             for each in understood(message):
                 said[each.reference].append(each)
         begun = self._world.rows("SELECT reference FROM payment WHERE chat = :chat", chat=person.chat)
-        for reference in sorted(row["reference"] for row in begun):
+        hushed = set(self._world.talk(person.chat).get("hushed", ()))  # of another customer who was in this chat before
+        for reference in sorted({row["reference"] for row in begun} - hushed):
             named = [each for each in said[reference] if each.state not in ("", "overpaid")]
             self._last_word(person, reference, named)
         notices = Counter(  # who begins anew is told anew
@@ -274,6 +276,7 @@ _OVER = (
     "canceled",
     "refused_",
     "restarted",
+    "earlier_page_closed",
     "confirm_",
     "ask_",
     "already_paid",

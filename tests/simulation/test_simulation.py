@@ -23,6 +23,7 @@ from .recovery import TARGET_S, measure
 from .world import Weather
 
 SEEDS = (1, 2, 3, 4, 5, 6)
+SIGNING_IN = (2, 4, 6, 8, 10, 12)  # even ones have a household that signs in
 UNTIL_CAUGHT = range(100, 130)  # seeds that a sabotage is given
 
 
@@ -47,6 +48,23 @@ def test_money_goes_back_too_and_the_business_stops_and_goes_on() -> None:
         "has paused new payments",
         "the office asks: compare",
         "says '/here'",
+    )
+    assert [each for each in happened if each not in told] == []
+
+
+def test_customers_sign_in_keep_cards_are_charged_later_and_pay_several_invoices_at_once() -> None:
+    told = "\n".join(line for seed in SIGNING_IN for line in play(seed).story)
+    happened = (
+        "a letter to home@example.com",
+        "You're signed in, ",
+        "and keeps it",
+        "It is charged as soon as you say yes.",
+        "/charge -> 200",
+        "comes by browser",
+        "comes by page",
+        "You're signed out here",
+        "/spread evenly",
+        "invoices (INV-",
     )
     assert [each for each in happened if each not in told] == []
 

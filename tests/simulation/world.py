@@ -307,6 +307,11 @@ class World:
     def _owners(self) -> dict[str, str]:
         return {number: owner for _, number, owner in self.books.known()}
 
+    def talk(self, chat: str) -> dict[str, Any]:
+        """What the conversation store keeps of a chat; empty when it keeps nothing."""
+        rows = self.stored("SELECT state FROM conversation WHERE chat = ?", chat)
+        return msgspec.json.decode(rows[0][0]) if rows else {}
+
     async def close(self) -> None:
         """Let go of files and clients."""
         for process in self.processes:

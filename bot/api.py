@@ -179,7 +179,9 @@ def _listen(remit: "Remit") -> Endpoint:
             return refusal(400, "malformed", "Last-Event-ID is the seq of the last message seen")
         chat = widget.chat_of(conversation)
         talk = (await remit.store.load(chat, "")).talk
-        if (talk is None and not await remit.runtime.recall(chat)) or (talk is not None and talk.keys > keys):
+        if talk is None and await remit.runtime.recall(chat):
+            talk = (await remit.store.load(chat, "")).talk
+        if talk is None or talk.keys > keys:
             return _unauthorized()
         if remit.bell.listeners(chat) >= MOST_LISTENERS:
             return _too_often(HEARTBEAT_SECONDS)
@@ -207,6 +209,9 @@ async def _events(remit: "Remit", chat: str, last: int, keys: int) -> AsyncItera
                     talk = (await remit.store.load(chat, "")).talk
                     if talk is not None and talk.keys > keys:
                         return
+                    if talk is not None and last < talk.read_from:  # what was said to who has left stays with them
+                        last = talk.read_from
+                        continue
                     for message in fresh:
                         last = message.seq
                         yield b"id: %d\nevent: message\ndata: %s\n\n" % (last, msgspec.json.encode(message))

@@ -192,6 +192,7 @@ def build(
         visitors=visitors,
         names=Names(secret),
         latest=checkout.latest,
+        signed_in=sign_in.was_used_in,
         renderer=Renderer(
             wordings, checkout.share, lambda invoice: documents.token_of(invoice, clock(), secret), settings.base_url
         ),

@@ -197,7 +197,8 @@ class Hands:
                 await self._visitors.sign_out(scope, chat, everywhere=everywhere)
                 return SignedOut()
             case Remember(scope):
-                return Remembered(await self._visitors.remember(scope, chat) or scope.until)
+                until = await self._visitors.remember(scope, chat)
+                return NotSaved() if until is None else Remembered(until)
             case SaveDetails():
                 return await self._save(key, chat, effect)
             case EditMethod(scope, what, method, nickname):
@@ -219,8 +220,8 @@ class Hands:
             case Good(accounts, at) if effect.purpose == "sign_in" and accounts:
                 first = self._visitors.scope(accounts[0].id, chat, "code", at)
                 return SignedIn(accounts, at, first.until, await self._linked(effect.scope, first))
-            case Good():
-                return AddressProved()
+            case Good():  # of a customer who has left the books meanwhile, a code for signing in opens nothing
+                return CodeWrong() if effect.purpose == "sign_in" else AddressProved()
             case Wrong():
                 return CodeWrong()
             case identity.Locked():

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta, tzinfo
 
 import msgspec
@@ -26,12 +26,14 @@ from bot.wiping import Wiped
 from dialogs.conversation import Conversation, Turn
 from dialogs.engine import step
 from dialogs.model import (
+    Act,
     Agree,
     Answered,
     Arrived,
     Came,
     Effect,
     Event,
+    Guess,
     Heard,
     House,
     Known,
@@ -41,17 +43,20 @@ from dialogs.model import (
     Recalled,
     Simple,
     Slot,
+    Unanswered,
     Waited,
+    Wonder,
 )
 from dialogs.reading.buttons import from_button, to_button
 from dialogs.reading.guard import MOST_PIECES, Redacted, may_complete, redact, redact_all
 from dialogs.reading.guard import Known as OurNumbers
 from dialogs.reading.intents import read
+from dialogs.reading.languages import language
 from dialogs.wiping import harmless
 from services.database import micros
 from services.errors import Forged, RemitError, Unavailable
 from services.identity import Identity, LinkExpired, LinkOpened
-from services.model import Customer, Payment, Request
+from services.model import Customer, Payment, Request, Stranger, is_one_of
 from services.visitors import Visitors
 
 log = logging.getLogger(__name__)
@@ -78,6 +83,28 @@ def _examine(inbound: Inbound, found: Loaded) -> bool:
     if not repeated or len(inbound.id) < UNGUESSED:
         raise Forged("a chat's token that a sign-in has replaced")
     return True
+
+
+def _caught_up(talk: Conversation, keys: int) -> Conversation:
+    """The conversation in which this token was given, of which a later life or an older copy does not know.
+
+    What it does know may have been another customer's.
+    """
+    return talk if keys <= talk.keys else replace(talk, keys=keys, scope=Stranger(), name="")
+
+
+def _is_clear(act: Act) -> bool:
+    """Whether this was plainly said. Of what stands around a removed number nothing is guessed, and nobody is asked about it."""
+    return act not in {Simple.UNCLEAR, Simple.OFF_TOPIC} and not isinstance(act, Guess | Unanswered | Wonder)
+
+
+def _together(typed: Sequence[Message], text: str, known: OurNumbers) -> tuple[Redacted, Wiped | None]:
+    """A text after the lines that were typed before it: how it may be kept, and which of them it completes."""
+    *before, whole = redact_all([*(line.text for line in typed), text], known)
+    pairs = [(line, kept.text) for line, kept in zip(typed, before, strict=True) if kept.text != line.text]
+    if not pairs:
+        return whole, None
+    return whole, Wiped({line.seq: line.text for line, _ in pairs}, {line.seq: kept for line, kept in pairs})
 
 
 def name_of(token: str) -> str:
@@ -124,6 +151,7 @@ class Runtime:
         visitors: Visitors,
         names: Names,
         latest: Callable[[str], Awaitable[Payment | None]],
+        signed_in: Callable[[str], Awaitable[bool]],
         renderer: Renderer,
         house: House,
         clock: Callable[[], datetime],
@@ -131,7 +159,10 @@ class Runtime:
         random: Callable[[int], bytes],
         patience: float = 2.0,
     ) -> None:
-        """``bell`` rings for every chat that changed; ``latest`` finds the last payment of a chat in the ledger; ``patience`` is in seconds."""
+        """``bell`` rings for every chat that changed; ``latest`` finds the last payment of a chat in the ledger.
+
+        ``signed_in`` says whether somebody ever signed in to a chat by a code; ``patience`` is in seconds.
+        """
         self._store = store
         self._bell = bell
         self._hands = hands
@@ -139,6 +170,7 @@ class Runtime:
         self._visitors = visitors
         self._names = names
         self._latest = latest
+        self._signed_in = signed_in
         self._renderer = renderer
         self._house = house
         self._clock = clock
@@ -172,8 +204,9 @@ class Runtime:
             if found.talk is None and (found := await self._begin(inbound)).talk is None:
                 continue  # somebody else began it in this instant
             assert found.talk is not None
-            talk = replace(found.talk, keys=max(found.talk.keys, inbound.keys or 0))
-            found = replace(found, talk=talk)
+            found = replace(found, talk=_caught_up(found.talk, inbound.keys or 0))
+            talk = found.talk
+            assert talk is not None
             talk = replace(talk, home=inbound.home) if inbound.home else talk
             if not talk.version and (known := await self._known(inbound)) is not None:
                 talk = replace(talk, scope=known.scope, name=known.name)
@@ -215,9 +248,11 @@ class Runtime:
         else:
             await self._elsewhere(inbound.chat, inbound.id)
         messages = await self._store.answer(inbound.chat, inbound.id)
-        found = await self._store.load(inbound.chat, "")
+        talk = (found := await self._store.load(inbound.chat, "")).talk
         _examine(inbound, found)  # once more: somebody may have signed in meanwhile
-        return Answer(messages, found.talk.keys if found.talk is not None else 0)
+        if talk is None:
+            return Answer(messages)
+        return Answer([message for message in messages if message.seq > talk.read_from], talk.keys)
 
     async def _elsewhere(self, chat: str, message: str) -> None:
         """Another worker may be at what a message caused: wait for it, as patiently as who sent it first."""
@@ -232,7 +267,9 @@ class Runtime:
         locale = inbound.locale.partition("-")[0].lower()
         spoken = locale if self._renderer.speaks(locale) else self._renderer.default
         # a token that a sign-in once brought proves that the chat had come so far, in a life that was lost
-        keys = inbound.keys or 0
+        keys = max(inbound.keys or 0, 0 if inbound.fresh else await self._fewest_keys(inbound.chat))
+        if inbound.keys is not None and inbound.keys < keys:
+            raise Forged("the first token of a chat that somebody signed in to")
         talk = Conversation(inbound.chat, self._random(16).hex(), locale=spoken, home=inbound.home, keys=keys)
         if inbound.fresh:
             return Loaded(talk)
@@ -241,6 +278,10 @@ class Runtime:
         if payment is None:
             return found
         return await self._store.load(inbound.chat, "") if await self._recall(found, payment) else Loaded(None)
+
+    async def _fewest_keys(self, chat: str) -> int:
+        """How often the token of a lost conversation was changed at least: whoever planted its first one stays out."""
+        return int(await self._signed_in(chat))
 
     def _above(self, talk: Conversation) -> Loaded:
         """A conversation that may have had an earlier life: it counts its messages from above whatever was shown then.
@@ -258,9 +299,9 @@ class Runtime:
         payment = await self._latest(chat)
         if payment is None:
             return False
-        await self._recall(
-            self._above(Conversation(chat, self._random(16).hex(), locale=self._renderer.default)), payment
-        )
+        keys = await self._fewest_keys(chat)
+        talk = Conversation(chat, self._random(16).hex(), locale=self._renderer.default, keys=keys)
+        await self._recall(self._above(talk), payment)
         return True  # if not by us, then by somebody else in this instant
 
     async def _recall(self, found: Loaded, payment: Payment) -> bool:
@@ -284,11 +325,10 @@ class Runtime:
             return _Said(Heard((Simple.CARD_TYPED,), self._now(), wiped=True), guarded.text, wiped)
         if guarded.found:
             beside = _MARKS.sub(" ", guarded.text).strip()
-            said = read(beside, talk, self._house, self._now().date())
-            clear = tuple(act for act in said if act is not Simple.UNCLEAR)
-            return _Said(Heard((Simple.CARD_TYPED, *clear), self._now()), guarded.text)
+            clear = tuple(act for act in read(beside, talk, self._house, self._now().date()) if _is_clear(act))
+            return _Said(Heard((Simple.CARD_TYPED, *clear), self._now(), self._language(beside, talk)), guarded.text)
         if len(inbound.text) > LONGEST or guarded.text != whole.text:
-            return _Said(Heard((Simple.TOO_LONG,), self._now()), guarded.text)
+            return _Said(Heard((Simple.TOO_LONG,), self._now(), self._language(guarded.text, talk)), guarded.text)
         now = self._now()
         if guarded.text.startswith("/"):
             return _Said(Pressed(from_button(guarded.text), now), guarded.text)
@@ -298,26 +338,32 @@ class Runtime:
     async def _guarded(self, inbound: Inbound, talk: Conversation) -> tuple[Redacted, Wiped | None]:
         """The text without its numbers; and the earlier lines with pieces of one that it completes, if it does.
 
-        Only what may be a last piece costs a look at the earlier messages.
+        Only what may be a last piece costs a look at the earlier messages. What was asked for excuses an answer only where
+        everything before it is explained too: to its first piece, taken for a sum or a number, a dialog asks for another.
         """
-        asked = talk.asked.slot if talk.asked is not None and talk.asked.slot is not None else ""
-        known = OurNumbers(talk.numbers, self._house.number_patterns, asked)
+        known = OurNumbers(talk.numbers, self._house.number_patterns)
         if not (talk.version and may_complete(inbound.text)) or from_button(inbound.text) is not None:
             return redact(inbound.text, known), None
         pressed_too = await self._store.said(inbound.chat, 2 * MOST_PIECES)
         typed = [line for line in pressed_too if from_button(line.text) is None][1 - MOST_PIECES :]
-        *before, whole = redact_all([*(line.text for line in typed), inbound.text], known)
-        pairs = [(line, kept.text) for line, kept in zip(typed, before, strict=True) if kept.text != line.text]
-        if not pairs:
-            return whole, None
-        return whole, Wiped({line.seq: line.text for line, _ in pairs}, {line.seq: text for line, text in pairs})
+        whole, wiped = _together(typed, inbound.text, known)
+        asked = "" if talk.asked is None or talk.asked.slot is None else talk.asked.slot
+        if wiped is not None and asked and all(self._is_explained(piece, talk) for piece in wiped.taken):
+            return _together(typed, inbound.text, replace(known, asked=asked))
+        return whole, wiped
+
+    def _is_explained(self, piece: str, talk: Conversation) -> bool:
+        """Whether what looks like a piece of a card number is an invoice's number, or a zip that fitted one."""
+        if is_one_of(piece, talk.numbers) or piece in talk.proofs:
+            return True
+        return any(re.fullmatch(pattern, piece, re.IGNORECASE) for pattern in self._house.number_patterns)
 
     def _language(self, text: str, talk: Conversation) -> str:
         """The language that a message is plainly written in, where the chat could go on in it; a name is in none."""
         asked = talk.asked.slot if talk.asked is not None else None
-        if self._house.mind is None or len(self._house.locales) < 2 or asked in _IN_NO_LANGUAGE or " " not in text:
+        if len(self._house.locales) < 2 or asked in _IN_NO_LANGUAGE:
             return ""
-        return self._house.mind.language(text) or ""
+        return language(text, talk.locale) or ""
 
     async def _wiping(self, commit: Commit, wiped: Wiped) -> Commit:
         """The turn, which also takes the pieces out of the log and the outbox.
@@ -386,6 +432,9 @@ class Runtime:
         talk = turn.talk
         if talk.keys > found.talk.keys:
             talk = replace(talk, rotated_by=cause)
+            # who signed out, or was followed by somebody else, leaves nothing to read to whoever holds the new token
+            if found.talk.owner and not (isinstance(talk.scope, Customer) and talk.scope.id == found.talk.owner):
+                talk = replace(talk, read_from=found.seq)
         return Commit(
             talk,
             before=found.talk.version,

@@ -36,7 +36,7 @@ def _own(draft: Draft, task: PayInvoice | None, event: Opened, view: View, *, wa
 
 def arrived(draft: Draft, event: Arrived, view: View) -> Draft:
     """A chat begins with a customer who is known: what is to be paid comes first."""
-    talk = replace(draft.talk, heard_at=view.at, scope=event.scope, name=event.name)
+    talk = replace(draft.talk, heard_at=view.at, scope=event.scope, name=event.name, owner=event.scope.id)
     return replace(draft, talk=talk).only(PayInvoice()).say("hello_name", business=view.house.name, name=event.name)
 
 

@@ -65,7 +65,6 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
     chat: str  # channel and address, such as rasa:u1
     epoch: str  # 128 random bits given at birth: no effect key of an earlier life can ever return
     version: int = 0  # committed turns
-    seq: int = 0  # the last message's number
     locale: str = "en"
     home: str = ""  # address of the page that this chat sits on, if it sits on one
     scope: Scope = Stranger()
@@ -74,6 +73,9 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
     rotated_by: str = (
         ""  # id of the message that changed it last: its answer carries the new token, however often it is asked for
     )
+    owner: str = ""  # id of the customer who signed in last, also once they signed out: what is here may be theirs
+    read_from: int = 0  # number of the last message that was for somebody who left: the chat's token shows what follows
+    hushed: tuple[str, ...] = ()  # payments of somebody who left: of them nothing is told here any more
     answered: tuple[int, ...] = ()  # cases whose answers were told here
     came_by: str = ""  # names the last pay link, so that the same one is not opened with every message
     tasks: tuple[AnyTask, ...] = ()  # the running one is last; the others wait below it
@@ -119,6 +121,13 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
         listed = [invoice.number for fact in facts if isinstance(fact, Listing) for invoice in fact.shown]
         paid = [number for payment in self.payments for number in payment.numbers]
         return tuple(dict.fromkeys((*read, *listed, *paid)))
+
+    @property
+    def proofs(self) -> tuple[str, ...]:
+        """The zips that were told for an invoice which is proved."""
+        if isinstance(self.scope, Stranger):
+            return ()
+        return tuple(task.proof for task in self.tasks if isinstance(task, PayInvoice) and task.proof)
 
     def wiped(self, at: datetime) -> "Conversation":
         """Without what was told here, but for what a payment that was agreed to rests on: it may be pieces of a number.
@@ -169,13 +178,26 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
         return replace(self, known=tuple(each for each in self.known if not isinstance(each.lookup, ALWAYS_NOW)))
 
     def signed_in(self, scope: Customer, name: str, at: datetime) -> "Conversation":
-        """As this customer from now on: the chat's token changes. What was read before was read as somebody else."""
-        return replace(self.forgetting(at), scope=scope, name=name, keys=self.keys + 1)
+        """As this customer from now on: the chat's token changes. What was read before was read as somebody else.
+
+        What another customer began here is neither shown nor told to this one.
+        """
+        mine = self.forgetting(at)
+        if self.owner and self.owner != scope.id:
+            hushed = (*self.hushed, *(each.reference for each in self.payments))
+            tasks = tuple(
+                each for each in self.tasks if not (isinstance(each, PayInvoice) and each.payment is not None)
+            )
+            mine = replace(mine, payments=(), hushed=hushed[-KEPT_PAYMENTS:], tasks=tasks)
+        return replace(mine, scope=scope, name=name, keys=self.keys + 1, owner=scope.id)
 
     def ran_out(self) -> "Conversation":
         """As a stranger whose sign-in is over. What was told or agreed to in the customer's name ends with it."""
         known = tuple(each for each in self.known if not isinstance(getattr(each.lookup, "scope", None), Customer))
-        tasks = tuple(each for each in self.tasks if not isinstance(each, ChangeDetails | ChangeMethod | AskPerson))
+        mine = (ChangeDetails, ChangeMethod, AskPerson, StayHere, LeaveAccount)
+        kept = (each for each in self.tasks if not isinstance(each, mine))
+        # a payment that nobody agreed to begins anew: the next one at this browser is not to read what was told for it
+        tasks = tuple(PayInvoice() if isinstance(each, PayInvoice) and each.payment is None else each for each in kept)
         return replace(self, scope=Stranger(), name="", known=known, tasks=tasks)
 
     def signed_out(self) -> "Conversation":

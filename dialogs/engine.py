@@ -139,7 +139,7 @@ def _came(draft: Draft, event: Came, view: View) -> Turn:
 
 def _moved(draft: Draft, payment: Payment, view: View) -> Turn:
     """News of a payment. Told once; a quote that was on the screen has to be shown again before it counts."""
-    if draft.talk.told(payment):
+    if draft.talk.told(payment) or payment.reference in draft.talk.hushed:
         return Turn(draft.talk)
     task = paying(draft.talk)
     if task is not None and is_of(task.payment, payment) and task.leaving:

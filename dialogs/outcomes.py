@@ -8,6 +8,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
+from dialogs.conversation import KEPT_PAYMENTS
 from dialogs.draft import Draft, down_to_pay, is_of, paying, side, without_sign_in
 from dialogs.flows.details import ChangeDetails
 from dialogs.flows.handoff import CallPerson, handed_over
@@ -62,6 +63,9 @@ from services.model import Account, Bearer, Customer, Objection, Payment, Paymen
 def answered(draft: Draft, effect: Effect, event: Came, view: View) -> Draft:
     """The conversation with this answer. Raises `TypeError` for one that no such effect has: a bug."""
     outcome = event.outcome
+    if _is_of_another(effect, view) and isinstance(outcome, Payment):
+        hushed = (*draft.talk.hushed, outcome.reference)
+        return replace(draft, talk=replace(draft.talk, hushed=hushed[-KEPT_PAYMENTS:]), rest=True)
     done = _of_payment(draft, effect, outcome, view) or _of_customer(draft, effect, outcome, view)
     if done is None:
         raise TypeError(f"{type(outcome).__name__} does not answer {type(effect).__name__}")
@@ -106,8 +110,10 @@ def _of_customer(draft: Draft, effect: Effect, outcome: Outcome, view: View) -> 
         case CheckCode(purpose="sign_in"), SignedIn() as found:
             return _code_was_right(draft, found, view)
         case SignOut(everywhere=everywhere), SignedOut():
-            kept = tuple(each for each in draft.talk.tasks if isinstance(each, PayInvoice) and each.running)
-            out = replace(draft, talk=replace(draft.talk.signed_out(), tasks=kept))
+            # a page that is still open is not left behind for whoever sits down here next
+            open_pages = (each for each in draft.talk.tasks if isinstance(each, PayInvoice) and each.running)
+            left = tuple(replace(each, leaving="drop") for each in open_pages)
+            out = replace(draft, talk=replace(draft.talk.signed_out(), tasks=left))
             return out.say("signed_out_everywhere" if everywhere else "signed_out")
         case Remember(), Remembered(until) if isinstance(draft.talk.scope, Customer):
             remembered = replace(draft.talk.scope, until=until)
@@ -116,7 +122,7 @@ def _of_customer(draft: Draft, effect: Effect, outcome: Outcome, view: View) -> 
             return _written(draft, saved, view)
         case ((SendCode() | CheckCode()), (CodeSent() | CodesSpent() | CodeWrong() | Locked() | AddressProved())):
             return _beside(draft, outcome)
-        case ((SaveDetails() | OpenRequest()), NotSaved()):
+        case ((SaveDetails() | OpenRequest() | Remember()), NotSaved()):
             return _beside(draft, outcome)
         case EditMethod(), MethodEdited():
             return _beside(replace(draft, talk=draft.talk.forgetting(view.at)), outcome)
@@ -132,6 +138,11 @@ def _left(effect: Effect, view: View) -> bool:
     if not isinstance(who, Customer) or isinstance(effect, SignOut):
         return False
     return not isinstance(view.scope, Customer) or view.scope.id != who.id
+
+
+def _is_of_another(effect: Effect, view: View) -> bool:
+    """Whether this was done for a customer in whose chat another one speaks by now."""
+    return _left(effect, view) and isinstance(view.scope, Customer)
 
 
 def _not_started(draft: Draft, start: StartPayment | ResumePayment, refused: Refused, view: View) -> Draft:
@@ -250,7 +261,8 @@ def _written(draft: Draft, saved: DetailsSaved, view: View) -> Draft:
         # whoever holds the account elsewhere has to prove the new address; here both were proved just now
         scope = draft.talk.scope
         assert isinstance(scope, Customer)
-        proved = replace(scope, proved_at=view.at + timedelta(microseconds=1))
+        proof = "code" if scope.proof == "browser" else scope.proof  # every browser was forgotten with the address
+        proved = replace(scope, proved_at=view.at + timedelta(microseconds=1), proof=proof)
         draft = replace(draft, talk=replace(draft.talk, scope=proved))
     payment = paying(draft.talk)
     if task.pay and payment is not None:

@@ -62,7 +62,7 @@ def heard(draft: Draft, acts: tuple[Act, ...], view: View) -> Draft:
     draft = _resumed(draft, view)
     if isinstance(beside := asking(draft.talk), SignIn | ChangeDetails):
         draft = draft.task(beside.spoken_to())
-    understood = not all(act is Simple.UNCLEAR or isinstance(act, Unanswered) for act in acts)
+    understood = not all(act is Simple.UNCLEAR or isinstance(act, Guess | Unanswered) for act in acts)
     misses = 0 if understood else draft.talk.misses + 1
     draft = replace(draft, talk=replace(draft.talk, misses=misses, heard_at=view.at))
     if len(acts) == 1:
@@ -174,8 +174,12 @@ def _unsure(draft: Draft, act: Rate | Guess | Unanswered, view: View) -> Draft:
             told = noted.say("glad_it_helped") if helped else noted.say("not_helped", PERSON, phone=view.house.phone)
             return told if told.talk.tasks else replace(told, rest=True)
         case Guess(intents):
+            if draft.talk.misses > 1:
+                return _missed(draft, view)
+            asked = draft.talk.asked
             # no quote beside it: a yes would be one to what was asked here
-            return replace(draft.say("did_you_mean", *offered(intents), PERSON), rest=True)
+            quoted = asked is not None and asked.slot is Slot.CONSENT
+            return replace(draft.say("did_you_mean", *offered(intents), PERSON), rest=quoted or not draft.talk.tasks)
         case Unanswered(text, language):
             noted = replace(draft, notes=(*draft.notes, NoteGap(text, language)))
             return _missed(noted, view)

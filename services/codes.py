@@ -151,6 +151,12 @@ def proofs(conn: Connection, chat: str, span: timedelta, now: datetime) -> dict[
     return {row.purpose: row.address_hash for row in rows}
 
 
+def was_used(conn: Connection, place: Place) -> bool:
+    """Whether the last code that was sent there was right."""
+    used = select(sign_in_code.c.chat).where(*_at(place), sign_in_code.c.used_at.is_not(None))
+    return conn.execute(used).first() is not None
+
+
 def _fits(guess: Guess, found: Row[Any] | None, seals: Seals, now: datetime) -> bool:
     """Every guess is sealed and compared, also where no code was sent: time tells nothing."""
     salt, code, bound = (found.salt, found.code_hash, found.address_hash) if found else (b"", bytes(32), "")

@@ -193,6 +193,10 @@ class SignIn:
         assert isinstance(answer, Good | Wrong | Locked), "a key belongs to one effect"
         return answer
 
+    async def was_used_in(self, chat: str) -> bool:
+        """Whether somebody signed in to this chat by a code, as far back as codes are kept."""
+        return await self._transact(lambda conn: codes.was_used(conn, Place(chat, "sign_in")))
+
     async def may_change_address(self, chat: str, customer: str, old: str, new: str) -> bool:
         """Whether this customer proved both addresses in this chat within the last 15 minutes.
 
@@ -227,7 +231,9 @@ class SignIn:
         on_file = await self._on_file(scope.id, nobody)
         if purpose == "old_address":
             return on_file if not told or same_address(told, on_file.address) else nobody
-        return msgspec.structs.replace(on_file, address=told or nobody.address, reached=usable(told), owner=scope.id)
+        return msgspec.structs.replace(
+            on_file, address=told or nobody.address, reached=usable(told), owner=scope.id, name=""
+        )
 
     async def _typed(self, email: str, scope: Scope) -> _Target:
         """An address that a visitor wrote is looked up in the same way whether or not anybody has it."""

@@ -126,7 +126,7 @@ def test_a_change_closes_the_page_before_a_new_quote_is_shown():
     assert talk.keys[key] == CloseCheckout(payment.reference)
     assert talk.said() == []
     talk.answered(key, talk.becomes(payment, PaymentState.FAILED, GONE))
-    assert talk.said() == ["failed_page_closed", "confirm_card"]
+    assert talk.said() == ["earlier_page_closed", "confirm_card"]
 
 
 def test_the_answer_of_a_close_after_its_news_does_not_end_the_new_quote():
@@ -134,7 +134,7 @@ def test_the_answer_of_a_close_after_its_news_does_not_end_the_new_quote():
     talk.says("make it 50")
     key, closed = talk.sends(), talk.becomes(payment, PaymentState.FAILED, GONE)
     talk.take(PaymentMoved(closed, talk.at))
-    assert talk.said() == ["failed_page_closed", "confirm_card"]
+    assert talk.said() == ["earlier_page_closed", "confirm_card"]
     talk.answered(key, closed)
     assert talk.said() == []
     talk.says("yes")

@@ -151,6 +151,8 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
 
     def use(self, method: Named | New | str, view: View) -> "PayInvoice":
         """With a saved method by its words or its key, or with a new one that is typed on the secure page."""
+        if isinstance(method, New) and self._is_typed_there(method.method):
+            return self  # another card goes on the very page that is open
         told = replace(self._touched("change", view), named=None, saved="", typed=False, revise=None)
         match method:
             case New(kind):
@@ -159,6 +161,12 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
                 return replace(told, named=method, method=None)
             case _:
                 return replace(told, saved=method, method=None)
+
+    def _is_typed_there(self, kind: Method | None) -> bool:
+        """Whether the open page takes a method of this kind, typed."""
+        payment = self.payment
+        open_ = payment is not None and payment.state is PaymentState.OPEN and not payment.saved and not self.leaving
+        return payment is not None and open_ and kind in (None, payment.method)
 
     def mine(self, number: str) -> "PayInvoice":
         """After signing in: the invoice of the pay link is one of the customer's own from now on."""

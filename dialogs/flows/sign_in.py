@@ -144,19 +144,20 @@ class LeaveAccount(Side, frozen=True, omit_defaults=True, tag="leave_account"):
 
 
 class StayHere(Side, frozen=True, omit_defaults=True, tag="stay_here"):
-    """Being remembered in this browser; ``until`` when, once it is."""
+    """Being remembered in this browser; ``until`` when, once it is. ``refused``: it may not be, after all."""
 
     until: datetime | None = None
+    refused: bool = False
 
     def came(self, outcome: Outcome) -> "StayHere":
-        """With how long it is remembered."""
-        return replace(self, until=outcome.until) if isinstance(outcome, Remembered) else self
+        """With how long it is remembered, or that it is not."""
+        return replace(self, until=outcome.until) if isinstance(outcome, Remembered) else replace(self, refused=True)
 
     def next(self, view: View) -> Move:
         if self.until is not None:
             return Done(Reply(Say("remembered", {"until": self.until})))
         if not isinstance(view.scope, Customer):
             return Done(Reply(Say("not_signed_in")))
-        if not view.can_remember or view.scope.proof == "page":
+        if not view.can_remember or view.scope.proof == "page" or self.refused:
             return Done(Reply(Say("cannot_remember")))
         return Remember(view.scope)

@@ -191,7 +191,8 @@ def _ask(task: "PayInvoice", listing: Listing, view: View, because: Say | None =
         named = tuple(each for each in payable if each.key in task.picked)
         so_far = ", ".join(each.number for each in named)
         say = Say("ask_more", {"numbers": so_far}) if named else Say("ask_several", values)
-        return Ask(Slot.INVOICE, Reply(say, (*((ENOUGH,) if named else ()), *picks)), because, Say("ask_several_again"))
+        again = None if named else Say("ask_several_again")  # what was picked is always said
+        return Ask(Slot.INVOICE, Reply(say, (*((ENOUGH,) if named else ()), *picks)), because, again)
     all_of_it = (Choice(Say("button_pay_all", {"amount": total}), ALL_OF_THEM),) if len(together) > 1 else ()
     several = (SEVERAL,) if len(payable) > 2 else ()
     reply = Reply(Say("ask_which" if together else "ask_several", values), (*picks, *all_of_it, *several))

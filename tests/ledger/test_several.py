@@ -177,8 +177,8 @@ async def declines(world, invoice, times, key, chat="chat"):
     return (await world.checkout.close(chat, opened.reference)).reference
 
 
-async def test_after_six_declines_in_a_day_no_page_is_opened_any_more(three):
-    await declines(three, FIRST, 5, "k1")
+async def test_after_eight_declines_in_a_day_no_page_is_opened_any_more(three):
+    await declines(three, FIRST, 7, "k1")
     opened = await three.start("k2")
     assert opened.state is S.OPEN
     await three.reports(opened.reference, FactKind.DECLINED)
@@ -198,19 +198,19 @@ async def test_after_six_declines_in_a_day_no_page_is_opened_any_more(three):
 )
 async def test_declines_count_for_the_chat_the_customer_and_the_invoice(three, invoice, chat, customer):
     three.books.add("OTHER", customer=customer)
-    await declines(three, FIRST, 6, "k1")
+    await declines(three, FIRST, 8, "k1")
     assert (await three.start("k2", invoice, chat=chat)).objection is Objection.TOO_MANY_DECLINES
 
 
 async def test_the_declines_of_others_count_for_nobody_else(three):
     three.books.add("OTHER", customer="eve")
-    await declines(three, FIRST, 6, "k1")
+    await declines(three, FIRST, 8, "k1")
     assert (await three.start("k2", "book:OTHER", chat="another")).state is S.OPEN
 
 
 async def test_a_saved_method_is_not_tried_either(three):
     three.saves()
-    await declines(three, FIRST, 6, "k1", chat="somewhere")
+    await declines(three, FIRST, 8, "k1", chat="somewhere")
     assert (await three.charges("k2", SECOND)).objection is Objection.TOO_MANY_DECLINES
     assert three.gateway.charged == 0
 

@@ -82,7 +82,7 @@ account ending in 4242|card 4242""",
     Named("visa", "4242"): """visa 4242|use my Visa 4242|charge VISA 4242""",
     New(Method.CARD): """pay with a new card|use another card|i want to pay with a different card""",
     New(Method.BANK): """use a new bank account|pay from another bank account""",
-    See(): """what was it for?|what is this for|can i get a pdf|pdf|itemized|show me a breakdown|line items|copy of the invoice|details of this invoice
+    See(): """what was it for?|what was that for|can i get a pdf|pdf|itemized|show me a breakdown|line items|copy of the invoice|details of this invoice
 what was this bill for""",
     See(number="INV-1042"): """show invoice INV-1042|open invoice inv-1042|what was invoice INV-1042 for|details of invoice INV-1042
 copy of the invoice INV-1042|pdf of INV-1042""",

@@ -133,23 +133,17 @@ async def test_nobody_talks_their_way_across(town: Town, who, owner):
         assert not leaked, f"{text!r} of {who} is answered with {leaked}: {told}"
     await world.remit.runtime.drain()
     assert await town.dump(who) == before
-    assert await world.remit.visitors.by_browser(goods.browser, "web:back") is not None
     # a code may go to an address that was typed: to its owner
     mine = "" if who not in town.goods else town.goods[who].email
     allowed = {mine, goods.email, "dana.whitfield@example.com" if who == "link" else ""}
     assert {letter.to for letter in world.mail.letters[letters:]} <= allowed
-    assert await town.scope(owner) == (await town.talk(owner)).scope
     assert (await town.talk(owner)).quote_shown == goods.digest
-
-
-@pytest.mark.parametrize("text", _ENDS)
-@pytest.mark.parametrize(("who", "owner"), ACROSS)
-async def test_who_signs_out_signs_nobody_else_out(town: Town, who, owner, text):
-    await town.world.say(f"web:{who}", text)
-    scope = await town.scope(owner)
-    assert isinstance(scope, Customer)
-    assert await town.world.remit.visitors.holds(scope)
-    assert await town.world.remit.visitors.by_browser(town.goods[owner].browser, "web:back") is not None
+    for text in _ENDS:
+        await world.say(chat, text)
+        scope = await town.scope(owner)
+        assert isinstance(scope, Customer)
+        assert await world.remit.visitors.holds(scope), f"{text!r} of {who} signed {owner} out"
+        assert await world.remit.visitors.by_browser(goods.browser, goods.chat) is not None
 
 
 # --- that all of it is said ----------------------------------------------------------------------------------------------
@@ -161,21 +155,21 @@ def test_every_task_is_entered_here_by_a_button():
     assert set(ENTERS) == names, "an entry is left of what is gone"
 
 
-@pytest.mark.parametrize("name", ENTERS)
-async def test_the_button_of_a_task_enters_it_and_is_said(town: Town, name):
+async def test_the_button_of_a_task_enters_it_and_is_said(town: Town):
     goods = town.goods["dana"]
-    keys = {"invoice": key_of(goods.invoice), "method": key_of(goods.method)}
-    text = ENTERS[name].format(**keys)
-    assert text in (*said(goods), *_ENDS)
-    house, now = town.world.remit.runtime._house, town.world.clock()
-    talk = Conversation("web:x", "e", scope=msg_of(await town.scope("dana")))
-    act = from_button(text)
-    assert act is not None
-    entered = heard(Draft(talk), (act,), talk.view(house, now)).talk.tasks
-    assert [type(task).__name__ for task in entered] == [name]
+    house, now, keys = town.world.remit.runtime._house, town.world.clock(), vars(goods)
+    keyed_by = {name: key_of(str(value)) for name, value in keys.items()}
+    talk = Conversation("web:x", "e", scope=by_a_page(await town.scope("dana")))
+    for name, button in ENTERS.items():
+        text = button.format(**keyed_by)
+        act = from_button(text)
+        assert act is not None
+        assert text in (*said(goods), *_ENDS)
+        entered = heard(Draft(talk), (act,), talk.view(house, now)).talk.tasks
+        assert [type(task).__name__ for task in entered] == [name]
 
 
-def msg_of(scope: object) -> Customer:
+def by_a_page(scope: object) -> Customer:
     """A customer who may be asked to sign in again: by the word of a page, in this chat."""
     assert isinstance(scope, Customer)
     return Customer(scope.id, scope.proved_at, "web:x", scope.until, "page")

@@ -166,8 +166,12 @@ async def test_no_look_up_tells_what_is_somebody_elses(town: Town, who, owner):
 
 
 @pytest.mark.parametrize(("who", "owner"), ACROSS)
-@pytest.mark.parametrize("kind", EFFECTS, ids=lambda kind: kind.__name__)
-async def test_no_effect_reaches_what_is_somebody_elses(town: Town, kind, who, owner):
+async def test_no_effect_reaches_what_is_somebody_elses(town: Town, who, owner):
+    for kind in sorted(EFFECTS, key=lambda kind: kind is SignOut):  # after which nobody is there to try
+        await _tried_by(town, kind, who, owner)
+
+
+async def _tried_by(town: Town, kind: Any, who: str, owner: str) -> None:
     world, scope, goods = town.world, await town.scope(who), town.goods[owner]
     hands, chat = world.remit.runtime._hands, f"web:{who}"
     before, letters = await town.dump(who), len(world.mail.letters)
@@ -176,9 +180,9 @@ async def test_no_effect_reaches_what_is_somebody_elses(town: Town, kind, who, o
     ):
         await town.world.remit.postman.drain()
         world.clock.advance(seconds=30)  # codes are sent no faster
-        told = await outcome(hands.perform(f"theirs/{n}", chat, f"t{n}", "", theirs))
+        told = await outcome(hands.perform(f"theirs/{kind.__name__}/{n}", chat, f"t{n}", "", theirs))
         world.clock.advance(seconds=30)
-        same = await outcome(hands.perform(f"nothing/{n}", chat, f"n{n}", "", nothing))
+        same = await outcome(hands.perform(f"nothing/{kind.__name__}/{n}", chat, f"n{n}", "", nothing))
         if kind is not CallAgent:  # whose answers are numbered
             assert alike(told, goods) == alike(same, goods), f"{kind.__name__} tells {who} that {owner} has it"
         leaked = {secret for secret in town.secrets(owner, who) if secret in repr(told)}
@@ -187,7 +191,7 @@ async def test_no_effect_reaches_what_is_somebody_elses(town: Town, kind, who, o
     assert await town.dump(who) == before, f"{kind.__name__} of {who} changed what is not theirs"
     assert {letter.to for letter in world.mail.letters[letters:]} <= {goods.email}
     assert await world.remit.visitors.holds(await town.scope(owner)), f"{kind.__name__} of {who} signed {owner} out"
-    assert await world.remit.visitors.by_browser(goods.browser, "web:back") is not None
+    assert await world.remit.visitors.by_browser(goods.browser, goods.chat) is not None
 
 
 # --- by the services, whoever calls them -------------------------------------------------------------------------------
@@ -212,6 +216,7 @@ TRIED: dict[str, Any] = {
     "Checkout.close_left": CloseLeftPage,
     "Checkout.refresh": PaymentNow,
     "Checkout.latest": "names a chat, and is asked by the runtime for the chat that is lost: test_shared_chats",
+    "SignIn.was_used_in": "names a chat, and is asked by the runtime for the chat that is lost: test_shared_chats",
     "Wishes.open": OpenRequest,
     "Wallet.methods": "behind Access.methods, which asks first",
     "Wallet.edit": EditMethod,

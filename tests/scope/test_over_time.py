@@ -9,6 +9,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from bot.channels.base import Inbound
 from dialogs.model import (
     DetailsOf,
     EditMethod,
@@ -107,7 +108,8 @@ async def test_a_scope_that_is_over_reads_and_changes_nothing(town: Town, end):
     scope = await town.scope("dana")
     assert isinstance(scope, Customer)
     over, goods = await end(town, scope), town.goods["dana"]
-    nobody = msgspec.structs.replace(over, id=NOTHING.customer, until=town.world.clock())
+    nobody = msgspec.structs.replace(over, id=NOTHING.customer)
+    await _signed_out_everywhere(town, nobody)
     hands = town.world.remit.runtime._hands
     fresh = town.world.remit.visitors.scope(scope.id, "web:fresh", "code", town.world.clock() + timedelta(seconds=1))
     await town.world.remit.postman.drain()
@@ -164,3 +166,17 @@ async def test_who_is_signed_out_in_a_chat_is_a_stranger_there(town: Town):
         assert "know that it's you" in messages[-2].text, messages
         await town.world.say("web:dana", "/cancel")
     assert await town.world.remit.visitors.by_browser(town.goods["dana"].browser, "web:later") is None
+
+
+async def test_who_changes_the_address_in_a_remembered_browser_stays_signed_in_there_alone(town: Town):
+    remit, say, mail = town.world.remit, town.world.say, town.world.mail
+    inbound = Inbound("web:again", "begin", "/start", browser=town.goods["dana"].browser)
+    assert "Dana" in (await remit.runtime.handle(inbound))[0].text
+    for text in ("/pick detail email", "dana@example.org", "yes"):
+        town.world.clock.advance(seconds=30)
+        await say("web:again", text)
+    await say("web:again", mail.code("dana.whitfield@example.com"))
+    assert "Done" in (await say("web:again", mail.code("dana@example.org")))[0].text
+    town.world.clock.advance(seconds=30)
+    assert "dana@example.org" in " ".join(each.text for each in await say("web:again", "/details"))
+    assert "over" in (await say("web:dana", "/details"))[0].text

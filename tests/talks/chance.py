@@ -153,7 +153,7 @@ def _of_customer(talk: Talk, effect: Effect, chance: random.Random) -> Outcome:
             accounts = (DANA, RILEY) if email == SHARED else (chance.choice((DANA, RILEY)),)
             until = talk.at + timedelta(minutes=chance.choice((1, 720, 720, 720)))
             linked = isinstance(scope, Bearer) and OWNERS[scope.invoice] == accounts[0].id
-            good = SignedIn(accounts, until, "INV-1042" if linked else "")
+            good = SignedIn(accounts, talk.at, until, "INV-1042" if linked else "")
             return good if likely else chance.choice((CodeWrong(), Locked()))
         case CheckCode():
             return AddressProved() if likely else chance.choice((CodeWrong(), Locked()))

@@ -259,7 +259,9 @@ class Talk:
 
     def signed_in(self, *accounts: Account, hours: int = 12, number: str = "") -> Turn:
         """The code that is being checked was right."""
-        return self.answered(self.sends(), SignedIn(accounts or (DANA,), self.at + timedelta(hours=hours), number))
+        return self.answered(
+            self.sends(), SignedIn(accounts or (DANA,), self.at, self.at + timedelta(hours=hours), number)
+        )
 
     def started(
         self, key: str, state: PaymentState = PaymentState.OPEN, reason: Reason | None = None, declines: int = 0

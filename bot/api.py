@@ -133,6 +133,9 @@ def _say(remit: "Remit") -> Endpoint:
         said: dict[str, Any] = {"messages": answered.messages}
         if answered.keys != keys:
             said["token"] = widget.token_of(conversation, remit.secret, answered.keys)  # in place of the one before
+            talk = (await remit.store.load(inbound.chat, "")).talk
+            if talk is not None and talk.read_from:
+                said["cleared"] = talk.read_from  # the last message that was for somebody who left
         if answered.keys and await _is_remembered(conversation, remit):
             said["remembered"] = True
         return answer(said)

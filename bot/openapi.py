@@ -64,12 +64,14 @@ class Messages(BaseModel):
     """``token`` is there when this message signed somebody in or out: from now on it stands in place of the one before.
 
     ``remembered`` is there, and true, while the customer of this chat is signed in for longer than usual, as they asked
-    for: a front end that keeps no token of this browser yet may get one from ``/browser``.
+    for: a front end that keeps no token of this browser yet may get one from ``/browser``. ``cleared`` comes with a
+    ``token`` once somebody has left this chat: messages up to this number were theirs, and are to leave the screen.
     """
 
     messages: list[Message]
     token: str | None = None
     remembered: bool | None = None
+    cleared: int | None = None
 
 
 class BrowserToken(BaseModel):

@@ -21,7 +21,7 @@ def opened(draft: Draft, event: Opened, view: View) -> Draft:
     if isinstance(view.scope, Customer) and event.number:
         return _own(draft, task, event, view, waits=open_for is not None)
     known = isinstance(view.scope, Bearer) and view.scope.invoice == event.invoice
-    draft = replace(draft, talk=replace(draft.talk, scope=Bearer(event.invoice, "link"), name=""))
+    draft = replace(draft, talk=replace(draft.talk, scope=Bearer(event.invoice, "link"), name="", dropped=None))
     if task is not None and (open_for is not None or (known and not task.number)):
         return draft
     return draft.only(PayInvoice()).say("hello", business=view.house.name)

@@ -75,6 +75,7 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
     )
     owner: str = ""  # id of the customer who signed in last, also once they signed out: what is here may be theirs
     read_from: int = 0  # number of the last message that was for somebody who left: the chat's token shows what follows
+    dropped: PayInvoice | None = None  # canceled last, as it was told: "undo" brings it back
     hushed: tuple[str, ...] = ()  # payments of somebody who left: of them nothing is told here any more
     answered: tuple[int, ...] = ()  # cases whose answers were told here
     came_by: str = ""  # names the last pay link, so that the same one is not opened with every message
@@ -139,7 +140,7 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
         sent = tuple(replace(each, effect=effect) for each, effect in left if effect is not None)
         unheard = sum(isinstance(each.effect, ProveInvoice) for each in self.sent)  # a try all the same
         asked = None if self.asked is None else Asked(self.asked.slot)
-        bare = replace(self.forgetting(at), tasks=tasks, sent=sent, asked=asked)
+        bare = replace(self.forgetting(at), tasks=tasks, sent=sent, asked=asked, dropped=None)
         return bare.failed_to_prove(unheard, at)
 
     @property
@@ -188,7 +189,7 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
             tasks = tuple(
                 each for each in self.tasks if not (isinstance(each, PayInvoice) and each.payment is not None)
             )
-            mine = replace(mine, payments=(), hushed=hushed[-KEPT_PAYMENTS:], tasks=tasks)
+            mine = replace(mine, payments=(), hushed=hushed[-KEPT_PAYMENTS:], tasks=tasks, dropped=None)
         return replace(mine, scope=scope, name=name, keys=self.keys + 1, owner=scope.id)
 
     def ran_out(self) -> "Conversation":
@@ -198,11 +199,12 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
         kept = (each for each in self.tasks if not isinstance(each, mine))
         # a payment that nobody agreed to begins anew: the next one at this browser is not to read what was told for it
         tasks = tuple(PayInvoice() if isinstance(each, PayInvoice) and each.payment is None else each for each in kept)
-        return replace(self, scope=Stranger(), name="", known=known, tasks=tasks)
+        return replace(self, scope=Stranger(), name="", known=known, tasks=tasks, dropped=None)
 
     def signed_out(self) -> "Conversation":
         """As a stranger again; payments that were begun here are still told here."""
-        return replace(self, scope=Stranger(), name="", keys=self.keys + 1, known=(), tasks=(), asked=None, came_by="")
+        bare = replace(self, scope=Stranger(), name="", keys=self.keys + 1, known=(), tasks=(), asked=None, came_by="")
+        return replace(bare, dropped=None)
 
 
 class Turn(msgspec.Struct, frozen=True):

@@ -61,6 +61,7 @@ class HelpCenter:
     def __init__(self, articles: Sequence[Article], words: Words) -> None:
         self.articles = {article.topic: article for article in articles}
         self._order = tuple(articles)
+        self._listed = {_bare(question): article for article in articles for question in article.questions}
         self._reader = Reader(words)
         for article in articles:
             for text in (article.title, *article.questions, *article.tags, article.short, article.text):
@@ -69,7 +70,9 @@ class HelpCenter:
         self._count(articles, words)
 
     def best(self, question: str) -> Found | None:
-        """The article that answers the question, or None when none does."""
+        """The article that answers the question, or None when none does. One in which it stands as it is asked does."""
+        if (listed := self._listed.get(_bare(question))) is not None:
+            return Found(listed, 1.0)
         found = self.search(question, 1)
         return found[0] if found and found[0].score >= SURE else None
 
@@ -125,6 +128,11 @@ class HelpCenter:
         odds = [exp(score - most) for score in scores]
         whole = sum(odds)
         return [each / whole for each in odds]
+
+
+def _bare(question: str) -> str:
+    """A question without its signs, by which it is known again."""
+    return " ".join("".join(sign if sign.isalnum() else " " for sign in question.casefold()).split())
 
 
 def _add(to: Features, more: Features, weight: float) -> None:

@@ -282,6 +282,8 @@ def _dropped(draft: Draft, view: View) -> Draft:
         if last is not None and last.state in (PaymentState.PROCESSING, PaymentState.SUCCEEDED):
             return replace(draft.say("too_late_to_cancel", ASK_REFUND, reference=last.reference), rest=True)
         return replace(draft.only().say("nothing_to_cancel", PAY, STATUS), rest=True)
+    kept = replace(task, payment=None, leaving="", here=False)
+    draft = replace(draft, talk=replace(draft.talk, dropped=kept))
     if (dropped := task.drop(view)) is not None:
         return draft.only(dropped)
     return replace(draft.only().say("canceled", PAY), rest=True)

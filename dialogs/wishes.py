@@ -176,6 +176,20 @@ def _rude(draft: Draft, view: View) -> Draft:
     return told if told.talk.tasks else replace(told, rest=True)
 
 
+def _undo(draft: Draft, view: View) -> Draft:
+    """What was canceled last is taken up as it was told; its page is gone, so that a new one is agreed to."""
+    dropped = draft.talk.dropped
+    if dropped is None or paying(draft.talk) is not None:
+        told = draft.say("nothing_to_undo", *(() if draft.talk.tasks else menu_of(view)))
+        return told if told.talk.tasks else replace(told, rest=True)
+    return replace(draft, talk=replace(draft.talk, dropped=None)).only(dropped).say("undone")
+
+
+def _later(draft: Draft, view: View) -> Draft:
+    """Nothing is charged by itself on another day: whoever wants to pay then comes back then."""
+    return replace(draft.say("pay_later", *(() if draft.talk.tasks else menu_of(view))), rest=True)
+
+
 def _receipt(draft: Draft, view: View) -> Draft:
     """A receipt is the payment with its reference; a signed-in customer has all of them."""
     return draft.enter(TellHistory()) if isinstance(view.scope, Customer) else _status(draft, view)
@@ -234,6 +248,8 @@ _WISHES: Mapping[str, Callable[[Draft, View], Draft]] = {
     "why": _why,
     "small_talk": _small_talk,
     "rude": _rude,
+    "undo": _undo,
+    "later": _later,
     "failed": _failed,
     "english": _english,
     "spanish": _spanish,

@@ -169,7 +169,7 @@
   /**
    * One conversation: begins it, keeps what is not sent yet, reads what is said. Knows nothing of the page.
    * `told` hears: began(), messages(list), answered(item, list), refused(item, why),
-   * waiting(item), state(name, why), openLink(token).
+   * waiting(item), state(name, why), openLink(token), cleared(seq).
    */
   class Line {
     constructor(server, told, greeting, reader) {
@@ -380,8 +380,9 @@
     async post(chat, body) {
       const answer = this.call('POST', `/${chat.id}/messages`, chat.token, body).then((response) => response.json());
       this.posting = answer.catch(() => null);
-      const { messages, token, remembered } = await answer;
+      const { messages, token, remembered, cleared } = await answer;
       if (token) this.keep(chat, { token });
+      if (cleared && chat.id === this.id) this.told.cleared(cleared);
       if (token && !remembered) this.shelf.set('browser', null);
       if (remembered && !this.shelf.get('browser')) this.remember({ ...chat, token: token || chat.token });
       return messages;
@@ -749,6 +750,15 @@
       const note = before ? make('p', { class: 'note' }, this.words.ended) : null;
       this.list.replaceChildren(...[note, ...this.pending.map((p) => p.row)].filter(Boolean));
       for (const each of this.pending) each.after = 0;
+    }
+
+    /** Whoever was signed in has left: what was said to them is not for who sits here next. */
+    cleared(seq) {
+      for (const [at, { row }] of this.rows) {
+        if (at > seq) continue;
+        row.remove();
+        this.rows.delete(at);
+      }
     }
 
     messages(list) {

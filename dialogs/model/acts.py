@@ -111,6 +111,8 @@ class Want(msgspec.Struct, frozen=True):
         "why",  # what is asked is refused, or its reason is wanted
         "small_talk",
         "rude",
+        "undo",  # of a cancellation
+        "later",  # paying on another day
         "failed",  # a payment that did not go through
         "english",  # the language of this chat
         "spanish",

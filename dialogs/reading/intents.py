@@ -154,8 +154,15 @@ def _agrees_in_full(said: str, total: Money) -> bool:
 
 def _sentence(said: str, talk: Conversation, asked: Asked, house: House, today: date | None) -> tuple[Act, ...]:
     """Everything that one message tells, wants or changes."""
+    said = _REST_LATER.sub("", _HESITATION.sub("", said)) or said
+    if talk.dropped is not None and not talk.tasks and _UNDO.search(said):
+        return (Want("undo"),)
     if (aside := _aside(said, asked)) is not None:
         return (aside,)
+    if talk.tasks and _SUGGESTS.search(said):
+        told = _told(said, talk, asked, house)
+        if any(isinstance(act, Tell) and act.slot is Slot.METHOD for act in told):
+            return told
     if answer := spanish.answered(said, asked) or (() if spanish.commands(said) else account.answered(said, asked)):
         return answer
     wish = account.wishes(said, talk, today) or spanish.wishes(said, talk, today)
@@ -176,6 +183,8 @@ def _aside(said: str, asked: Asked) -> Act | None:
         return None  # nearly any sentence answers that
     if _SMALL_TALK.search(said):
         return Want("small_talk")
+    if _LATER.search(said) or _ONLY_LATER.fullmatch(_bare(said)):
+        return Want("later")
     if _HUMAN.search(said):
         return Simple.HUMAN
     if _WHY_ASKED.search(said) or (asked.slot in _PERSONAL and _WHAT_FOR.search(said)):
@@ -184,6 +193,24 @@ def _aside(said: str, asked: Asked) -> Act | None:
     return Want("rude") if rude else spanish.aside(said, asked)
 
 
+_HESITATION = re.compile(
+    r"^(?:oh |ok |okay |hmm+ |um+ |er |no )?(?:wait|hold on|hang on|oops)[,.! ]+no[,.! ]+(?=\w)", _I
+)
+_UNDO = re.compile(
+    r"\b(?:undo|un-?cancel|(?:go|take me) back|bring (?:it|that) back|(?:do not|don'?t|did ?n[o']?t (?:mean|want) to) cancel|(?:i )?changed my mind|(?:i )?take (?:it|that) back|by (?:mistake|accident)|accident(?:al)?ly"
+    r"|deshac\w+|no (?:lo )?cancel\w+|me arrepent[ií]|cambi[eé] de (?:opini[oó]n|idea)|sin querer|por error|volver atr[aá]s)\b", _I)  # fmt: skip
+_DAY = (
+    r"(?:tomorrow|tmrw|later|(?:mon|tues|wednes|thurs|fri|satur|sun)day|next (?:week|month|year)|in (?:a|an|a few|one|two|three|\d+) (?:hours?|days?|weeks?)|payday|(?:the )?end of (?:the |this )?(?:week|month)|when(?:ever)? i get paid"
+    r"|ma[nñ]ana|m[aá]s tarde|luego|el (?:lunes|martes|mi[eé]rcoles|jueves|viernes|s[aá]bado|domingo)|la (?:pr[oó]xima|otra) semana|el (?:pr[oó]ximo|otro) mes|cuando (?:me paguen|cobre))"
+)
+_REST_LATER = re.compile(
+    rf"[,;]? *\b(?:and|y) (?:the |el )?(?:rest|remainder|other half|resto)\b.{{0,20}}?\b{_DAY}\b", _I
+)
+_LATER = re.compile(
+    r"\b(?:i(?:'?ll| will| would| wanna| want to|'?d (?:like|rather)(?: to)?)|i(?:'?m| am) (?:going to|gonna)|(?:can|could|may) i|let me|i get|i'?m getting"
+    rf"|you)\b.{{0,12}}?\b(?:pay|paid|settle|charge|do (?:it|this|that))\b(?!.*\bnow\b).{{0,20}}?\b{_DAY}\b"
+    rf"|\b(?:pag(?:o|ar[eé]|arla|arlo|ar)|cobre(?:n|me)?)\b(?!.*\bahora\b).{{0,20}}?\b{_DAY}\b", _I)  # fmt: skip
+_ONLY_LATER = re.compile(rf"(?:(?:on|by|not now|maybe|no[,.]?) )?{_DAY}(?: (?:please|maybe|instead))?", _I)
 _WHY_ASKED = re.compile(
     r"\bwhy (?:do|would|should|must) (?:you|i) (?:need|want|ask|have|give|tell|enter)|\bwhy is (?:that|this|it) (?:needed|necessary|required)"
     r"|\b(?:i(?:'?d| would)? rather not|i (?:do not|don'?t) (?:want to|wanna) (?:say|tell|give|share)|i won'?t (?:say|tell|give)|none of your business|skip(?: it| this| that)?$|can i skip)\b", _I)  # fmt: skip
@@ -199,9 +226,9 @@ _LONGEST_CURSE = 6  # words: whoever says more than anger is read for what they 
 def _answered_by(said: str, talk: Conversation, house: House) -> Wonder | None:
     """The help article that answers this, if it is plainly a question about how things are, and names no sum."""
     center = house.help.get(talk.locale)
-    if center is None or not _QUESTION.search(said) or _about_own(said) or (talk.tasks and _SUGGESTS.search(said)):
+    if center is None or not _QUESTION.search(said) or _about_own(said):
         return None
-    found = center.best(said)
+    found = center.best(_SHORT_IS.sub(r"\1 is", said))
     return None if found is None else Wonder(found.article.topic)
 
 
@@ -236,9 +263,10 @@ def _guessed(said: str, talk: Conversation, house: House) -> tuple[Act, ...]:
 _SURE, _SURE_TO_DROP, _SURE_OF_NOTHING, _WORTH_ASKING, _WORTH_A_BUTTON = 0.75, 0.9, 0.8, 0.3, 0.02
 _SUGGESTS = re.compile(  # asked of a payment that is being put together, it chooses
     r"^\W*(?:how|what) about\b|^\W*(?:can|could|may) (?:i|we) (?:just |also |still )?(?:pay|use|do)\b|^¿?(?:qu[eé] tal|y) (?:con|por|si)\b|^¿?puedo (?:pagar|usar)\b", _I)  # fmt: skip
+_SHORT_IS = re.compile(r"\b(what|how|where|who|when)'?s\b", _I)
 _ABOUT_MINE = frozenset({"payment_status", "check_balance", "due_date", "list_invoices", "pay_invoice"})
 _QUESTION = re.compile(
-    r"\?|^\W*(?:how|what|why|when|where|which|who|can|could|do|does|is|are|will|would|should|may|am i"
+    r"\?|[,.;!] (?:and |so |but )?(?:can i|could i|how|what|why|when|where|do i|is there)\b|^\W*(?:how|what|whats|hows|wheres|whos|whens|why|when|where|which|who|can|could|do|does|is|are|will|would|should|may|am i"
     r"|c[oó]mo|qu[eé]|por qu[eé]|cu[aá]ndo|d[oó]nde|cu[aá]l(?:es)?|qui[eé]n|puedo|se puede|es|son|hay|tengo que)\b", _I)  # fmt: skip
 
 

@@ -34,7 +34,7 @@ async def send(port: int, write: Write, turns: int, begin: int = 0) -> None:
 
 
 async def _customer(port: int, write: Write, who: int, turns: range) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(f"127.0.1.{who + 1}", 0))
     for n in turns:
         letter = write(who, n)
         signed = f"Authorization: {letter.authorization}\r\n" if letter.authorization else ""

@@ -220,9 +220,9 @@ class Episode:
             self._pump(chance.choice(self._world.processes))
         elif luck < 0.92:
             self._business()
-        elif luck < 0.945:
+        elif luck < 0.95:
             others = (self._guesser.act, self._neighbour.act, self._thief.act, self._planter.act)
-            self._start(chance.choice((self._forger.forge, *others))())
+            self._start(chance.choice((self._forger.forge, self._forger.forge, *others))())
         elif luck < 0.97:
             self._change_weather()
         elif luck < 0.976:

@@ -115,7 +115,7 @@ class Member(Tab):
         self.proved = False  # by a code, in this chat
         self.shut_out = False
         self._refused = False  # the last message, for its token
-        self._arrived = arrival is None
+        self._arrived, self._arriving = arrival is None, False
         self._last_ones: list[str] = []  # ids of messages: the answer to one of them brought the newest token
         self._returned = 0
 
@@ -125,6 +125,7 @@ class Member(Tab):
         """The first message of a chat, as the page sends it. Without an answer, another chat is begun."""
         world, arrival = self._world, self.arrival
         assert arrival is not None
+        self._arriving = True
         conversation = world.chance.randbytes(8).hex()
         self.chat = widget.chat_of(conversation)
         self._url = f"{HANDOFF}/api/v1/conversations/{conversation}/messages"
@@ -138,6 +139,8 @@ class Member(Tab):
             answered = await world.inside(lambda remit: remit.runtime.answer(inbound))
         except (Gone, Unavailable, Uncertain):
             return
+        finally:
+            self._arriving = False
         self._arrived = True
         self.sent["begin"], self.said_at["begin"] = "/start", world.loop.time()
         self._hear("begin", answered.messages)
@@ -265,9 +268,9 @@ class Member(Tab):
     def act(self) -> Coroutine[None, None, None]:
         """The next thing this customer does."""
         chance = self._world.chance
-        if not self._arrived:
+        if not (self._arrived or self._arriving):
             return self._arrive()
-        if self.shut_out:
+        if self.shut_out or not self._arrived:
             return self.listen()
         if self._wanted and chance.random() < 0.5:
             return self._fetch_token()

@@ -66,6 +66,9 @@
     [4, 'CLF UYW'],
   ];
 
+  // Of which country sums and dates are written, as in the messages: not 120,00 US$ beside $120.00.
+  const WRITTEN_AS = { es: 'es-US' };
+
   /** A sum in minor units, for reading: (12000, 'USD', 'en') is $120.00. The browser is handed digits, never a fraction. */
   function money(minor, currency, locale) {
     const places = (EXPONENTS.find(([, codes]) => codes.includes(currency)) || [2])[0];
@@ -898,7 +901,8 @@
     }
 
     card(card) {
-      const { words, locale } = this;
+      const { words } = this;
+      const locale = WRITTEN_AS[this.locale.slice(0, 2)] || this.locale;
       const sum = (minor) => money(minor, card.currency, locale);
       if (card.kind === 'invoice') {
         const state = card.state === 'open' ? words.open_ : words[card.state];

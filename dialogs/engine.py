@@ -13,6 +13,7 @@ from dialogs.arrivals import arrived, opened, recalled
 from dialogs.conversation import TASKS, Asked, Conversation, Turn
 from dialogs.draft import Draft, is_of, paying, without_sign_in
 from dialogs.flows.offers import PAY, PERSON, SIGN_IN, STATUS
+from dialogs.flows.pay import charging
 from dialogs.flows.requests import answered as answered_request
 from dialogs.flows.status import news
 from dialogs.model import (
@@ -98,8 +99,7 @@ def _step(talk: Conversation, event: Event, house: House) -> Turn:
         case Answered():
             return _told_answer(draft, event)
         case Waited():
-            money = any(isinstance(sent.effect, StartPayment | ResumePayment | CloseCheckout) for sent in talk.sent)
-            return _turn(draft.say("still_working" if money else "one_moment"))
+            return _turn(_still_at_it(draft))
         case _:
             assert_never(event)
 
@@ -239,6 +239,15 @@ def _advance(draft: Draft, view: View) -> Turn:
     return _turn(draft)
 
 
+def _still_at_it(draft: Draft) -> Draft:
+    """The answer takes its time: whether anything is charged meanwhile depends on what is waited for."""
+    waiting = [sent.effect for sent in draft.talk.sent]
+    if charging(waiting):
+        return draft.say("charging")
+    page = any(isinstance(effect, StartPayment | ResumePayment | CloseCheckout) for effect in waiting)
+    return draft.say("still_working" if page else "one_moment")
+
+
 def _asked(draft: Draft, ask: Ask) -> Draft:
     """The question; in few words when it is the one that stood there before."""
     asked = draft.talk.asked
@@ -284,7 +293,7 @@ def _gathered(said: tuple[Reply, ...], *, paying: bool) -> tuple[tuple[Reply, ..
 def _send(draft: Draft, effect: Effect, view: View) -> Turn:
     """Send an effect, unless the very same one is already under way. An older one of its kind is no longer awaited."""
     if effect in (sent.effect for sent in draft.talk.sent):
-        return _turn(draft.say("still_working"))
+        return _turn(_still_at_it(draft))
     key = f"{draft.talk.epoch}/{draft.talk.version}/0"
     others = tuple(sent for sent in draft.talk.sent if type(sent.effect) is not type(effect))
     # a proof whose answer nobody waits for was a try all the same

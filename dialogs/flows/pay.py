@@ -6,6 +6,7 @@ a payment has been started nothing is a correction: the open page is closed firs
 is closed makes room for another.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -22,6 +23,7 @@ from dialogs.model import (
     CloseCheckout,
     CloseLeftPage,
     Done,
+    Effect,
     Enter,
     House,
     Move,
@@ -269,6 +271,8 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
     # --- the ladder ----------------------------------------------------------------------------------------------
 
     def next(self, view: View) -> Move:
+        if charging(view.waiting):  # at once, on no page: whether it can still be stopped is not known
+            return Await(Reply(Say("perhaps_too_late" if self.leaving else "charging")))
         if starting(view):
             return Await(Reply(Say(f"stopping_{self.leaving}" if self.leaving else "preparing")))
         if self.payment is not None:
@@ -312,6 +316,11 @@ def may_close_left_page(scope: Scope) -> bool:
 def starting(view: View) -> bool:
     """Whether a payment that was agreed to is being started just now."""
     return any(isinstance(effect, StartPayment) for effect in view.waiting)
+
+
+def charging(waiting: Iterable[Effect]) -> bool:
+    """Whether a saved method is being charged just now."""
+    return any(isinstance(effect, StartPayment) and effect.quote.saved for effect in waiting)
 
 
 def _whole(quote: Quote) -> Line:

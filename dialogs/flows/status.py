@@ -217,7 +217,7 @@ def _before(payment: Payment, values: Mapping[str, Value]) -> Reply:
         if payment.reason:
             return declined(payment, values)
         return page_open(payment, "bank_asks" if payment.saved else "page_open")
-    return Reply(Say("charging" if payment.state is PaymentState.SUBMITTING else "preparing", values))
+    return Reply(Say("charging" if payment.saved or payment.state is PaymentState.SUBMITTING else "preparing", values))
 
 
 def _afterwards(payment: Payment, values: Mapping[str, Value]) -> Reply:

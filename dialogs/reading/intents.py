@@ -34,7 +34,7 @@ from dialogs.reading import account, spanish, values
 from dialogs.reading.buttons import from_button
 from dialogs.reading.classifier import OUT_OF_SCOPE
 from dialogs.reading.words import METHODS
-from services.model import Customer, Invoice, Money, Stranger, plain
+from services.model import Customer, Invoice, Money, Stranger, is_one_of, plain
 
 _I = re.IGNORECASE
 
@@ -285,6 +285,9 @@ def _wished(said: str) -> tuple[Act, ...]:
     return (Want("pay"),) if _PAY.search(said) else ()
 
 
+_PAY_NUMBER = re.compile(r"\W*(?:pay|pagar) (?:for |la |the |invoice |factura |#)*(\d{3,12})\W*", _I)
+
+
 def _told(said: str, talk: Conversation, asked: Asked, house: House) -> tuple[Act, ...]:
     """The slots filled by this message; the invoice first, since another invoice means another payment."""
     if named := _NAMED.search(said) or spanish.NAMED.search(said):
@@ -297,6 +300,8 @@ def _told(said: str, talk: Conversation, asked: Asked, house: House) -> tuple[Ac
     first = isinstance(talk.scope, Stranger | Customer) and not talk.tasks
     paying = _PAY.search(said) or spanish.pays(said)
     lone = first and bool(paying or _LONE.fullmatch(said))  # "pay 1042", or just that, to begin with
+    if asked.slot is Slot.CONSENT and (again := _PAY_NUMBER.fullmatch(said)) and is_one_of(again[1], talk.numbers):
+        return (Tell(Slot.INVOICE, again[1]),)  # the number of an invoice that is on show, and no sum
     numbers = values.invoice_numbers(said, _patterns(house.number_patterns), bare=lone)
     if len(numbers) > 1 and isinstance(talk.scope, Customer):
         return (Choose(numbers=tuple(number.value for number in numbers)),)

@@ -306,7 +306,7 @@ async def test_a_letter_never_carries_markup_from_an_invoice(world, post):
 @pytest.mark.parametrize(
     ("number", "on_file", "parts"),
     [
-        ("INV-1039", (8, "Marco Reyes"), ["Hello Marco Reyes,", "You asked for a fresh link"]),
+        ("INV-1039", (8, "Marco Reyes"), ["Hola, Marco Reyes:", "Usted pidió un enlace nuevo"]),
         ("INV-1042", (0, ""), ["Hello,\r\n", "Invoice INV-1042: $120.00, due today."]),
         ("INV-1042", (None, "Dana"), ["Invoice INV-1042: $120.00.\r\n"]),
     ],

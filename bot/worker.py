@@ -80,10 +80,9 @@ class Worker:
     async def work(self) -> bool:
         """One round; whether there was anything to do, so that another round is worth it."""
         busy, due = await self._claim()
-        busy = await self._tell_answers() or busy
         # whoever does not answer holds up neither the others nor the questions to the gateway
-        *_, compared = await _all((*due, self._ask_the_gateway()))
-        return busy or bool(compared)
+        *_, told, compared = await _all((*due, self._tell_answers(), self._ask_the_gateway()))
+        return busy or told or bool(compared)
 
     # --- jobs and effects ----------------------------------------------------------------------------------------
 

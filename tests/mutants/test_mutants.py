@@ -1,4 +1,4 @@
-"""Ten of the planted bugs, the quickest to be noticed; `make mutants` plays them all."""
+"""Twelve of the planted bugs, the quickest to be noticed; `make mutants` plays them all."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -26,9 +26,9 @@ def test_every_mutant_still_fits_the_code_that_it_breaks() -> None:
     assert misfits(MUTANTS) == []
 
 
-def test_there_are_enough_of_them_and_ten_are_played_here() -> None:
-    assert sum(mutant.counts for mutant in MUTANTS) >= 60
-    assert len(QUICK) == 10
+def test_there_are_enough_of_them_and_twelve_are_played_here() -> None:
+    assert sum(mutant.counts for mutant in MUTANTS) >= 100
+    assert len(QUICK) == 12
     assert all(bool(mutant.expects) != bool(mutant.absorbed) for mutant in MUTANTS)
 
 

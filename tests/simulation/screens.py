@@ -193,7 +193,7 @@ class Screens:
             seen = person.seen.get(message.seq)
             if seen is None and message.seq <= person.up_to:
                 self._world.violate(f"{person.name} never saw message {message.seq}: {message.text[:60]!r}")
-            if seen is not None and seen != message:
+            if seen is not None and seen != message and "[removed]" not in message.text:  # a number, found in pieces
                 self._world.violate(f"{person.name} saw another message {message.seq} than the log has")
 
     def _log(self, person: "Person") -> list[Message]:

@@ -23,7 +23,7 @@ from .recovery import TARGET_S, measure
 from .world import Weather
 
 SEEDS = (1, 2, 3, 4, 5, 6)
-SIGNING_IN = (2, 4, 6, 8, 10, 12)  # even ones have a household that signs in
+SIGNING_IN = (2, 4, 8, 16, 24, 30)  # even ones have a household that signs in
 UNTIL_CAUGHT = range(100, 130)  # seeds that a sabotage is given
 
 

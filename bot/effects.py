@@ -162,8 +162,8 @@ class Hands:
         match effect:
             case ProveInvoice(number, code):
                 return _proof(await self._identity.prove(key, number, code, client, chat))
-            case StartPayment(scope, quote):
-                return _started(await self._checkout.start(key, chat, message, scope, quote))
+            case StartPayment(scope, quote, agreed_at):
+                return _started(await self._checkout.start(key, chat, message, scope, quote, agreed_at=agreed_at))
             case ResumePayment(reference):
                 return _started(await self._checkout.resume(chat, reference))
             case CloseLeftPage(scope, invoice):

@@ -18,6 +18,7 @@ MARK = "[removed]"
 _GUARDED = re.compile(r"\[[a-z ]+ removed\]")
 _SIGNS = re.compile(r"[\W_]+")
 _FEWEST = 2  # digits: one alone stands in every sentence, and tells nothing
+_FEWEST_SAID = 3  # ... by the assistant, whose sentences are full of sums and days
 _encode = msgspec.json.Encoder().encode
 
 
@@ -63,8 +64,11 @@ class Wiped(msgspec.Struct, frozen=True):
 
     def _echo(self) -> re.Pattern[str] | None:
         """Finds the pieces as digits, as a sum would show them too: 4242 in $4,242.00."""
-        rows = [r"[,.' \u00a0-]?".join(piece) for piece in self._pieces() if piece.isdigit()]
-        return re.compile(rf"(?<![0-9])(?:{'|'.join(rows)})(?![0-9])") if rows else None
+        rows = [
+            r"[,.' \u00a0-]?".join(piece) for piece in self._pieces() if piece.isdigit() and len(piece) >= _FEWEST_SAID
+        ]
+        # nor what follows a point: the cents of another sum, or the end of a longer one
+        return re.compile(rf"(?<![0-9])(?<![0-9][.,])(?:{'|'.join(rows)})(?![0-9])") if rows else None
 
     def _pieces(self) -> list[str]:
         """What was taken out of the lines, longest first: as it stood there, and as digits where it was words."""

@@ -142,6 +142,10 @@ def _moved(draft: Draft, payment: Payment, view: View) -> Turn:
     if draft.talk.told(payment) or payment.reference in draft.talk.hushed:
         return Turn(draft.talk)
     task = paying(draft.talk)
+    if task is not None and task.leaving and payment.state is PaymentState.OPEN and _is_starting(draft.talk, payment):
+        return Turn(
+            draft.talk
+        )  # declined, and its customer has left it: the start's own answer leads to what they want
     if task is not None and is_of(task.payment, payment) and task.leaving:
         # it is being closed for a reason, and that goes on; a decline on the way there is no news
         draft = replace(draft, talk=draft.talk.telling(payment).forgetting(view.at))
@@ -156,6 +160,12 @@ def _moved(draft: Draft, payment: Payment, view: View) -> Turn:
     # the question stays: "50" still answers it; only a yes needs to see its quote again
     asked = Asked(asked.slot if draft.talk.tasks else None, options or asked.options)
     return Turn(replace(draft.talk, asked=asked, known=()), (reply,))
+
+
+def _is_starting(talk: Conversation, payment: Payment) -> bool:
+    """Whether this can be news of the payment that is being started, whose reference is not known here yet."""
+    begun = any(each.reference == payment.reference for each in talk.payments)
+    return not begun and any(isinstance(sent.effect, StartPayment) for sent in talk.sent)
 
 
 def _tried_enough(payment: Payment, view: View) -> bool:

@@ -178,6 +178,14 @@ class Counting:
         return await self._store.said(chat, most)
 
 
+@pytest.mark.parametrize(
+    "sentence", ["Please check: $31.40 to Shop", "the payment of Mar 40", "$1,242.00", "INV-9.424"]
+)
+def test_a_sum_that_only_ends_like_a_piece_stays_as_it_was_said(sentence):
+    wiped = Wiped({1: "40", 2: "242", 3: "424"}, {1: CARD, 2: CARD, 3: CARD})
+    assert wiped.lines([Message(4, "bot", sentence, ())]) == ()
+
+
 async def test_only_what_may_be_a_last_piece_costs_a_look_at_earlier_messages(world):
     counting = world.remit.runtime._store = Counting(world.store)
     await world.say("rasa:one", f"/start {await world.link('INV-1042')}")

@@ -16,6 +16,7 @@ class ProveInvoice(msgspec.Struct, frozen=True, tag="prove_invoice"):
 class StartPayment(msgspec.Struct, frozen=True, tag="start_payment"):
     scope: Scope
     quote: Quote
+    agreed_at: datetime | None = None  # when the customer said yes
 
 
 class ResumePayment(msgspec.Struct, frozen=True, tag="resume_payment"):

@@ -31,7 +31,7 @@ from services.model import (
 from services.payments import facts as word
 from services.payments import ledger, links, outbox, pauses, starts, states, surplus
 from services.payments.gateways.base import Fact, Till
-from services.payments.keys import Hold
+from services.payments.keys import TRIED_FOR, Hold
 from services.payments.ledger import Holding, Position
 from services.payments.links import Refusal
 from services.payments.notes import vault_name
@@ -90,11 +90,13 @@ class Checkout:
 
     # --- starting -------------------------------------------------------------------------------------------------
 
-    async def start(self, key: str, chat: str, message: str, scope: Scope, quote: Quote) -> Payment | Refused:
+    async def start(
+        self, key: str, chat: str, message: str, scope: Scope, quote: Quote, *, agreed_at: datetime | None = None
+    ) -> Payment | Refused:
         """Begin the payment of an agreed quote, once per ``key``; the same key resumes it.
 
         Its page is opened; a saved method that the quote names is charged on that page at once. ``message`` is the id of
-        the message in which the customer agreed. The payment that comes back is OPEN, or whatever has become of it
+        the message in which the customer agreed, at ``agreed_at`` (None: just now). The payment that comes back is OPEN, or whatever has become of it
         since: OPEN with ``saved`` is one whose bank wants to see the customer, or said no (``declines``), and its page
         takes another card. `Unavailable`: nothing was made, the same key may be tried again, and if no request before it
         was uncertain the invoice is free for another start. `Uncertain`: start with the same key again (soon: ten minutes
@@ -105,6 +107,11 @@ class Checkout:
         begun = await self.transact(lambda conn: ledger.by_key(conn, key))
         if begun is not None and _what(begun) != (quote.total, {i.invoice for i in quote.lines}, bool(quote.saved)):
             raise ValueError("one key, one quote: this key began another payment")
+        late = agreed_at is not None and self.clock() - agreed_at > TRIED_FOR
+        if (
+            begun is None and quote.saved and late
+        ):  # the ledger was away for so long: its customer may have paid elsewhere
+            return Refused(Objection.NOT_IN_TIME)
         if begun is None or begun.state is states.CANCELED:
             order = Order(key, chat, message, quote, self.gateway.name, self._return_url(chat), {})
             taken = await self._begin(scope, order, begun)

@@ -380,7 +380,8 @@ def move(conn: Connection, row: Row[Any], after: PaymentState, cause: str, now: 
     unchanged = and_(
         payments.c.reference == row.reference, payments.c.version == row.version, payments.c.state == row.state
     )
-    changed_at = max(micros(now), row.changed_at)  # a clock that was set back must not make news look old
+    # each move is younger than the one before, also by a clock that stands or was set back: old news is told by its age
+    changed_at = max(micros(now), row.changed_at + 1)
     values = {"state": after, "version": row.version + 1, "changed_at": changed_at, "unmoved": 0, **columns}
     if conn.execute(update(payments).where(unchanged).values(values)).rowcount != 1:
         return False

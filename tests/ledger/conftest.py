@@ -263,7 +263,7 @@ class World:
         quote = await self.quote(*(ids or ("book:INV-1042",)), method=how.pop("method", Method.CARD))
         quote = msgspec.structs.replace(quote, saved=saved)
         scope = how.pop("scope", None) or self.signs_in(chat=chat)
-        return await self.checkout.start(key, chat, f"says {key}", scope, quote)
+        return await self.checkout.start(key, chat, f"says {key}", scope, quote, agreed_at=how.pop("agreed_at", None))
 
     def now(self) -> datetime:
         return self.at

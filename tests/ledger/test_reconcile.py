@@ -42,6 +42,7 @@ async def test_a_page_past_its_end_is_asked_about_at_once(world):
 async def test_what_is_processing_is_asked_about_every_hour(world):
     opened = await world.start(method=Method.BANK)
     await world.reports(opened.reference, FactKind.PROCESSING)
+    world.passes(milliseconds=1)
     looks = 0
     for _ in range(12):
         world.passes(minutes=20)
@@ -213,6 +214,7 @@ async def test_a_doubt_without_news_is_asked_about_ever_more_rarely_until_someth
     doubtful = await in_doubt(world)
 
     async def looks_in(minutes):
+        world.passes(milliseconds=1)
         looks = 0
         for _ in range(minutes * 4):
             world.passes(seconds=15)
@@ -272,6 +274,7 @@ async def test_a_page_that_waits_for_micro_deposits_is_asked_about_hourly_also_a
     opened = await world.start(method=Method.BANK)
     verifying = await world.reports(opened.reference, FactKind.VERIFYING)
     assert (verifying.state, verifying.reason, verifying.declines) == (S.OPEN, Reason.MICRO_DEPOSITS, 0)
+    world.passes(milliseconds=1)
     looks = 0
     for _ in range(24):
         world.passes(minutes=15)

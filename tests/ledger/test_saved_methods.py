@@ -321,6 +321,16 @@ async def test_calling_off_a_start_whose_page_is_not_known_charges_nothing(world
     assert world.gateway.charged == 0
 
 
+@pytest.mark.parametrize(("minutes", "charged"), [(10, 1), (10.1, 0)])
+async def test_a_yes_that_reaches_the_ledger_after_ten_minutes_charges_nothing(world, minutes, charged):
+    world.saves()
+    agreed_at = world.at
+    world.passes(minutes=minutes)
+    begun = await world.charges(agreed_at=agreed_at)
+    assert (begun == Refused(Objection.NOT_IN_TIME)) is (charged == 0)
+    assert world.gateway.charged == charged
+
+
 # --- who may
 
 

@@ -287,6 +287,7 @@ _OVER = (
     "disputed",
     "won",
     "lost",
+    "old_yes",
 )
 _ANSWERED = alone("request_answered")
 _WORDS = re.compile(r"(We looked into it, [0-9a-f]+\.)")  # as the office answers

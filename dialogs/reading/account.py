@@ -230,8 +230,8 @@ def _together(said: str, today: date | None, *, customer: bool) -> tuple[Act, ..
     """All invoices together, and how a sum is laid over them."""
     spread = Spread.EVENLY if _EVENLY.search(said) else Spread.OLDEST if _OLDEST.search(said) else None
     spread = Spread.CHOSEN if spread is None and _AS_NAMED.search(said) else spread
-    sums = values.amounts(said, "USD", bare=False)
-    if customer and sums and (spread is not None or _ON_ACCOUNT.search(said)):
+    laid = customer and (spread is not None or _ON_ACCOUNT.search(said) is not None)
+    if laid and (sums := values.amounts(said, "USD", bare=False)):
         told = (Tell(Slot.SPREAD, spread),) if spread is not None else ()
         return (Choose(), Tell(Slot.AMOUNT, sums[0].value), *told)
     if spread is not None and customer:

@@ -165,6 +165,21 @@ def _why(draft: Draft, view: View) -> Draft:
     return told if told.talk.tasks else replace(told, rest=True)
 
 
+def _unknown(draft: Draft, view: View) -> Draft:
+    """What is asked for is not at hand: where it stands, and the ways around it."""
+    asked = draft.talk.asked.slot if draft.talk.asked is not None else None
+    if asked is not Slot.INVOICE:
+        return draft.say("find_zip", PERSON, phone=view.house.phone)
+    if view.can_sign_in and not isinstance(view.scope, Customer):
+        return draft.say("find_number_sign_in", SIGN_IN, PERSON, phone=view.house.phone)
+    return draft.say("find_number", PERSON, phone=view.house.phone)
+
+
+def _moment(draft: Draft, _view: View) -> Draft:
+    told = draft.say("take_your_time")
+    return told if told.talk.tasks else replace(told, rest=True)
+
+
 def _small_talk(draft: Draft, view: View) -> Draft:
     told = draft.say("small_talk", *(() if draft.talk.tasks else menu_of(view)), business=view.house.name)
     return told if told.talk.tasks else replace(told, rest=True)
@@ -246,6 +261,8 @@ _WISHES: Mapping[str, Callable[[Draft, View], Draft]] = {
     "verify": _verify,
     "receipt": _receipt,
     "why": _why,
+    "unknown": _unknown,
+    "moment": _moment,
     "small_talk": _small_talk,
     "rude": _rude,
     "undo": _undo,

@@ -110,6 +110,8 @@ class Want(msgspec.Struct, frozen=True):
         "receipt",
         "why",  # what is asked is refused, or its reason is wanted
         "small_talk",
+        "unknown",
+        "moment",
         "rude",
         "undo",  # of a cancellation
         "later",  # paying on another day

@@ -137,4 +137,5 @@ ADDED: dict[str, dict[str, dict[str, Any]]] = {
         },
     },
     "0004": {},
+    "0006": {},
 }  # fmt: skip  # as above

@@ -111,6 +111,8 @@ def _in_hand(talk: Conversation, view: View) -> str | LookUp:
     pay = paying(talk)
     if not isinstance(view.scope, Customer) or pay is None:
         return ""
+    # read for this event: whoever signed out everywhere a moment ago takes nothing along
+    view = replace(view, known=tuple(each for each in view.known if each.at >= view.at))
     if pay.payment is not None:
         if len(pay.payment.invoices) != 1:
             return ""

@@ -128,14 +128,17 @@ def _in_hand(talk: Conversation, view: View) -> str | LookUp:
 def _packed(talk: Conversation, invoice: str) -> Baggage:
     """What goes along of a chat; ``invoice``: the id of the one in a signed-in customer's hand, or "".
 
-    Where anybody ever signed in, only payments of the invoice that the arrival may see go along: the others may be those of
-    somebody who has left, and are the account's, not the link's.
+    Where anybody ever signed in, only the payment under way goes along, of the invoice that the arrival may see: the others
+    may be those of somebody who has left, and name a card that a link does not show.
     """
     scope = talk.scope
     if isinstance(scope, Customer):
         scope = Bearer(invoice, "link") if invoice else Stranger()
     mine = scope.invoice if isinstance(scope, Bearer) else ""
-    going = tuple(each for each in talk.payments if not talk.owner or each.invoices == (mine,))
+    under_way = _under_way(talk)
+    going = tuple(
+        each for each in talk.payments if not talk.owner or (each.reference == under_way and each.invoices == (mine,))
+    )
     signed_in = isinstance(talk.scope, Customer)
     return Baggage(
         scope,
@@ -149,12 +152,17 @@ def _packed(talk: Conversation, invoice: str) -> Baggage:
     )
 
 
+def _under_way(talk: Conversation) -> str:
+    pay = paying(talk)
+    return pay.payment.reference if pay is not None and pay.payment is not None and pay.running else ""
+
+
 def _tasks(talk: Conversation, going: tuple[Payment, ...]) -> tuple[AnyTask, ...]:
     """The tasks that can go on elsewhere. A code opens nothing in another chat, so a sign-in begins anew."""
     kept: list[AnyTask] = []
     for task in talk.tasks:
         match task:
-            case PayInvoice() if task.payment is None or task.payment in going:
+            case PayInvoice() if task.payment is None or _goes(task.payment, going):
                 kept.append(task)
             case SignIn(why):
                 kept.append(SignIn(why))
@@ -165,10 +173,14 @@ def _tasks(talk: Conversation, going: tuple[Payment, ...]) -> tuple[AnyTask, ...
     return tuple(kept)
 
 
+def _goes(payment: Payment, going: tuple[Payment, ...]) -> bool:
+    return any(payment.reference == each.reference for each in going)
+
+
 def _of_customer(talk: Conversation, invoice: str, going: tuple[Payment, ...]) -> tuple[AnyTask, ...]:
     """The payment in the making, as somebody may go on with it who has not proved who they are."""
     pay = paying(talk)
-    if pay is None or (pay.payment is not None and pay.payment not in going):
+    if pay is None or (pay.payment is not None and not _goes(pay.payment, going)):
         return ()
     if invoice:
         return (replace(pay, number="", proof="", picked=(), numbers=(), whole=False, choosing=False),)

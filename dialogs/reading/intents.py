@@ -197,13 +197,13 @@ def _aside(said: str, asked: Asked) -> Act | None:
 
 _TO_TELEGRAM = re.compile(
     r"^\W*telegram\W*$|\b(?:continue|carry on|go on|keep going|move|switch|proceed|finish|pay|chat|talk|take|open|use|do)\b.{0,25}?\b(?:in|on|to|into|via|with|over|through|by)\b (?:my )?telegram\b"
-    r"|\b(?:segu\w*|sig[ao]\w*|continu\w*|pas\w+|pagar\w*|cambi\w*|mov\w+|llev\w+|ir|vamos|termin\w+|hablar|usar)\b.{0,25}?\b(?:en|a|al|por|con)\b (?:mi )?telegram\b", _I)  # fmt: skip
+    r"|\b(?:segu\w*|sig[ao]\w*|continu\w*|p[aá]s\w+|pagar\w*|cambi\w*|mov\w+|m[uú]ev\w+|ll[eé]v\w+|ir|vamos|termin\w+|hablar|usar)\b.{0,25}?\b(?:en|a|al|por|con)\b (?:mi )?telegram\b", _I)  # fmt: skip
 _WEB_PAGE = (
     r"(?:web ?(?:page|site|chat)|website|browser|p[aá]gina web|sitio web|web|navegador|chat de la (?:p[aá]gina )?web)"
 )
 _TO_WEB = re.compile(
     rf"\b(?:back|continue|carry on|go on|move|switch|return|proceed|finish)\b.{{0,25}}?\b(?:in|on|to|into)\b (?:the |my )?{_WEB_PAGE}\b"
-    rf"|\b(?:volver|vuelv\w+|regres\w+|segu\w*|sig[ao]\w*|continu\w*|pas\w+|cambi\w*)\b.{{0,25}}?\b(?:en|a|al)\b (?:la |el |mi )?{_WEB_PAGE}\b", _I)  # fmt: skip
+    rf"|\b(?:volver|vuelv\w+|regres\w+|segu\w*|sig[ao]\w*|continu\w*|p[aá]s\w+|cambi\w*)\b.{{0,25}}?\b(?:en|a|al)\b (?:la |el |mi )?{_WEB_PAGE}\b", _I)  # fmt: skip
 _HESITATION = re.compile(
     r"^(?:oh |ok |okay |hmm+ |um+ |er |no )?(?:wait|hold on|hang on|oops)[,.! ]+no[,.! ]+(?=\w)", _I
 )

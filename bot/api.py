@@ -231,10 +231,14 @@ async def _events(remit: "Remit", chat: str, last: int, keys: int) -> AsyncItera
 
 
 def _back(remit: "Remit") -> Endpoint:
-    """From the hosted page back to the page that the chat sits on."""
+    """From the hosted page back to the page that the chat sits on; to Telegram, where it has gone on there meanwhile."""
 
     async def back(request: Request) -> Response:
         found = await remit.store.load(request.path_params["chat"], "")
+        went = found.talk.went if found.talk is not None else None
+        bot = remit.settings.telegram.bot
+        if bot and went is not None and went.to.startswith("telegram:"):
+            return RedirectResponse(f"https://t.me/{bot}", 303, headers={"Cache-Control": "no-store"})
         if found.talk is not None and found.talk.home:
             return RedirectResponse(found.talk.home, 303, headers={"Cache-Control": "no-store"})
         return back_to_the_chat()

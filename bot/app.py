@@ -51,8 +51,10 @@ from bot.understanding import model
 from bot.web import Endpoint, hot_routes, public_routes, refusal
 from bot.wording import Wording
 from bot.worker import Worker
+from dialogs.model import HopLink
 from services.database import Transact, open_engine, threaded, upgrade
 from services.errors import Misconfigured, Unavailable
+from services.hops import Hops
 from services.http import open_http
 from services.identity import Identity
 from services.invoices.access import Access
@@ -184,6 +186,12 @@ def build(
         name: Wording.load(CONFIG / "wording" / f"{name}.toml", settings.zone) for name in settings.chat.locales
     }
     bell = Bell()
+    hops = Hops(transact=transact, clock=clock, random=random)
+
+    async def hop_link(link: HopLink) -> str:
+        token = await hops.issue(link.chat, link.keys, link.channel)
+        return settings.telegram_link(token) if link.channel == "telegram" else f"{settings.base_url}/chat?i={token}"
+
     runtime = Runtime(
         store=store,
         bell=bell,
@@ -191,10 +199,15 @@ def build(
         identity=identity,
         visitors=visitors,
         names=Names(secret),
+        hops=hops,
         latest=checkout.latest,
         signed_in=sign_in.was_used_in,
         renderer=Renderer(
-            wordings, checkout.share, lambda invoice: documents.token_of(invoice, clock(), secret), settings.base_url
+            wordings,
+            checkout.share,
+            lambda invoice: documents.token_of(invoice, clock(), secret),
+            hop_link,
+            settings.base_url,
         ),
         house=house,
         clock=clock,

@@ -16,6 +16,7 @@ from dialogs.model import (
     BillingOf,
     CallAgent,
     Called,
+    CarryOver,
     CheckCode,
     CloseCheckout,
     CloseLeftPage,
@@ -172,6 +173,8 @@ class Hands:
                 return await self._checkout.close(chat, reference)
             case CallAgent(reason, summary, invoice, payment):
                 return Called(await self._identity.call_agent(key, chat, reason, invoice, payment, summary))
+            case CarryOver():
+                raise TypeError("a conversation is carried over by the runtime: services know of none")
             case CountHelp(topic, helped):
                 await self._transact(lambda conn: help_notes.rate(conn, key, topic, helped, self._now()))
                 return Noted()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from bot.pages.qr import rows
 from bot.pages.reading import can_be_paid, state_of
 from bot.settings import CONFIG, Settings
 from bot.wording import Wording
@@ -40,12 +41,16 @@ class Letters:
         to: str,
         name: str,
         url: str,
+        telegram: str = "",
         until: datetime,
         today: date,
         fresh: bool,
         language: str = "",
     ) -> Letter:
-        """The invoice (``processing`` filled in) with its pay link. ``fresh``: somebody asked for another link."""
+        """The invoice (``processing`` filled in) with its pay link. ``fresh``: somebody asked for another link.
+
+        ``telegram``: the address that opens the invoice there; "": it cannot be paid there.
+        """
         state = state_of(invoice, self._rules, today)
         payable = can_be_paid(invoice, self._rules)
         sheet = _Sheet(self._in(language), self._common(name) | _of(invoice) | {"until": until})
@@ -55,7 +60,15 @@ class Letters:
             intro += (_due_key(invoice, state), "see")
         closing = ("until", *(("paid_already",) if overdue else ()), "ask")
         subject = "subject_overdue" if overdue else "subject"
-        return sheet.letter(to, subject, intro, closing, url=url, button="button" if payable else "look")
+        return sheet.letter(
+            to,
+            subject,
+            intro,
+            closing,
+            url=url,
+            button="button" if payable else "look",
+            telegram=telegram if payable else "",
+        )
 
     def code(self, code: Code) -> Letter:
         """A code, on a line of its own; what it is for, how long it works, and that nobody else may have it."""
@@ -103,6 +116,7 @@ class _Sheet:
         code: str = "",
         url: str = "",
         button: str = "",
+        telegram: str = "",
     ) -> Letter:
         """Sentences by their keys. ``code`` or ``url`` stands on a line of its own between ``intro`` and ``closing``."""
         greeting = self._say("greeting" if self._values["name"] else "greeting_unnamed")
@@ -116,8 +130,13 @@ class _Sheet:
             code=code,
             url=url,
             button=self._say(button) if button else "",
+            telegram=telegram,
+            telegram_words=self._say("telegram"),
+            telegram_scan=self._say("telegram_scan"),
+            telegram_rows=rows(telegram) if telegram else [],
         )
         middle = [each for each in (code, url) if each]
+        middle += [f"{self._say('telegram_text')}\n{telegram}"] if telegram else []
         text = "\n\n".join([greeting, *parts["intro"], *middle, *parts["closing"]]) + "\n"
         return Letter(to, self._say(subject), text, html)
 

@@ -6,7 +6,7 @@ import msgspec
 
 from bot.stores.base import Button, Link, Message
 from bot.wording import Wording
-from dialogs.model import CheckoutLink, DocumentLink, HelpLink, InvoiceCard, InvoicesCard, ReceiptCard, Reply
+from dialogs.model import CheckoutLink, DocumentLink, HelpLink, HopLink, InvoiceCard, InvoicesCard, ReceiptCard, Reply
 from dialogs.reading.buttons import to_button
 from services.model import Invoice
 
@@ -22,13 +22,17 @@ class Renderer:
         wordings: Mapping[str, Wording],
         share: Callable[[str], Awaitable[str]],
         document: Callable[[str], str],
+        hop: Callable[[HopLink], Awaitable[str]],
         base_url: str,
     ) -> None:
-        """``share`` makes a `/go` token for a payment's reference, ``document`` a `/d` token for an invoice's id."""
+        """``share`` makes a `/go` token for a payment's reference, ``document`` a `/d` token for an invoice's id, ``hop`` the
+        whole address that moves a chat.
+        """
         self._wordings = wordings
         self.default = next(iter(wordings))
         self._share = share
         self._document = document
+        self._hop = hop
         self._base_url = base_url
 
     def speaks(self, locale: str) -> bool:
@@ -46,7 +50,7 @@ class Renderer:
             await self._link(reply.link),
         )
 
-    async def _link(self, link: CheckoutLink | DocumentLink | HelpLink | None) -> Link | None:
+    async def _link(self, link: CheckoutLink | DocumentLink | HelpLink | HopLink | None) -> Link | None:
         match link:
             case None:
                 return None
@@ -54,6 +58,8 @@ class Renderer:
                 return Link("checkout", f"{self._base_url}/go/{await self._share(reference)}")
             case DocumentLink(invoice):
                 return Link("document", f"{self._base_url}/d/{self._document(invoice)}")
+            case HopLink():
+                return Link("hop", await self._hop(link))
             case HelpLink(topic, language):
                 return Link("help", f"{self._base_url}/help/{topic}?lang={language}")
 

@@ -23,21 +23,26 @@ from bot.push import Bell
 from bot.render import Renderer
 from bot.stores.base import Commit, Loaded, Message, Store, Waiting
 from bot.wiping import Wiped
-from dialogs.conversation import Conversation, Turn
+from dialogs.conversation import Conversation, Landed, Turn
 from dialogs.engine import step
+from dialogs.hops import held_up
 from dialogs.model import (
     Act,
     Agree,
     Answered,
     Arrived,
     Came,
+    Carried,
+    CarryOver,
     Effect,
     Event,
     Guess,
     Heard,
     House,
     Known,
+    Left,
     Opened,
+    Outcome,
     PaymentMoved,
     Pressed,
     Recalled,
@@ -55,8 +60,9 @@ from dialogs.reading.languages import language
 from dialogs.wiping import harmless
 from services.database import micros
 from services.errors import Forged, RemitError, Unavailable
+from services.hops import Good, Hops, Over
 from services.identity import Identity, LinkExpired, LinkOpened
-from services.model import Customer, Payment, Request, Stranger, is_one_of
+from services.model import Bearer, Customer, Payment, Request, Stranger, is_one_of
 from services.visitors import Visitors
 
 log = logging.getLogger(__name__)
@@ -126,7 +132,7 @@ class _Awaited:
 class _Said(msgspec.Struct, frozen=True):
     """A message as it was read: its event, its text as it may be kept, and what it proves earlier ones to hold."""
 
-    event: Event
+    event: Event | Landed
     text: str
     wiped: Wiped | None = None
 
@@ -150,6 +156,7 @@ class Runtime:
         identity: Identity,
         visitors: Visitors,
         names: Names,
+        hops: Hops,
         latest: Callable[[str], Awaitable[Payment | None]],
         signed_in: Callable[[str], Awaitable[bool]],
         renderer: Renderer,
@@ -169,6 +176,7 @@ class Runtime:
         self._identity = identity
         self._visitors = visitors
         self._names = names
+        self._hops = hops
         self._latest = latest
         self._signed_in = signed_in
         self._renderer = renderer
@@ -221,6 +229,8 @@ class Runtime:
             if said.wiped is not None:
                 commit = await self._wiping(commit, said.wiped)
             if await self._commit(commit):
+                if isinstance(event, Landed) and event.key:
+                    await self._tell_arrived(event)
                 return await self._perform(inbound, found, commit)
 
     async def _unseen(self, talk: Conversation, found: Loaded, inbound: Inbound) -> bool:
@@ -316,7 +326,7 @@ class Runtime:
             typed = ""  # a card number: not even its hash is kept
         token = typed or inbound.pay_link
         if token and (typed or not inbound.text or talk.came_by != name_of(token)):
-            return _Said(await self._opened(token, talk), "/start")
+            return _Said(await self._opened(token, talk, inbound), "/start")
         whole, wiped = await self._guarded(
             inbound, talk
         )  # before the cut, which could go through a number and so hide it
@@ -386,7 +396,7 @@ class Runtime:
         changed = tuple((each, effect) for each, effect in left if effect != each.effect)
         return replace(commit, overwritten=lines, harmless=changed)
 
-    async def _opened(self, token: str, talk: Conversation) -> Event:
+    async def _opened(self, token: str, talk: Conversation, inbound: Inbound) -> Event | Landed:
         match await self._identity.open(token):
             case LinkOpened(invoice):
                 scope = talk.scope_at(self._now())
@@ -395,7 +405,90 @@ class Runtime:
             case LinkExpired(invoice):
                 return Opened(invoice, "expired", self._now(), name_of(token))
             case None:
-                return Opened("", "unknown", self._now(), name_of(token))
+                moved = await self._moved_here(token, talk, inbound)
+                return moved or Opened("", "unknown", self._now(), name_of(token))
+
+    # --- a chat that moves here -----------------------------------------------------------------------------------
+
+    async def _moved_here(self, token: str, talk: Conversation, inbound: Inbound) -> Landed | None:
+        """The conversation that this token moves here, which has left its own chat then; None for no such token.
+
+        It leaves in one commit, with the signpost and an effect that takes it here whatever breaks in between. The same
+        message again finds what it began.
+        """
+        link, found = name_of(token), await self._hops.look(token, inbound.chat, inbound.id)
+        match found:
+            case None:
+                return None
+            case Over(used):
+                return Landed(self._now(), link, fault="used" if used else "expired")
+            case Good(chat) if chat == inbound.chat:
+                return Landed(self._now(), link, fault="same")
+            case Good(chat):
+                if talk.sent and not found.ours:  # its answer would be taken for one to what arrives
+                    return Landed(self._now(), link, fault="busy")
+                return await self._leave(found, token, talk, inbound)
+
+    async def _leave(self, moving: Good, token: str, talk: Conversation, inbound: Inbound) -> Landed:
+        link = name_of(token)
+        while True:
+            old = await self._store.load(moving.chat, "")
+            if old.talk is None or old.talk.keys != moving.keys:
+                # lost; or somebody signed in or out there since, so that it is not the chat that the link was made for
+                return Landed(self._now(), link, fault="expired")
+            went = old.talk.went
+            if moving.ours and went is not None and (went.to, went.message) == (inbound.chat, inbound.id):
+                return await self._landing(old.talk, talk, link)
+            event = Left(inbound.chat, inbound.id, self._now())
+            turn = await self._settle(old.talk, event)
+            if not turn.effects:
+                return Landed(self._now(), link, fault=held_up(old.talk) or "page")
+            if not await self._hops.use(token, inbound.chat, inbound.id):
+                return Landed(self._now(), link, fault="used")
+            if await self._commit(await self._compose(old, turn, event.at)):
+                return await self._landing(turn.talk, talk, link)
+
+    async def _landing(self, old: Conversation, talk: Conversation, link: str = "") -> Landed:
+        """What left ``old``, as it arrives in ``talk``; its payments are this chat's from here on."""
+        went = old.went
+        assert went is not None
+        if went.baggage is None:
+            return Landed(self._now(), link, old.chat, went.key)
+        baggage = went.baggage
+        references = [payment.reference for payment in baggage.payments]
+        await self._hops.forward(references, old.chat, went.to, requests_too=baggage.requests)
+        scope, invoice = talk.scope_at(self._now()), ""
+        if isinstance(scope, Customer) and isinstance(baggage.scope, Bearer):
+            invoice = await self._hands.number_of(scope, baggage.scope.invoice)
+        return Landed(self._now(), link, old.chat, went.key, baggage, invoice)
+
+    async def _tell_arrived(self, landed: Landed) -> None:
+        """The chat that it came from need not take it here any more."""
+        try:
+            await self._follow_up(landed.source, "", Came(landed.key, Carried(), self._now()), done=landed.key)
+        except RemitError as error:
+            log.warning("%s has arrived, which the worker finds out: %s", landed.key, type(error).__name__)
+
+    async def _carry_over(self, key: str, chat: str, to: str) -> Carried:
+        """What left a chat and has not arrived, because a process died in between. Raises `Unavailable` to be tried later."""
+        while True:
+            old = (await self._store.load(chat, "")).talk
+            if old is None or old.went is None or old.went.key != key or old.went.baggage is None:
+                return Carried()
+            found = await self._store.load(to, "")
+            if found.talk is None and (found := await self._begin(Inbound(to, "", locale=old.locale))).talk is None:
+                continue  # somebody else began it in this instant
+            assert found.talk is not None
+            if key in found.talk.landed:
+                return Carried()
+            if found.talk.sent:
+                raise Unavailable("the chat that another one moves to is busy")
+            landed = await self._landing(old, found.talk)
+            commit = await self._compose(found, await self._settle(found.talk, landed), landed.at)
+            if await self._commit(commit):
+                for next_key, effect in commit.effects:
+                    self._start(next_key, to, "", effect)
+                return Carried()
 
     # --- one turn ------------------------------------------------------------------------------------------------
 
@@ -405,7 +498,7 @@ class Runtime:
             self._bell.ring(turn.talk.chat)
         return kept
 
-    async def _settle(self, talk: Conversation, event: Event) -> Turn:
+    async def _settle(self, talk: Conversation, event: Event | Landed) -> Turn:
         """Step; look up what is missing; step the same event again on a talk that knows it."""
         known = talk
         for _ in range(MOST_LOOK_UPS):
@@ -503,7 +596,10 @@ class Runtime:
     ) -> bool:
         """Perform one effect and step its answer; False without one: it stays in the outbox, for the worker."""
         try:
-            outcome = await self._hands.perform(key, chat, cause, client, effect)
+            if isinstance(effect, CarryOver):
+                outcome: Outcome = await self._carry_over(key, chat, effect.to)
+            else:
+                outcome = await self._hands.perform(key, chat, cause, client, effect)
             commit = await self._follow_up(chat, cause, Came(key, outcome, self._now()), done=key)
         except RemitError as error:
             log.warning("effect %s of %s: %s, attempt %d", type(effect).__name__, key, type(error).__name__, attempts)
@@ -560,8 +656,16 @@ class Runtime:
         commit = await self._follow_up(chat, "", moved)
         while commit is None and await self.recall(chat):  # with its latest payment, which may be another one
             commit = await self._follow_up(chat, "", moved)
+        if commit is not None and commit.talk.went is not None and payment.reference in commit.talk.went.payments:
+            await self._tell_elsewhere(payment, chat)  # its news were on their way when the conversation left
         for key, effect in commit.effects if commit else ():
             self._start(key, chat, "", effect)
+
+    async def _tell_elsewhere(self, payment: Payment, left: str) -> None:
+        address = await self._hops.address(payment.reference)
+        if address in ("", left):
+            raise Unavailable("a conversation is on its way to another chat, and its payment with it")
+        await self.tell(payment, address)
 
     async def tell_answer(self, chat: str, request: Request, customer: str) -> None:
         """A person's answer to a request, into the chat it was asked in, once.

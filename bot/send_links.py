@@ -143,6 +143,7 @@ class LinkSender:
             to=billing.email,
             name=billing.name,
             url=f"{self._remit.settings.base_url}/i/{token}",
+            telegram=self._remit.settings.telegram_link(token),
             until=self._remit.clock() + timedelta(days=days),
             today=self._remit.today(),
             fresh=fresh,

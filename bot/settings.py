@@ -81,6 +81,10 @@ class Widget(_Section):
     origins: tuple[str, ...]
 
 
+class TelegramSettings(_Section):
+    bot: str = Field(pattern=r"^([A-Za-z][A-Za-z0-9_]{4,31})?$")
+
+
 class Links(_Section):
     days: int = Field(ge=1)
 
@@ -121,6 +125,7 @@ class Settings(BaseSettings):
     sign_in: SignInSettings
     help: HelpSettings
     widget: Widget
+    telegram: TelegramSettings
     invoices: InvoiceSettings
     gateway: GatewaySettings
     mail: MailSettings
@@ -133,6 +138,10 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """The address customers reach the assistant at, without a slash at its end."""
         return self.server.base_url.rstrip("/") or f"http://{self.server.host}:{self.server.port}"
+
+    def telegram_link(self, token: str) -> str:
+        """What opens the business's Telegram bot with this token (of a pay link or of a chat that moves), or "" without a bot."""
+        return f"https://t.me/{self.telegram.bot}?start={token}" if self.telegram.bot else ""
 
     @property
     def embedded(self) -> tuple[str, ...]:
@@ -159,6 +168,7 @@ class Settings(BaseSettings):
             proofs=self.chat.wrong_proofs,
             sign_in=self._sign_in_channels(),
             remember=("web",),
+            hops=bool(self.telegram.bot),
             locales=self.chat.locales,
         )
 
@@ -166,7 +176,8 @@ class Settings(BaseSettings):
         """Where nobody can speak in another's name. A Rasa sender is whoever the front end says, so it has to vouch for that."""
         if not (self.sign_in.offered and self.mail.host):
             return ()
-        return ("web", "console", "rasa") if self.sign_in.rasa_senders else ("web", "console")
+        vouched = {"telegram": bool(self.telegram.bot), "rasa": self.sign_in.rasa_senders}
+        return ("web", "console", *(channel for channel, is_vouched in vouched.items() if is_vouched))
 
 
 def load(file: Path | None = None, **sections: dict[str, object]) -> Settings:

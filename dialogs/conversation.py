@@ -49,6 +49,7 @@ AskingTask: TypeAlias = (
 TASKS = get_args(AnyTask)
 KEPT_FACTS = 6
 KEPT_PAYMENTS = 5
+KEPT_HUSHED = 20
 PROOFS_COUNT_FOR = timedelta(hours=24)  # a wrong try is held against a conversation as long as against an invoice
 
 
@@ -59,6 +60,44 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     options: tuple[str, ...] = ()
     quote: str = ""  # digest
     total: Money | None = None  # of that quote
+
+
+class Baggage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What leaves a conversation for another channel: see `dialogs/hops.py`."""
+
+    scope: Scope = Stranger()  # never a customer's
+    customer: str = ""  # who was signed in, and has to prove it anew
+    tasks: tuple[AnyTask, ...] = ()
+    payments: tuple[Payment, ...] = ()  # whose results are told there from now on
+    locale: str = "en"
+    wrong_proofs: int = 0  # moving gives nobody new tries
+    wrong_proof_at: datetime | None = None
+    requests: bool = False  # answers of persons go along, too
+
+
+class Went(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a conversation has gone on; its ``baggage`` until that has arrived there."""
+
+    to: str
+    message: str  # which said so there
+    key: str  # of the effect that takes it there
+    payments: tuple[str, ...] = ()  # all that ever went along from here
+    baggage: Baggage | None = None
+
+
+class Landed(msgspec.Struct, frozen=True):
+    """An event: a conversation of another channel goes on in this one. Beside the others only since it holds tasks.
+
+    ``fault``: why not: busy, page, used, expired, same. ``number`` of the invoice, where it is that of who signed in here.
+    """
+
+    at: datetime
+    link: str = ""  # names the link, and opens nothing
+    source: str = ""  # the chat it comes from
+    key: str = ""
+    baggage: Baggage | None = None  # None: it has arrived before
+    number: str = ""
+    fault: str = ""
 
 
 class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -78,6 +117,8 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
     dropped: PayInvoice | None = None  # canceled last, as it was told: "undo" brings it back
     hushed: tuple[str, ...] = ()  # payments of somebody who left: of them nothing is told here any more
     answered: tuple[int, ...] = ()  # cases whose answers were told here
+    went: Went | None = None  # this conversation goes on elsewhere
+    landed: tuple[str, ...] = ()  # keys of what has arrived here from elsewhere
     came_by: str = ""  # names the last pay link, so that the same one is not opened with every message
     tasks: tuple[AnyTask, ...] = ()  # the running one is last; the others wait below it
     asked: Asked | None = None
@@ -140,8 +181,15 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
         sent = tuple(replace(each, effect=effect) for each, effect in left if effect is not None)
         unheard = sum(isinstance(each.effect, ProveInvoice) for each in self.sent)  # a try all the same
         asked = None if self.asked is None else Asked(self.asked.slot)
-        bare = replace(self.forgetting(at), tasks=tasks, sent=sent, asked=asked, dropped=None)
+        bare = replace(self.forgetting(at), tasks=tasks, sent=sent, asked=asked, dropped=None, went=self._gone_wiped())
         return bare.failed_to_prove(unheard, at)
+
+    def _gone_wiped(self) -> Went | None:
+        """What is on its way elsewhere, wiped as well."""
+        if self.went is None or self.went.baggage is None:
+            return self.went
+        tasks = tuple(task.wiped(self.numbers) for task in self.went.baggage.tasks)
+        return replace(self.went, baggage=replace(self.went.baggage, tasks=tasks))
 
     @property
     def quote_shown(self) -> str:
@@ -189,7 +237,7 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
             tasks = tuple(
                 each for each in self.tasks if not (isinstance(each, PayInvoice) and each.payment is not None)
             )
-            mine = replace(mine, payments=(), hushed=hushed[-KEPT_PAYMENTS:], tasks=tasks, dropped=None)
+            mine = replace(mine, payments=(), hushed=hushed[-KEPT_HUSHED:], tasks=tasks, dropped=None)
         return replace(mine, scope=scope, name=name, keys=self.keys + 1, owner=scope.id)
 
     def ran_out(self) -> "Conversation":

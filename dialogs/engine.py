@@ -10,12 +10,13 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from dialogs.arrivals import arrived, opened, recalled
-from dialogs.conversation import TASKS, Asked, Conversation, Turn
+from dialogs.conversation import TASKS, Asked, Conversation, Landed, Turn
 from dialogs.draft import Draft, is_of, paying, without_sign_in
 from dialogs.flows.offers import PAY, PERSON, SIGN_IN, STATUS
 from dialogs.flows.pay import charging
 from dialogs.flows.requests import answered as answered_request
 from dialogs.flows.status import news
+from dialogs.hops import landed, leave
 from dialogs.model import (
     Absent,
     Answered,
@@ -24,6 +25,7 @@ from dialogs.model import (
     Await,
     CallAgent,
     Came,
+    CarryOver,
     CheckCode,
     Choice,
     CloseCheckout,
@@ -39,6 +41,8 @@ from dialogs.model import (
     Heard,
     House,
     InvoicesOf,
+    Left,
+    LookUp,
     MethodsOf,
     NoteGap,
     Opened,
@@ -68,13 +72,13 @@ from dialogs.repair import heard
 from services.model import Customer, Payment, PaymentState, Quote
 
 
-def step(talk: Conversation, event: Event, house: House) -> Turn:
+def step(talk: Conversation, event: Event | Landed, house: House) -> Turn:
     """What this event makes of the conversation: what to say, to look up, and to do. Pure."""
     turn = _step(talk, event, house)
     return turn if turn.lookups else replace(turn, talk=turn.talk.lean())
 
 
-def _step(talk: Conversation, event: Event, house: House) -> Turn:
+def _step(talk: Conversation, event: Event | Landed, house: House) -> Turn:
     over = _is_over(talk, event)
     talk = talk.ran_out() if over else talk
     talk = talk.wiped(event.at) if isinstance(event, Heard) and event.wiped else talk
@@ -90,6 +94,8 @@ def _step(talk: Conversation, event: Event, house: House) -> Turn:
         case Arrived():
             draft = arrived(draft, event, view)
             return _advance(draft, draft.talk.view(house, event.at))
+        case Landed() | Left():
+            return _landed(draft, event, view) if isinstance(event, Landed) else _left(draft, event, view)
         case Came():
             return _came(draft, event, view)
         case PaymentMoved():
@@ -113,11 +119,11 @@ def _spoken_to(draft: Draft, event: Heard | Pressed, view: View) -> Draft:
     return heard(draft, event.acts, view)
 
 
-def _is_over(talk: Conversation, event: Event) -> bool:
+def _is_over(talk: Conversation, event: Event | Landed) -> bool:
     """Whether the sign-in is over: by its time, when the customer speaks next; or since the services take it no longer,
     because the customer signed out elsewhere, or changed their address.
     """
-    if isinstance(event, Heard | Pressed | Opened) and talk.scope_at(event.at) != talk.scope:
+    if isinstance(event, Heard | Pressed | Opened | Left | Landed) and talk.scope_at(event.at) != talk.scope:
         return True
     asked = (known.lookup for known in talk.known if isinstance(known.fact, Absent))
     mine = (each for each in asked if isinstance(each, InvoicesOf | DetailsOf | MethodsOf | PaymentsOf))
@@ -199,6 +205,24 @@ def _learned(draft: Draft, payment: Payment, view: View) -> Draft:
     return replace(draft, talk=replace(talk, tasks=tuple(moved if other is task else other for other in tasks)))
 
 
+def _landed(draft: Draft, event: Landed, view: View) -> Turn:
+    draft = landed(draft, event, view)
+    return _advance(draft, draft.talk.view(view.house, event.at))
+
+
+def _left(draft: Draft, event: Left, view: View) -> Turn:
+    """It goes on elsewhere: what goes along is taken there by an effect, so that it arrives whatever breaks meanwhile."""
+    key = f"{draft.talk.epoch}/{draft.talk.version}/0"
+    left = leave(draft, event, view, key)
+    if isinstance(left, LookUp):
+        return Turn(draft.talk, draft.said, lookups=(left,))
+    if left is draft:
+        return Turn(draft.talk)
+    turn = _turn(left)
+    effect = CarryOver(event.to)
+    return replace(turn, talk=replace(turn.talk, sent=(Sent(key, effect, event.at),)), effects=((key, effect),))
+
+
 # --- the ladder -----------------------------------------------------------------------------------------------------
 
 
@@ -242,6 +266,7 @@ def _advance(draft: Draft, view: View) -> Turn:
                 | SaveDetails()
                 | EditMethod()
                 | OpenRequest()
+                | CarryOver()
             ):
                 return _send(draft, move, view)
             case _:

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from dialogs.conversation import KEPT_PAYMENTS
+from dialogs.conversation import KEPT_HUSHED
 from dialogs.draft import Draft, down_to_pay, is_of, paying, side, without_sign_in
 from dialogs.flows.details import ChangeDetails
 from dialogs.flows.handoff import CallPerson, handed_over
@@ -23,6 +23,8 @@ from dialogs.model import (
     CallAgent,
     Called,
     Came,
+    Carried,
+    CarryOver,
     CheckCode,
     Choice,
     CloseCheckout,
@@ -65,7 +67,7 @@ def answered(draft: Draft, effect: Effect, event: Came, view: View) -> Draft:
     outcome = event.outcome
     if _is_of_another(effect, view) and isinstance(outcome, Payment):
         hushed = (*draft.talk.hushed, outcome.reference)
-        return replace(draft, talk=replace(draft.talk, hushed=hushed[-KEPT_PAYMENTS:]), rest=True)
+        return replace(draft, talk=replace(draft.talk, hushed=hushed[-KEPT_HUSHED:]), rest=True)
     done = _of_payment(draft, effect, outcome, view) or _of_customer(draft, effect, outcome, view)
     if done is None:
         raise TypeError(f"{type(outcome).__name__} does not answer {type(effect).__name__}")
@@ -94,6 +96,9 @@ def _of_payment(draft: Draft, effect: Effect, outcome: Outcome, view: View) -> D
             return (
                 draft.only(*down_to_pay(draft.talk, replace(task, here=False))) if task else replace(draft, rest=True)
             )
+        case CarryOver(), Carried():
+            went = draft.talk.went
+            return replace(draft, talk=replace(draft.talk, went=went and replace(went, baggage=None)), rest=True)
         case CallAgent(reason), Called():
             person = draft.talk.task
             if isinstance(person, CallPerson):

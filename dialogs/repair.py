@@ -213,7 +213,7 @@ def _agreed(draft: Draft, digest: str) -> Draft:
     asked = draft.talk.asked
     if asked is not None and asked.quote == digest:
         return replace(draft, agreed=digest)
-    if not (draft.talk.tasks or draft.talk.payments or draft.talk.hushed):
+    if not (draft.talk.tasks or draft.talk.payments or draft.talk.hushed or draft.talk.went):
         # a conversation that was lost with the yes before it: whoever waits for a result hears that there is none
         return draft.say("old_yes", PAY, PERSON)
     return draft.say("old_button")

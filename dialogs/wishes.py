@@ -18,6 +18,7 @@ from dialogs.flows.pay import PayInvoice, may_close_left_page
 from dialogs.flows.requests import AskPerson, SeeRequests
 from dialogs.flows.sign_in import LeaveAccount, SignIn, StayHere, may_use_address_on_file
 from dialogs.flows.status import TellHistory, TellStatus
+from dialogs.hops import come_back, to_telegram, to_web
 from dialogs.model import Choice, Slot, View
 from services.model import Bearer, Customer, PaymentState
 
@@ -270,4 +271,7 @@ _WISHES: Mapping[str, Callable[[Draft, View], Draft]] = {
     "failed": _failed,
     "english": _english,
     "spanish": _spanish,
+    "to_telegram": to_telegram,
+    "to_web": to_web,
+    "back": come_back,
 }

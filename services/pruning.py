@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Column, ColumnElement, Connection, Integer, Table, and_, delete, select
 
 from services.database import micros
-from services.schema import attempt, book_saved, browser, go_link, outbox, sign_in_code, tried
+from services.schema import attempt, book_saved, browser, go_link, hop, outbox, sign_in_code, tried
 
 PIECE = 500  # rows that one transaction looks at: SQLite's only writer is busy for a millisecond or two
 KEPT = timedelta(days=90)  # a bank may return a payment for 60, and its conversation is asked about as long
@@ -40,6 +40,7 @@ TABLES = (
     Pruned(go_link, go_link.c.token_hash, lambda before: go_link.c.shown_at < before),
     Pruned(sign_in_code, sign_in_code.c.chat, lambda before: sign_in_code.c.expires_at < before),
     Pruned(browser, browser.c.token_hash, lambda before: browser.c.expires_at < before),
+    Pruned(hop, hop.c.token_hash, lambda before: hop.c.expires_at < before),
     Pruned(book_saved, book_saved.c.key, lambda before: book_saved.c.at < before),
     # not what was posted: what a refund or a return takes back is counted from it
     Pruned(outbox, outbox.c.id, lambda before: and_(outbox.c.kind == "tell", outbox.c.done_at < before)),

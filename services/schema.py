@@ -292,6 +292,24 @@ browser = Table(  # browsers that are remembered from a sign-in
     Column("revoked_at", BigInteger),
 )
 
+hop = Table(  # tokens that move a chat to another channel
+    "hop",
+    schema,
+    Column("token_hash", String(64), primary_key=True),
+    Column("chat", String(200), nullable=False, index=True),  # that is moved
+    Column(
+        "keys", Integer, nullable=False
+    ),  # how often its own token had been changed: a sign-in ends what was given out before
+    Column("channel", String(16), nullable=False),  # to which it may be moved
+    Column("made_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger),
+    Column(
+        "used_in", String(200)
+    ),  # chat and message that used it: the same message again may go on with what it began
+    Column("used_by", String(200)),
+)
+
 method_note = Table(  # what we know of a saved method beside what the gateway keeps
     "method_note",
     schema,

@@ -27,6 +27,7 @@ A transcript is lines:
     case overpaid                            a person has a case about the chat's last payment
     chat NAME                                from here on another conversation (another tab, another person)
     chat web:NAME                            ... on a web page, where one can sign in
+    hop telegram:dana | hop web:dana         the newest link that moves a chat is followed in this one
     code | code dana@example.com             the customer types the newest code from their mailbox
     mailed dana@example.com                  a letter has gone to this address since the last such line
     returns NAME                             a new chat on a web page begins in the browser that this one had remembered
@@ -82,6 +83,7 @@ class Player:
         self.buttons: dict[str, list[tuple[str, str]]] = {}
         self.last: Message | None = None
         self.link = ""
+        self.hop = ""  # the newest link that moves a chat
         self.page = ""
         self.sent = ("", "")
         self.followed = ""
@@ -126,7 +128,9 @@ class Player:
             self.seen[self.chat] = message.seq
             self.unread.append(message)
             self.buttons.setdefault(self.chat, []).extend((c.title, c.payload) for c in message.choices)
-            if message.link is not None:
+            if message.link is not None and message.link.kind == "hop":
+                self.hop = message.link.url
+            elif message.link is not None:
                 self.link = message.link.url
 
     async def _catch_up(self) -> None:
@@ -154,6 +158,12 @@ class Player:
         await self._catch_up()
         assert not self.unread, f"also said: {[m.text for m in self.unread]}"
         self.chat = name if ":" in name else f"rasa:{name}"
+
+    async def _hop(self, chat: str) -> None:
+        """Whoever moves sees no signpost at once: it is read when they look there again."""
+        assert not self.unread, f"also said: {[m.text for m in self.unread]}"
+        self.chat = chat
+        await self._say(f"/start {self.hop.partition('=')[2]}")
 
     async def _code(self, address: str = "") -> None:
         await self._say(self.world.mail.code(address))
@@ -295,6 +305,14 @@ class Player:
             "http://sandbox/control/faults", json={"drop": "before" if how == "down" else None}
         )
         assert answer.status_code == 200
+
+
+@pytest.fixture
+async def world(tmp_path, file):
+    """A business with a bot in Telegram only where a chat moves there: without one nothing of it is offered."""
+    sections = {"telegram": {"bot": "green_lane_bot"}} if file.parent.name == "hop" else {}
+    async with World(tmp_path, **sections) as made:
+        yield made
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")

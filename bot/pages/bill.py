@@ -6,14 +6,12 @@ needs a script, and a stranger to the invoice sees nothing of it.
 
 import hashlib
 import logging
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-import segno
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 from sqlalchemy.exc import OperationalError
 from starlette.background import BackgroundTask
 from starlette.requests import Request
@@ -21,6 +19,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from bot.pages.languages import language_for
+from bot.pages.qr import picture
 from bot.pages.reading import read
 from bot.send_links import Fate, LinkSender
 from bot.settings import CONFIG
@@ -135,7 +134,10 @@ class _BillPages:
         bill = read(found, self._rules, self._remit.today(), words)
         url = f"{self._remit.settings.base_url}/i/{token}"
         title = words.say(Say("title", {"number": bill.number, "business": self._business}))
-        return self._page(request, 200, title=title, bill=bill, token=token, url=url, qr=_qr(url))
+        telegram = self._remit.settings.telegram_link(token)
+        codes: dict[str, Any] = {"qr": picture(url), "telegram_qr": picture(telegram) if telegram else ""}
+        shown: dict[str, Any] = {"bill": bill, "token": token, "url": url, "telegram": telegram}
+        return self._page(request, 200, title=title, **shown, **codes)
 
     async def _room(self, request: Request, invoice: str) -> str | None:
         """A place among today's fresh links of this invoice, or None when it or the caller had enough."""
@@ -220,10 +222,3 @@ class _BillPages:
     @property
     def _business(self) -> str:
         return one_line(self._remit.settings.business.name)
-
-
-@lru_cache(maxsize=512)
-def _qr(url: str) -> Markup:
-    """The address as a QR code (ISO/IEC 18004, level M, quiet zone of 4): an SVG with neither style nor script."""
-    drawn = segno.make(url, error="m", micro=False).svg_inline(border=4, omitsize=True, svgclass="qr", lineclass=None)
-    return Markup(drawn)  # noqa: S704  # segno draws modules; no character of the address is in it

@@ -7,6 +7,8 @@ pay link (``/chat?i=TOKEN``), which only the script reads.
 import gzip
 import hashlib
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +42,9 @@ _PAGE_HEADERS = {
 
 def routes(remit: "Remit") -> list[Route]:
     """``/widget.js`` for pages anywhere, ``/chat`` (``/`` leads there), and ``/assets/chat.css`` for it."""
-    script = _file("widget.js", "text/javascript; charset=utf-8", {"Cross-Origin-Resource-Policy": "cross-origin"})
+    anywhere = {"Cross-Origin-Resource-Policy": "cross-origin"}
+    edit = partial(with_telegram, offered=bool(remit.settings.telegram.bot))
+    script = _file("widget.js", "text/javascript; charset=utf-8", anywhere, edit)
     return [
         Route("/widget.js", script, methods=["GET"]),
         Route("/", _to_chat, methods=["GET"]),
@@ -75,9 +79,16 @@ def without_comments(source: bytes) -> bytes:
     return _COMMENT.sub(lambda found: b"\n" * found[0].count(b"\n"), source)
 
 
-def _file(name: str, media_type: str, headers: dict[str, str]) -> Endpoint:
-    """One file of this folder, read at start: fresh for five minutes, then asked after by its ETag (RFC 9110)."""
-    content = without_comments((_PAGES / name).read_bytes())
+def with_telegram(script: bytes, *, offered: bool) -> bytes:
+    """The widget's script, which offers to go on in Telegram where there is a bot."""
+    return script.replace(b"const TELEGRAM = false;", b"const TELEGRAM = true;", 1) if offered else script
+
+
+def _file(
+    name: str, media_type: str, headers: dict[str, str], edit: Callable[[bytes], bytes] = lambda content: content
+) -> Endpoint:
+    """One file of this folder, read and edited at start: fresh for five minutes, then asked after by its ETag (RFC 9110)."""
+    content = edit(without_comments((_PAGES / name).read_bytes()))
     small = gzip.compress(content, 9, mtime=0)
     tag = f'W/"{hashlib.sha256(content).hexdigest()[:20]}"'  # weak: the same for both encodings
     shared = headers | {

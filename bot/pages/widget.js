@@ -19,6 +19,7 @@
   const SILENCE = 40000; // the server says something every 15 s, so after this long the line is dead
   const HIDDEN = 300000; // a hidden tab gives its line back: browsers allow only six to one server
   const LONGEST = 4000; // characters of one message that the server reads
+  const TELEGRAM = false; // the server writes true where the business has a bot there
 
   const WORDS = {
     en: {
@@ -27,6 +28,7 @@
       customer: 'You', bot: 'Assistant', agent: 'Team member', notice: 'Update', newer: 'New messages',
       again: 'Reconnecting…', offline: 'You are offline', away: 'The chat is not available here.',
       later: 'Waiting for the connection', lost: 'Not sent', ended: 'The earlier conversation has ended. This is a new one.',
+      telegram: 'Continue in Telegram',
       pay: 'Go to the secure payment page', paper: 'Open the invoice (PDF)', sign_in: 'Sign in', invoice: 'Invoice', invoices: 'Invoices', due: 'To pay', total: 'Total',
       processing: 'Processing', date: 'Due date', amount: 'Amount', method: 'Paid with', on: 'Date',
       reference: 'Reference', card: 'Card', bank: 'Bank account', open_: 'Open', paid: 'Paid', void: 'Void',
@@ -40,6 +42,7 @@
       again: 'Reconectando…', offline: 'No tiene conexión', away: 'El chat no está disponible aquí.',
       later: 'A la espera de la conexión', lost: 'No se envió',
       ended: 'La conversación anterior terminó. Esta es una nueva.',
+      telegram: 'Seguir en Telegram',
       pay: 'Ir a la página de pago segura', paper: 'Abrir la factura (PDF)', sign_in: 'Iniciar sesión', invoice: 'Factura', invoices: 'Facturas', due: 'Por pagar', total: 'Total',
       processing: 'En proceso', date: 'Vence el', amount: 'Importe', method: 'Pagado con', on: 'Fecha',
       reference: 'Referencia', card: 'Tarjeta', bank: 'Cuenta bancaria', open_: 'Pendiente', paid: 'Pagada',
@@ -552,6 +555,7 @@
     chat: 'M21 12a8 8 0 0 1-8 8H4l2-3.2A8 8 0 1 1 21 12z M9 12h.01 M13 12h.01 M17 12h.01',
     close: 'M6 6l12 12 M18 6L6 18',
     send: 'M12 20V5 M5 12l7-7 7 7',
+    plane: 'M21 4L3 11l6 2.5L18 7l-6.5 8 6 4z',
     lock: 'M6 11h12v9H6z M8.5 11V8a3.5 3.5 0 0 1 7 0v3',
   };
 
@@ -679,8 +683,12 @@
       this.log.addEventListener('scroll', () => this.atEnd() && this.seen(), { passive: true });
       this.newer = make('button', { class: 'newer', type: 'button', hidden: true, onclick: () => this.down(true) }, words.newer);
       const shut = make('button', { class: 'icon', type: 'button', 'aria-label': words.close, onclick: () => this.close() }, icon('close'));
+      const leave = TELEGRAM ? make('button', {
+        class: 'icon leave', type: 'button', title: words.telegram, 'aria-label': words.telegram,
+        onclick: () => this.press(words.telegram, '/telegram'),
+      }, icon('plane')) : null;
       this.panel = make('section', { class: 'panel', role: this.whole ? 'region' : 'dialog', 'aria-label': title, lang: language, hidden: true },
-        make('div', { class: 'head' }, make(this.whole ? 'h1' : 'h2', { dir: 'auto' }, title), this.whole ? null : shut),
+        make('div', { class: 'head' }, make(this.whole ? 'h1' : 'h2', { dir: 'auto' }, title), leave, this.whole ? null : shut),
         make('div', { class: 'middle' }, this.state_, this.log, this.newer),
         this.makeForm());
       return this.panel;
@@ -883,10 +891,11 @@
       return row;
     }
 
-    /** To the secure page, or to an invoice on paper; a link of another kind is not shown. */
+    /** To the secure page, to an invoice on paper, or to Telegram; a link of another kind is not shown. */
     handOff({ kind, url }) {
       if (!isWeb(url)) return null;
-      if (kind === 'document') return make('a', { class: 'paper', href: url, target: '_blank', rel: 'noopener' }, this.words.paper);
+      const words = { document: this.words.paper, hop: this.words.telegram }[kind];
+      if (words) return make('a', { class: 'paper', href: url, target: '_blank', rel: 'noopener' }, words);
       // never inside a frame: the page of the payment provider is seen with its own address
       const target = window.top === window ? null : '_top';
       return kind === 'checkout' ? make('a', { class: 'pay', href: url, target, hidden: true }, icon('lock'), this.words.pay) : null;

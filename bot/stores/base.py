@@ -23,7 +23,7 @@ class Button(msgspec.Struct, frozen=True):
 
 
 class Link(msgspec.Struct, frozen=True):
-    kind: str  # checkout, document
+    kind: str  # checkout, document, help, hop
     url: str
 
 

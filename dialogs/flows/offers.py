@@ -28,6 +28,7 @@ REQUESTS = Choice(Say("button_requests"), Want("requests"))
 ASK_REFUND = Choice(Say("button_refund"), Want("refund"))
 DISPUTE = Choice(Say("button_dispute"), Want("dispute"))
 STATUS = Choice(Say("button_status"), Want("status"))
+HOP_BACK = Choice(Say("button_hop_back"), Want("back"))
 NO = Choice(Say("button_no"), Simple.DROP)
 
 

@@ -28,6 +28,7 @@ from dialogs.model.acts import (
 )
 from dialogs.model.effects import (
     CallAgent,
+    CarryOver,
     CheckCode,
     CloseCheckout,
     CloseLeftPage,
@@ -46,7 +47,19 @@ from dialogs.model.effects import (
     SignOut,
     StartPayment,
 )
-from dialogs.model.events import Answered, Arrived, Came, Event, Heard, Opened, PaymentMoved, Pressed, Recalled, Waited
+from dialogs.model.events import (
+    Answered,
+    Arrived,
+    Came,
+    Event,
+    Heard,
+    Left,
+    Opened,
+    PaymentMoved,
+    Pressed,
+    Recalled,
+    Waited,
+)
 from dialogs.model.house import House
 from dialogs.model.look_ups import (
     Absent,
@@ -69,6 +82,7 @@ from dialogs.model.moves import ALWAYS_NOW, Ask, Await, Confirm, Done, Enter, Mo
 from dialogs.model.outcomes import (
     AddressProved,
     Called,
+    Carried,
     CodeSent,
     CodesSpent,
     CodeWrong,
@@ -92,6 +106,7 @@ from dialogs.model.replies import (
     Choice,
     DocumentLink,
     HelpLink,
+    HopLink,
     InvoiceCard,
     InvoicesCard,
     Listed,
@@ -115,6 +130,8 @@ __all__ = [
     "CallAgent",
     "Called",
     "Came",
+    "Carried",
+    "CarryOver",
     "Change",
     "CheckCode",
     "CheckoutLink",
@@ -140,11 +157,13 @@ __all__ = [
     "Guess",
     "Heard",
     "HelpLink",
+    "HopLink",
     "House",
     "InvoiceCard",
     "InvoicesCard",
     "InvoicesOf",
     "Known",
+    "Left",
     "Listed",
     "Locked",
     "LookUp",

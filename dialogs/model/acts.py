@@ -118,6 +118,9 @@ class Want(msgspec.Struct, frozen=True):
         "failed",  # a payment that did not go through
         "english",  # the language of this chat
         "spanish",
+        "to_telegram",  # go on there
+        "to_web",
+        "back",  # ... and here again
     ]
 
 

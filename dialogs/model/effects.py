@@ -113,6 +113,12 @@ class NoteGap(msgspec.Struct, frozen=True, tag="note_gap"):
     language: str
 
 
+class CarryOver(msgspec.Struct, frozen=True, tag="carry_over"):
+    """Take what has left this conversation to the chat it goes on in. What that is stands in the conversation."""
+
+    to: str
+
+
 Effect: TypeAlias = (
     ProveInvoice
     | StartPayment
@@ -129,6 +135,7 @@ Effect: TypeAlias = (
     | OpenRequest
     | CountHelp
     | NoteGap
+    | CarryOver
 )
 
 

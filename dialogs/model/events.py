@@ -77,10 +77,18 @@ class Answered(msgspec.Struct, frozen=True):
     customer: str = ""
 
 
+class Left(msgspec.Struct, frozen=True):
+    """The customer followed the link that moves this conversation: it goes on in the chat ``to``, where ``message`` said so."""
+
+    to: str
+    message: str
+    at: datetime
+
+
 class Waited(msgspec.Struct, frozen=True):
     """The channel's patience ended while an effect was under way."""
 
     at: datetime
 
 
-Event: TypeAlias = Heard | Pressed | Opened | Arrived | Came | PaymentMoved | Answered | Recalled | Waited
+Event: TypeAlias = Heard | Pressed | Opened | Arrived | Came | PaymentMoved | Answered | Recalled | Left | Waited

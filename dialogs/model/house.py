@@ -24,6 +24,7 @@ class House(msgspec.Struct, frozen=True):
         str, ...
     ] = ()  # channels in which a customer can sign in; empty: no mail is sent, or the business does not want it
     remember: tuple[str, ...] = ()  # channels whose browsers can be remembered
+    hops: bool = False  # whether a chat on a web page can go on in Telegram, and back
     locales: tuple[str, ...] = ("en",)
     mind: Classifier | None = None  # guesses what is meant where no rule reads it
     help: Mapping[str, HelpCenter] = {}  # by language

@@ -104,6 +104,10 @@ class Noted(msgspec.Struct, frozen=True):
     """Written down for the business; nothing in the conversation waits for it."""
 
 
+class Carried(msgspec.Struct, frozen=True):
+    """What left this conversation has arrived where it goes on."""
+
+
 Outcome: TypeAlias = (
     Proved
     | NotProved
@@ -123,5 +127,6 @@ Outcome: TypeAlias = (
     | MethodEdited
     | RequestOpened
     | Noted
+    | Carried
     | Payment
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -68,8 +68,19 @@ class CheckoutLink(msgspec.Struct, frozen=True):
     reference: str
 
 
+class HopLink(msgspec.Struct, frozen=True):
+    """Moves this chat to another channel; the runtime makes it a link that works once, for ten minutes.
+
+    ``keys``: how often the chat's own token was changed. A sign-in, which changes it, ends the link.
+    """
+
+    chat: str
+    keys: int
+    channel: Literal["telegram", "web"]
+
+
 class Reply(msgspec.Struct, frozen=True):
     say: Say
     choices: tuple[Choice, ...] = ()
     card: InvoiceCard | InvoicesCard | ReceiptCard | None = None
-    link: CheckoutLink | DocumentLink | HelpLink | None = None
+    link: CheckoutLink | DocumentLink | HelpLink | HopLink | None = None

@@ -166,6 +166,8 @@ def _sentence(said: str, talk: Conversation, asked: Asked, house: House, today: 
     said = _REST_LATER.sub("", _HESITATION.sub("", said)) or said
     if talk.dropped is not None and not talk.tasks and _UNDO.search(said):
         return (Want("undo"),)
+    if house.hops and (to_web := _TO_WEB.search(said) or _TO_TELEGRAM.search(said)) is not None:
+        return (Want("to_web" if to_web.re is _TO_WEB else "to_telegram"),)
     if (aside := _aside(said, asked)) is not None:
         return (aside,)
     if talk.tasks and _SUGGESTS.search(said):
@@ -211,6 +213,15 @@ def _aside(said: str, asked: Asked) -> Act | None:
     return Want("rude") if rude else spanish.aside(said, asked)
 
 
+_TO_TELEGRAM = re.compile(
+    r"^\W*telegram\W*$|\b(?:continue|carry on|go on|keep going|move|switch|proceed|finish|pay|chat|talk|take|open|use|do)\b.{0,25}?\b(?:in|on|to|into|via|with|over|through|by)\b (?:my )?telegram\b"
+    r"|\b(?:segu\w*|sig[ao]\w*|continu\w*|p[aá]s\w+|pagar\w*|cambi\w*|mov\w+|m[uú]ev\w+|ll[eé]v\w+|ir|vamos|termin\w+|hablar|usar)\b.{0,25}?\b(?:en|a|al|por|con)\b (?:mi )?telegram\b", _I)  # fmt: skip
+_WEB_PAGE = (
+    r"(?:web ?(?:page|site|chat)|website|browser|p[aá]gina web|sitio web|web|navegador|chat de la (?:p[aá]gina )?web)"
+)
+_TO_WEB = re.compile(
+    rf"\b(?:back|continue|carry on|go on|move|switch|return|proceed|finish)\b.{{0,25}}?\b(?:in|on|to|into)\b (?:the |my )?{_WEB_PAGE}\b"
+    rf"|\b(?:volver|vuelv\w+|regres\w+|segu\w*|sig[ao]\w*|continu\w*|p[aá]s\w+|cambi\w*)\b.{{0,25}}?\b(?:en|a|al)\b (?:la |el |mi )?{_WEB_PAGE}\b", _I)  # fmt: skip
 _HESITATION = re.compile(
     r"^(?:oh |ok |okay |hmm+ |um+ |er |no )?(?:wait|hold on|hang on|oops)[,.! ]+no[,.! ]+(?=\w)", _I
 )

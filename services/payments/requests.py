@@ -114,6 +114,13 @@ def answer(conn: Connection, case: int, words: str, now: datetime) -> bool:
     return conn.execute(update(cases).where(*this).values(closed_at=micros(now), answer=words)).rowcount == 1
 
 
+def forward(conn: Connection, old: str, new: str) -> None:
+    """What persons answer to the requests of a chat is told in another one, but for those of a customer who signed in."""
+    rows = conn.execute(select(cases).where(cases.c.chat == old, cases.c.reason.in_(_WISHES))).all()
+    theirs = [row.id for row in rows if not _evidence(row).signed_in]
+    conn.execute(update(cases).where(cases.c.id.in_(theirs)).values(chat=new))
+
+
 def untold(conn: Connection, n: int) -> list[Answered]:
     """At most ``n`` answered requests that their chats were not told of, the oldest first."""
     waiting = cases.c.answer != "", cases.c.told_at.is_(None), cases.c.chat != "", cases.c.reason.in_(_WISHES)

@@ -119,6 +119,12 @@ ROWS: dict[str, Rows] = {
         "help_rating": [{"key": "a/6/1", "topic": "card-safety", "helped": True, "at": AT}],
         "help_gap": [{"key": "a/7/1", "text": "do you mow on sundays?", "language": "en", "at": AT}],
     },
+    "0006": {
+        "hop": [
+            {"token_hash": "9" * 64, "chat": "web:1", "keys": 0, "channel": "telegram", "made_at": AT, "expires_at": AT,
+             "used_at": AT, "used_in": "telegram:7", "used_by": "update 1"},
+        ],
+    },
 }  # fmt: skip  # as above
 
 ADDED: dict[str, dict[str, dict[str, Any]]] = {
@@ -137,4 +143,5 @@ ADDED: dict[str, dict[str, dict[str, Any]]] = {
         },
     },
     "0004": {},
+    "0006": {},
 }  # fmt: skip  # as above

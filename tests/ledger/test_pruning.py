@@ -13,6 +13,7 @@ from services.schema import (
     book_saved,
     browser,
     go_link,
+    hop,
     outbox,
     payment,
     sign_in_code,
@@ -106,9 +107,11 @@ def test_codes_and_browsers_whose_time_is_long_over_are_forgotten_and_wrong_code
             code = {"address_hash": "a", "salt": b"", "code_hash": b"", "sent_at": at, "expires_at": at}
             conn.execute(insert(sign_in_code).values(chat=name, purpose="sign_in", **code))
             conn.execute(insert(browser).values(token_hash=name, customer="c", chat=name, proved_at=at, expires_at=at))
+            moved = {"chat": "web:1", "keys": 0, "channel": "telegram", "made_at": at}
+            conn.execute(insert(hop).values(token_hash=name, expires_at=at, **moved))
             conn.execute(insert(book_saved).values(key=name, customer="c", at=at))
             conn.execute(insert(sign_in_guard).values(address_hash=name, wrong=9, changed_at=at))
-    for table, key in ((sign_in_code, "chat"), (browser, "token_hash"), (book_saved, "key")):
+    for table, key in ((sign_in_code, "chat"), (browser, "token_hash"), (hop, "token_hash"), (book_saved, "key")):
         assert pruned(engine, table_of(table)) == (1, 1)
         with engine.begin() as conn:
             assert conn.execute(select(table.c[key])).scalars().all() == ["new"]
@@ -117,12 +120,12 @@ def test_codes_and_browsers_whose_time_is_long_over_are_forgotten_and_wrong_code
 
 
 def test_pruning_nothing_is_quick_and_harmless(ledger):
-    assert [pruned(ledger, table) for table in pruning.TABLES] == [(0, 1)] * 7
+    assert [pruned(ledger, table) for table in pruning.TABLES] == [(0, 1)] * 8
 
 
 def test_evidence_is_never_pruned():
     of_payments = {"tried", "attempt", "go_link", "outbox"}
-    of_customers = {"sign_in_code", "browser", "book_saved"}  # and not what counts wrong codes
+    of_customers = {"sign_in_code", "browser", "hop", "book_saved"}  # and not what counts wrong codes
     assert {table.table.name for table in pruning.TABLES} == of_payments | of_customers
 
 

@@ -13,6 +13,7 @@ import pytest
 from dialogs.model import (
     BillingOf,
     CallAgent,
+    CarryOver,
     CheckCode,
     CloseCheckout,
     CloseLeftPage,
@@ -39,6 +40,7 @@ from dialogs.model import (
     SignOut,
     StartPayment,
 )
+from services.hops import Hops
 from services.invoices.access import Access
 from services.model import Customer, Revision
 from services.payments.checkout import Checkout
@@ -117,6 +119,8 @@ EFFECTS: dict[Any, Any] = {
         OpenRequest(scope, "dispute", "why", payment=goods.payment, invoice=_invoice(goods, who, owner)),
         OpenRequest(scope, "dispute", "why", invoice=_invoice(goods, who, owner), number=goods.number),
     ],
+    # the runtime's, for what left its own chat: services perform none (who follows the link of a chat: test_hops)
+    CarryOver: lambda *_: [CarryOver("telegram:thief")],
     # these name nobody's thing, and tell nothing: the business reads them
     CountHelp: lambda *_: [CountHelp("privacy", helped=True)],
     NoteGap: lambda *_: [NoteGap("what do others owe?", "en")],
@@ -140,7 +144,7 @@ async def outcome(work: Any) -> Any:
     """What is answered, or what kind of bug it would be to ask."""
     try:
         return await work
-    except (LookupError, ValueError) as error:
+    except (LookupError, ValueError, TypeError) as error:
         return type(error)
 
 
@@ -197,7 +201,7 @@ async def _tried_by(town: Town, kind: Any, who: str, owner: str) -> None:
 # --- by the services, whoever calls them -------------------------------------------------------------------------------
 
 # Every method that takes a scope, a chat or a customer, and where it is tried; a sentence says why it needs no try.
-SERVICES = (Access, Checkout, Wishes, Wallet, Visitors, SignIn)
+SERVICES = (Access, Checkout, Wishes, Wallet, Visitors, SignIn, Hops)
 TRIED: dict[str, Any] = {
     "Access.may": "asks nothing but whether a sign-in still counts: test_over_time",
     "Access.invoice": OneInvoice,
@@ -227,6 +231,9 @@ TRIED: dict[str, Any] = {
     "Visitors.by_browser": "whoever has the token is its customer: a capability, until that signs out (test_over_time)",
     "Visitors.by_page": "tests/identity/test_page_tokens",
     "Visitors.sign_out": SignOut,
+    "Hops.issue": "names the chat that asks, by the renderer of its own turn: test_hops",
+    "Hops.look": "whoever has the token may: a capability, for ten minutes and once (test_hops, channels/test_hops)",
+    "Hops.use": "as Hops.look",
     "SignIn.send_code": SendCode,
     "SignIn.check_code": CheckCode,
     "SignIn.may_change_address": SaveDetails,

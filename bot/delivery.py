@@ -48,8 +48,8 @@ class Outlet(Protocol):
     def prefix(self) -> str:
         """How the names of its chats begin, such as ``telegram:``."""
 
-    async def send(self, chat: str, message: Message) -> Wait | Gone | None:
-        """Send one message; None: it is there. Raises `Unavailable` or `Uncertain`: it is tried again, after a while."""
+    async def send(self, chat: str, message: Message, locale: str) -> Wait | Gone | None:
+        """Send one message of a chat that is held in this language; None: it is there. Raises `Unavailable` or `Uncertain`: it is tried again, after a while."""
 
 
 class Deliverer:
@@ -138,8 +138,10 @@ class Deliverer:
             self._again.add(chat)
 
     async def _send(self, outlet: Outlet, chat: str, last: int) -> None:
+        found = await self._store.load(chat, "")
+        locale = found.talk.locale if found.talk is not None else ""
         for message in await self._store.since(chat, last):
-            asked = await outlet.send(chat, message) if message.sender != "customer" else None
+            asked = await outlet.send(chat, message, locale) if message.sender != "customer" else None
             match asked:
                 case Wait(seconds):
                     self._again.add(chat)

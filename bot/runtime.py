@@ -333,7 +333,7 @@ class Runtime:
         guarded = replace(whole, text=whole.text[:LONGEST].encode()[:LONGEST_BYTES].decode(errors="ignore"))
         if wiped is not None:  # what stands around a piece is no answer to anything
             return _Said(Heard((Simple.CARD_TYPED,), self._now(), wiped=True), guarded.text, wiped)
-        if guarded.found:
+        if guarded.found or _MARKS.search(guarded.text):  # found here, or by the channel before it wrote it down
             beside = _MARKS.sub(" ", guarded.text).strip()
             clear = tuple(act for act in read(beside, talk, self._house, self._now().date()) if _is_clear(act))
             return _Said(Heard((Simple.CARD_TYPED, *clear), self._now(), self._language(beside, talk)), guarded.text)

@@ -9,7 +9,7 @@ import asyncio
 import hmac
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -21,12 +21,13 @@ from starlette.routing import Route
 from bot.channels.base import Inbound
 from bot.channels.telegram import Elsewhere, Moved, Nothing, Said, Telegram, name_of, number_of, read
 from bot.runtime import Runtime
+from bot.settings import Settings
 from bot.stores.base import Store
 from bot.web import answer, read_body, refusal, safely
 from dialogs.reading.guard import MOST_PIECES, redact
 from services import deliveries, telegram_updates
 from services.database import Transact
-from services.errors import Malformed, RemitError
+from services.errors import Malformed, RemitError, Uncertain
 from services.telegram_updates import Pending
 
 log = logging.getLogger(__name__)
@@ -102,11 +103,12 @@ class TelegramIntake:
 
     async def _keep(self, said: Said) -> str:
         chat, guarded = name_of(said.chat), redact(said.text)
+        numbers = guarded.found or (not said.callback and redact(said.under).found)
         pending = Pending(said.update, chat, said.message, guarded.text, said.locale)
         fresh = await self._transact(partial(_written, pending=pending, now=self._clock()))
         if fresh and said.callback:
             await self._telegram.answered(said)
-        if fresh and guarded.found:
+        if fresh and numbers:
             await self._telegram.delete(said.chat, [said.message])
         return chat
 
@@ -153,9 +155,20 @@ class TelegramIntake:
 
     # --- without a message ---------------------------------------------------------------------------------------------
 
-    async def run(self, *, polling: bool) -> None:
-        """Until canceled: what was left unanswered, and updates by long polling where there is no webhook."""
+    async def run(self, settings: Settings) -> None:
+        """Until canceled: tell Telegram how to reach us, answer what was left, and poll where there is no webhook."""
+        polling = settings.telegram.mode == "polling"
+        webhook = "" if polling else f"{settings.base_url}{ROUTE}"
+        await self._set_up(webhook, settings.chat.locales)
         await asyncio.gather(self._keep_looking(), *((self._keep_polling(),) if polling else ()))
+
+    async def _set_up(self, webhook: str, locales: Sequence[str]) -> None:
+        while True:
+            try:
+                return await self._telegram.set_up(webhook, self._secret.decode(), locales)
+            except Uncertain as error:
+                log.warning("%s; it is tried again", error)
+                await self._pause(30.0)
 
     async def _keep_looking(self) -> None:
         while True:

@@ -61,7 +61,7 @@ class Said(msgspec.Struct, frozen=True):
     locale: str = ""
     callback: str = ""  # to be answered, when a button was pressed
     pressed: str = ""  # the button's title
-    under: str = ""  # the text that it stood under
+    under: str = ""  # the text that it stood under; or what else stands in the message, which is not answered
 
 
 class Moved(msgspec.Struct, frozen=True):
@@ -109,7 +109,9 @@ def _said(update: int, message: Message, text: str) -> Said | Elsewhere | Nothin
     if message.chat.type != "private":
         asked = message.text is not None and message.text.startswith("/")
         return Elsewhere(update, message.chat.id, _locale(message.from_user)) if asked else Nothing(update)
-    return Said(update, message.chat.id, message.message_id, text, _locale(message.from_user))
+    # what is not answered may hold a number all the same, and is looked at for it
+    under = "" if text == message.text else message.text or message.caption or ""
+    return Said(update, message.chat.id, message.message_id, text, _locale(message.from_user), under=under)
 
 
 def _text_of(message: Message) -> str:
@@ -210,9 +212,9 @@ class Telegram:
         self._bot = Bot(token, session=_Line(http, TelegramAPIServer.from_base(api)))
         self._say = say
 
-    async def send(self, chat: str, message: Told) -> Wait | Gone | None:
+    async def send(self, chat: str, message: Told, locale: str) -> Wait | Gone | None:
         """One message of the log, in as many of Telegram's as it takes; the buttons are under the last."""
-        keys, text = self._keys(message), message.text
+        keys, text = self._keys(message, locale), message.text
         if message.link is not None and not any(key.url for row in keys for key in row):
             text = f"{text}\n{message.link.url}"
         markup = InlineKeyboardMarkup(inline_keyboard=keys) if keys else None
@@ -234,14 +236,14 @@ class Telegram:
             raise Uncertain(f"Telegram did not take a message: {type(error).__name__}") from None
         return None
 
-    def _keys(self, message: Told) -> list[list[InlineKeyboardButton]]:
+    def _keys(self, message: Told, locale: str) -> list[list[InlineKeyboardButton]]:
         keys = [
             [InlineKeyboardButton(text=choice.title[:64], callback_data=choice.payload)]
             for choice in message.choices
             if len(choice.payload.encode()) <= LONGEST_DATA
         ]
         if message.link is not None and message.link.url.startswith("https://"):
-            title = self._say(f"open_{message.link.kind}", "")
+            title = self._say(f"open_{message.link.kind}", locale)
             keys.insert(0, [InlineKeyboardButton(text=title, url=message.link.url)])
         return keys
 
@@ -318,8 +320,8 @@ def split(text: str) -> list[str]:
     pieces: list[str] = []
     while _units(text) > LONGEST_TEXT:
         cut = text.encode("utf-16-le")[: 2 * LONGEST_TEXT].decode("utf-16-le", errors="ignore")
-        at = max(cut.rfind("\n"), cut.rfind(" "))
-        at = at if at > len(cut) // 2 else len(cut)
+        ends = (cut.rfind("\n"), cut.rfind(" "), len(cut))
+        at = next(end for end in ends if end > len(cut) // 2)
         pieces.append(text[:at].rstrip())
         text = text[at:].lstrip()
     return [*pieces, text or "…"]

@@ -112,6 +112,9 @@ class Want(msgspec.Struct, frozen=True):
         "small_talk",
         "unknown",
         "moment",
+        "language",
+        "unreadable",
+        "edited",
         "rude",
         "undo",  # of a cancellation
         "later",  # paying on another day

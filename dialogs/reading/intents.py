@@ -164,11 +164,7 @@ def _agrees_in_full(said: str, total: Money) -> bool:
 def _sentence(said: str, talk: Conversation, asked: Asked, house: House, today: date | None) -> tuple[Act, ...]:
     """Everything that one message tells, wants or changes."""
     said = _REST_LATER.sub("", _HESITATION.sub("", said)) or said
-    if talk.dropped is not None and not talk.tasks and _UNDO.search(said):
-        return (Want("undo"),)
-    if house.hops and (to_web := _TO_WEB.search(said) or _TO_TELEGRAM.search(said)) is not None:
-        return (Want("to_web" if to_web.re is _TO_WEB else "to_telegram"),)
-    if (aside := _aside(said, asked)) is not None:
+    if (aside := _about_the_chat(said, talk, house) or _aside(said, asked)) is not None:
         return (aside,)
     if talk.tasks and _SUGGESTS.search(said):
         told = _told(said, talk, asked, house)
@@ -188,6 +184,15 @@ def _sentence(said: str, talk: Conversation, asked: Asked, house: House, today: 
         return (beside,)
     wished = _told(said, talk, asked, house) or _wished(said) or spanish.wished(said, idle=not talk.tasks)
     return wished or _guessed(said, talk, house)
+
+
+def _about_the_chat(said: str, talk: Conversation, house: House) -> Act | None:
+    """What was canceled is wanted back, or the chat is to go on elsewhere."""
+    if talk.dropped is not None and not talk.tasks and _UNDO.search(said):
+        return Want("undo")
+    if house.hops and (to_web := _TO_WEB.search(said) or _TO_TELEGRAM.search(said)) is not None:
+        return Want("to_web" if to_web.re is _TO_WEB else "to_telegram")
+    return None
 
 
 def _beside_paying(said: str) -> Act | None:

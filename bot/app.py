@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import httpx
 import msgspec
@@ -31,7 +31,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot import documents
 from bot.api import api_router, conversation_routes
-from bot.channels.telegram import Telegram
 from bot.delivery import Deliverer
 from bot.effects import Hands
 from bot.help_articles import help_centers
@@ -50,7 +49,6 @@ from bot.settings import CONFIG, Settings
 from bot.stores.base import Store
 from bot.stores.redis import RedisStore, examine
 from bot.stores.sqlite import SqliteStore
-from bot.telegram_intake import TelegramIntake
 from bot.understanding import model
 from bot.web import Endpoint, hot_routes, public_routes, refusal
 from bot.wording import Wording
@@ -75,6 +73,10 @@ from services.payments.wallet import Wallet
 from services.payments.wishes import Wishes
 from services.sign_in import SignIn
 from services.visitors import Spans, Visitors
+
+if TYPE_CHECKING:
+    from bot.channels.telegram import Telegram
+    from bot.telegram_intake import TelegramIntake
 
 Lifespan = Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]
 
@@ -101,7 +103,7 @@ class Remit:
     mail: Mail | None  # None: no mail server is configured, so none is sent
     bell: Bell
     deliverer: Deliverer
-    telegram: TelegramIntake | None  # None: no bot is configured
+    telegram: "TelegramIntake | None"  # None: no bot is configured
     secret: bytes
     begin_limit: Limit
     say_limit: Limit
@@ -246,9 +248,7 @@ def build(
         mail=mail,
         bell=bell,
         deliverer=Deliverer(store, transact, bell, outlets, clock),
-        telegram=None
-        if telegram is None
-        else TelegramIntake(telegram, runtime, store, transact, clock, secret=_webhook_secret(secret)),
+        telegram=None if telegram is None else _intake(telegram, runtime, store, transact, clock, secret),
         secret=secret,
         begin_limit=Limit("begin", 300, 10.0, monotonic, knock),  # conversations of one address
         say_limit=Limit("say", 60, 5.0, monotonic, knock),  # messages of one conversation
@@ -305,7 +305,7 @@ def _mail(settings: Settings, clock: Callable[[], datetime], random: Callable[[i
     )
 
 
-def _telegram(settings: Settings, http: httpx.AsyncClient, renderer: Renderer) -> Telegram | None:
+def _telegram(settings: Settings, http: httpx.AsyncClient, renderer: Renderer) -> "Telegram | None":
     chosen = settings.telegram
     token = chosen.token.get_secret_value()
     if not token:
@@ -315,10 +315,25 @@ def _telegram(settings: Settings, http: httpx.AsyncClient, renderer: Renderer) -
             '[telegram] mode "webhook" needs a [server] base_url that begins with https://, which Telegram can reach; '
             'write mode = "polling" without one'
         )
+    from bot.channels.telegram import Telegram  # noqa: PLC0415  # aiogram takes two seconds: for those who have a bot
+
     try:
         return Telegram(http, token, chosen.api, renderer.sentence)
     except ValueError:  # its own text repeats the token
         raise Misconfigured("[telegram] token is none; @BotFather gives one like 123456:ABC...") from None
+
+
+def _intake(  # noqa: PLR0917  # as they stand in `build`
+    telegram: "Telegram",
+    runtime: Runtime,
+    store: Store,
+    transact: Transact,
+    clock: Callable[[], datetime],
+    secret: bytes,
+) -> "TelegramIntake":
+    from bot.telegram_intake import TelegramIntake  # noqa: PLC0415  # as above
+
+    return TelegramIntake(telegram, runtime, store, transact, clock, secret=_webhook_secret(secret))
 
 
 def _webhook_secret(secret: bytes) -> str:

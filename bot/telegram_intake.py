@@ -37,6 +37,7 @@ HEADER = b"x-telegram-bot-api-secret-token"
 LARGEST = 256 * 1024  # bytes of one update
 TYPING_AFTER_S = 1.0
 POLL_S = 25  # how long Telegram holds a question for updates
+BETWEEN_POLLS_S = 0.2  # where Telegram had nothing to say: it holds the question itself, and something between may not
 LOOK_EVERY_S = 15.0  # for what a process left that died before its answer
 _REMOVED = " removed]"
 
@@ -185,7 +186,10 @@ class TelegramIntake:
         while True:
             try:
                 after = max(after, await self._transact(telegram_updates.newest))
-                for body in await self._telegram.updates(after, POLL_S):
+                bodies = await self._telegram.updates(after, POLL_S)
+                if not bodies:
+                    await self._pause(BETWEEN_POLLS_S)
+                for body in bodies:
                     after = max(after, read(body).update)
                     if chat := await self.take(body):
                         self.work_on(chat)

@@ -31,7 +31,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot import documents
 from bot.api import api_router, conversation_routes
-from bot.delivery import Deliverer
+from bot.channels.rasa_callback import RasaCallback
+from bot.delivery import Deliverer, Outlet
 from bot.effects import Hands
 from bot.help_articles import help_centers
 from bot.internal import internal_routes, read_address, write_address
@@ -57,7 +58,7 @@ from dialogs.model import HopLink
 from services.database import Transact, open_engine, threaded, upgrade
 from services.errors import Misconfigured, Unavailable
 from services.hops import Hops
-from services.http import open_http
+from services.http import Remote, open_http
 from services.identity import Identity
 from services.invoices.access import Access
 from services.invoices.base import Books
@@ -227,7 +228,10 @@ def build(
         patience=settings.chat.patience_seconds,
     )
     telegram = _telegram(settings, telegram_http or http, renderer)
-    outlets = () if telegram is None else (telegram,)
+    outlets: list[Outlet] = [] if telegram is None else [telegram]
+    if url := settings.rasa.callback_url:
+        token = settings.rasa.callback_token.get_secret_value()
+        outlets.append(RasaCallback(Remote("the callback", http, url, token, pause=asyncio.sleep)))
     worker = Worker(checkout, store, runtime, clock, timedelta(days=settings.chat.kept_days))
     return Remit(
         settings=settings,
@@ -476,8 +480,8 @@ def production(settings: Settings) -> ASGIApp:
         going = [asyncio.create_task(remit.worker.run(), name="worker")]
         if shared:
             going.append(asyncio.create_task(shared.watch(remit.bell.ring, remit.bell.ring_all), name="bell"))
+        going.append(asyncio.create_task(remit.deliverer.run(), name="deliverer"))
         if remit.telegram:
-            going.append(asyncio.create_task(remit.deliverer.run(), name="deliverer"))
             going.append(asyncio.create_task(remit.telegram.run(settings), name="telegram"))
         yield
         for task in going:

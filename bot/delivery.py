@@ -64,6 +64,8 @@ class Deliverer:
         self._clock = clock
         self._due: set[str] = set()
         self._again: set[str] = set()  # looked at once more after a moment
+        self._busy: dict[str, asyncio.Task[None]] = {}
+        self._free = asyncio.Semaphore(AT_ONCE)
         self._woken = asyncio.Event()
         if outlets:
             bell.tap(self.ring)
@@ -83,7 +85,8 @@ class Deliverer:
     async def work(self) -> None:
         """One round over every chat that is called, and everything that is due in it."""
         await self._sweep()
-        await self._carry()
+        while self._begin_all():
+            await asyncio.gather(*self._busy.values())
 
     async def _keep_sweeping(self) -> None:
         while True:
@@ -101,22 +104,29 @@ class Deliverer:
                 self._due |= self._again
                 self._again = set()
             self._woken.clear()
-            await self._carry()
+            self._begin_all()
 
     async def _sweep(self) -> None:
         for outlet in self._outlets:
             self._due.update(await self._transact(partial(deliveries.chats, prefix=outlet.prefix)))
         self._woken.set()
 
-    async def _carry(self) -> None:
-        due, self._due = sorted(self._due), set()
-        free = asyncio.Semaphore(AT_ONCE)
+    def _begin_all(self) -> bool:
+        """Begin with every chat that is due and that nobody here is at; a slow one holds up no other."""
+        beginning = sorted(self._due - self._busy.keys())
+        self._due.difference_update(beginning)
+        for chat in beginning:
+            self._busy[chat] = asyncio.create_task(self._in_turn(chat))
+        return bool(self._busy)
 
-        async def in_turn(chat: str) -> None:
-            async with free:
+    async def _in_turn(self, chat: str) -> None:
+        try:
+            async with self._free:
                 await self._one(chat)
-
-        await asyncio.gather(*map(in_turn, due))
+        finally:
+            del self._busy[chat]
+            if chat in self._due:  # it rang meanwhile
+                self._woken.set()
 
     async def _one(self, chat: str) -> None:
         """Everything that this chat was told and that has not gone out. Whatever fails here holds up no other chat."""

@@ -89,6 +89,11 @@ class TelegramSettings(_Section):
     api: str
 
 
+class RasaSettings(_Section):
+    callback_url: str = Field(pattern=r"^(https?://.+)?$")
+    callback_token: SecretStr
+
+
 class Links(_Section):
     days: int = Field(ge=1)
 
@@ -130,6 +135,7 @@ class Settings(BaseSettings):
     help: HelpSettings
     widget: Widget
     telegram: TelegramSettings
+    rasa: RasaSettings
     invoices: InvoiceSettings
     gateway: GatewaySettings
     mail: MailSettings

@@ -8,10 +8,11 @@ chat. How Telegram is spoken is in `bot/channels/telegram.py`; answers go out by
 import asyncio
 import hmac
 import logging
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Any
+from weakref import WeakValueDictionary
 
 from sqlalchemy import Connection
 from starlette.requests import Request
@@ -64,7 +65,7 @@ class TelegramIntake:
         self._clock = clock
         self._secret = secret.encode()
         self._pause = pause
-        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # as long as somebody holds one
         self._working: set[asyncio.Task[None]] = set()
 
     # --- in --------------------------------------------------------------------------------------------------------
@@ -108,27 +109,28 @@ class TelegramIntake:
         pending = Pending(said.update, chat, said.message, guarded.text, said.locale)
         fresh = await self._transact(partial(_written, pending=pending, now=self._clock()))
         if fresh and said.callback:
-            await self._telegram.answered(said)
+            self._beside(self._telegram.answered(said))
         if fresh and numbers:
-            await self._telegram.delete(said.chat, [said.message])
+            self._beside(self._telegram.delete(said.chat, [said.message]))
         return chat
 
     # --- answers -----------------------------------------------------------------------------------------------------
 
     def work_on(self, chat: str) -> None:
         """Answer what is pending in this chat, beside whatever else goes on."""
-        task = asyncio.create_task(self._answer_in_turn(chat))
+        self._beside(self._answer_in_turn(chat))
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._working.add(task)
         task.add_done_callback(self._working.discard)
 
     async def _answer_in_turn(self, chat: str) -> None:
         try:
-            async with self._turns[chat]:
+            async with self._turns.setdefault(chat, asyncio.Lock()):
                 await self.answer_pending(chat)
         except RemitError as error:
             log.warning("an update waits for its answer: %s", error)  # it is written down, and looked for again
-        except Exception:  # a bug in one chat holds up no other; the update stays pending
-            log.exception("an update could not be answered")
 
     async def answer_pending(self, chat: str) -> None:
         """Answer everything that is pending in a chat, in order. Raises `RemitError`: the rest stays pending."""
@@ -136,6 +138,10 @@ class TelegramIntake:
             typing = asyncio.create_task(self._typing(number_of(chat)))
             try:
                 await self._runtime.answer(_inbound(each))
+            except RemitError:
+                raise
+            except Exception:  # a bug: told, and the chat goes on; for ever again it would hold up what follows
+                log.exception("an update could not be answered, and is passed over")
             finally:
                 typing.cancel()
             await self._clear(each)
@@ -189,13 +195,20 @@ class TelegramIntake:
                 bodies = await self._telegram.updates(after, POLL_S)
                 if not bodies:
                     await self._pause(BETWEEN_POLLS_S)
-                for body in bodies:
-                    after = max(after, read(body).update)
-                    if chat := await self.take(body):
+                for update, body in bodies:
+                    if chat := await self._taken(body):
                         self.work_on(chat)
+                    after = max(after, update)
             except RemitError as error:
                 log.warning("no updates of Telegram: %s", error)
                 await self._pause(5.0)
+
+    async def _taken(self, body: bytes) -> str:
+        try:
+            return await self.take(body)
+        except Malformed as error:
+            log.warning("an update is passed over: %s", error)
+            return ""
 
     async def drain(self) -> None:
         """Wait for the answers under way."""

@@ -289,15 +289,15 @@ class Telegram:
         except TelegramAPIError as error:
             raise Uncertain(f"Telegram could not be set up: {type(error).__name__}") from None
 
-    async def updates(self, after: int, wait_s: int) -> list[bytes]:
-        """The updates that follow this one, waiting for the first of them. Raises `Uncertain`."""
+    async def updates(self, after: int, wait_s: int) -> list[tuple[int, bytes]]:
+        """The updates that follow this one, each with its number, waiting for the first of them. Raises `Uncertain`."""
         try:
             found = await self._bot.get_updates(
                 offset=after + 1, timeout=wait_s, allowed_updates=WANTED, request_timeout=wait_s + 10
             )
         except TelegramAPIError as error:
             raise Uncertain(f"Telegram gave no updates: {type(error).__name__}") from None
-        return [update.model_dump_json(exclude_none=True, by_alias=True).encode() for update in found]
+        return [(each.update_id, each.model_dump_json(exclude_none=True, by_alias=True).encode()) for each in found]
 
     async def _try(self, call: Any) -> None:
         """A courtesy: one that fails is noted, and nothing depends on it."""

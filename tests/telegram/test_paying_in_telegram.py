@@ -1,7 +1,7 @@
 """A customer pays in Telegram, with everything that can come between: each through the Bot API, with the calls looked at."""
 
 from bot_api import Phone
-from conftest import SECRET, Messenger, described
+from messenger import SECRET, Messenger, described
 
 from bot.channels.telegram import name_of, split
 from bot.stores.base import Button, Message

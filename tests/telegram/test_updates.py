@@ -5,7 +5,7 @@ import random
 
 import pytest
 from bot_api import TOKEN, BotApi, encoded
-from conftest import SECRET, Messenger, described
+from messenger import SECRET, Messenger, described
 from world import World
 
 from bot.channels.telegram import Nothing, Said, name_of, number_of, read
@@ -112,9 +112,33 @@ async def test_a_lost_conversation_store_makes_nothing_be_sent_twice(messenger: 
 async def test_long_polling_takes_updates_up_where_it_left_them(messenger: Messenger):
     messenger.api.updates = [messenger.phone.says("hello"), messenger.phone.says("what do i owe?")]
     telegram = messenger.world.remit.telegram._telegram
-    bodies = await telegram.updates(0, 0)
-    assert [type(read(body)) for body in bodies] == [Said, Said]
-    assert await telegram.updates(read(bodies[-1]).update, 0) == []
+    found = await telegram.updates(0, 0)
+    assert [type(read(body)) for _, body in found] == [Said, Said]
+    assert await telegram.updates(found[-1][0], 0) == []
+
+
+async def test_a_bug_at_one_update_is_told_and_holds_up_nothing_after_it(messenger: Messenger, monkeypatch, caplog):
+    answer, broken = messenger.world.remit.runtime.answer, []
+
+    async def breaks(inbound):
+        if inbound.text == "break":
+            broken.append(inbound.id)
+            raise KeyError("a bug")
+        return await answer(inbound)
+
+    monkeypatch.setattr(messenger.world.remit.runtime, "answer", breaks)
+    assert await messenger.says("break") == []
+    assert len(await messenger.says("hello")) == 1
+    assert len(broken) == 1
+    assert "could not be answered" in caplog.text
+
+
+async def test_a_slow_chat_holds_up_no_other(messenger: Messenger):
+    other = Messenger(messenger.world, messenger.api, chat=777003)
+    other.phone._update = 5000
+    messenger.api.floods = [60]
+    assert await messenger.says("hello") == []
+    assert len(await other.says("hello")) == 1
 
 
 def test_a_chat_has_a_name_that_no_guard_takes_for_a_number():

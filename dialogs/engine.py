@@ -15,7 +15,7 @@ from dialogs.draft import Draft, is_of, paying, without_sign_in
 from dialogs.flows.offers import PAY, PERSON, SIGN_IN, STATUS
 from dialogs.flows.pay import charging
 from dialogs.flows.requests import answered as answered_request
-from dialogs.flows.status import news
+from dialogs.flows.status import all_news
 from dialogs.hops import landed, leave
 from dialogs.model import (
     Absent,
@@ -159,13 +159,14 @@ def _moved(draft: Draft, payment: Payment, view: View) -> Turn:
     if task is not None and _tried_enough(payment, view) and is_of(task.payment, payment):
         draft = draft.reply(Reply(Say("too_many_declines"))).only(replace(task, payment=payment, leaving="drop"))
         return _advance(replace(draft, talk=draft.talk.telling(payment).forgetting(view.at)), view)
+    before = next((each for each in draft.talk.payments if each.reference == payment.reference), None)
     draft = _learned(draft, payment, view)
-    reply = news(payment)
-    options = tuple(to_button(choice.act) for choice in reply.choices)
+    replies = all_news(payment, before)
+    options = tuple(to_button(choice.act) for choice in replies[-1].choices)
     asked = draft.talk.asked or Asked()
     # the question stays: "50" still answers it; only a yes needs to see its quote again
     asked = Asked(asked.slot if draft.talk.tasks else None, options or asked.options)
-    return Turn(replace(draft.talk, asked=asked, known=()), (reply,))
+    return Turn(replace(draft.talk, asked=asked, known=()), replies)
 
 
 def _is_starting(talk: Conversation, payment: Payment) -> bool:

@@ -61,6 +61,8 @@ from dialogs.model import (
 )
 from services.model import Account, Bearer, Customer, Objection, Payment, PaymentState
 
+_NOTHING_PAID = (PaymentState.FAILED, PaymentState.CANCELED)
+
 
 def answered(draft: Draft, effect: Effect, event: Came, view: View) -> Draft:
     """The conversation with this answer. Raises `TypeError` for one that no such effect has: a bug."""
@@ -81,6 +83,8 @@ def _of_payment(draft: Draft, effect: Effect, outcome: Outcome, view: View) -> D
             return _tried(draft, effect, outcome, view)
         case StartPayment() | ResumePayment(), Payment() as payment:
             talk = draft.talk.telling(payment)
+            if task is not None and task.leaving == "change" and payment.state in _NOTHING_PAID:
+                draft = draft.say("canceled_start")  # whoever was told that it may be too late hears that it was not
             return replace(draft, talk=talk).only(
                 *down_to_pay(talk, replace(task or PayInvoice(), payment=payment).moved(payment))
             )

@@ -184,6 +184,17 @@ def _course(payment: Payment) -> Say | str:
     return Say("course_returned" if payment.state is PaymentState.RETURNED else "course_cleared", days)
 
 
+def all_news(payment: Payment, before: Payment | None) -> tuple[Reply, ...]:
+    """What a move of a payment is told by, which was told as ``before`` last: that a dispute was won, and what went back
+    meanwhile.
+    """
+    first = news(payment)
+    back = payment.state in (PaymentState.PART_REFUNDED, PaymentState.REFUNDED)
+    if payment.dispute_won and back and (before is None or before.refunded != payment.refunded):
+        return first, news(replace(payment, dispute_won=False))
+    return (first,)
+
+
 def news(payment: Payment) -> Reply:
     """The sentence for a payment as it stands, with the one thing to do next."""
     values = of_payment(payment)

@@ -55,6 +55,9 @@ _ON_THE_WAY = ("/pay all", "/pick invoice", "/method", "/pick method", "/new", "
 _NAMES = ("my card", "household")
 
 
+_IN_LETTERS = str.maketrans("0123456789", "ghijklmnop")  # an id that looks like a card number would be kept as a hash
+
+
 @dataclass
 class Remembered:
     """One sign-in that a browser was remembered for, and the tokens it was given for it, the newest last."""
@@ -213,7 +216,7 @@ class Member(Tab):
 
     async def say(self, text: str, message: str = "") -> None:
         """As `Person.say`; a token that is refused is renewed first."""
-        message = message or self._world.chance.randbytes(12).hex()  # nobody guesses it
+        message = message or self._world.chance.randbytes(12).hex().translate(_IN_LETTERS)  # nobody guesses it
         self._last_ones = [*self._last_ones[-2:], message]  # as many as the widget keeps
         await super().say(text, message)
         if self.lost and self._refused:

@@ -150,7 +150,8 @@ class Screens:
         fits = last.state == state or (last.state == "refund failed" and state in _STAYS_PAID)
         if last.state == "won" and state in _OF_REFUNDS:  # of what went back before the dispute, they had heard by then
             turns = [each.type for each in pages[0].events if each.type in ("refund.succeeded", "dispute.won")]
-            fits = turns[-1:] == ["dispute.won"]
+            heard_before = any(each.state == state for each in named)  # word of the refund was quicker
+            fits = turns[-1:] == ["dispute.won"] or heard_before
         if state in _NEWS and not fits:
             heard = last.state or "nothing"
             self._world.violate(f"{person.name} last heard {heard!r} of {reference}, which is {state}")
@@ -175,6 +176,12 @@ class Screens:
         # news that waited in a lost conversation can only be told again to who comes back
         log = [*self._shown[person.chat], *log] if log else self._earlier[person.chat]
         open_now = [message for message in log if _ABOUT_PAGE.search(message.text)]
+        paid_here = self._world.rows("SELECT amount_minor FROM payment WHERE chat = :chat", chat=person.chat)
+        sums = {row["amount_minor"] for row in paid_here}
+        while open_now and not _PAGE_OVER.search(open_now[-1].text) and not _names_one(open_now[-1].text, sums):
+            open_now.pop()  # the answer to "how does it stand?", about a payment of the same customer in another chat
+        if open_now and open_now[-1] not in self._log(person) and _BEGINNING.search(open_now[-1].text):
+            return  # lost with the yes itself: nothing began, and nobody knows of it but who said it
         if open_now and not _PAGE_OVER.search(open_now[-1].text):
             self._world.violate(f"{person.name} was last told about a page: {open_now[-1].text!r}; no page is open")
 
@@ -200,6 +207,12 @@ class Screens:
         log = "SELECT body FROM message WHERE chat = ? ORDER BY seq"
         rows = self._world.stored(log, person.chat)
         return [m for m in (msgspec.json.decode(body, type=Message) for (body,) in rows) if m.sender != "customer"]
+
+
+def _names_one(text: str, sums: set[int]) -> bool:
+    """Whether the sum that a message names is one of these; also where it names none."""
+    named = re.search(r"[$€]([0-9][0-9.,]*[0-9])", text)
+    return named is None or int(re.sub(r"\D", "", named[1])) in sums
 
 
 def _names(what: str, parts: dict[str, int]) -> bool:
@@ -293,4 +306,5 @@ _ANSWERED = alone("request_answered")
 _WORDS = re.compile(r"(We looked into it, [0-9a-f]+\.)")  # as the office answers
 _DECLINED = alone("declined_")
 _ABOUT_PAGE = alone("page_open", "bank_asks", "preparing", "charging", "declined_", "checking", *_OVER)
+_BEGINNING = alone("preparing", "charging", "perhaps_too_late")
 _PAGE_OVER = alone(*_OVER)

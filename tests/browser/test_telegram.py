@@ -61,7 +61,7 @@ async def test_the_code_in_a_letter_is_square_and_nothing_is_loaded_for_it(stree
     await send_links(street.world.remit, street.mail, ["INV-1042"])
     letter = street.mail.letters[-1]
     async with visit(viewport=PHONE) as visitor:
-        page = await visitor.page(f"{street.chat}/chat")  # anything: the letter is written over it
+        page = await visitor.context.new_page()
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
         await page.set_content(letter.html)

@@ -154,6 +154,9 @@ def _serve(settings: Settings, options: argparse.Namespace) -> int:
             f"--workers {options.workers} needs stores that several processes can share: set {' and '.join(embedded)}"
             " (docs/running.md)"
         )
+    telegram = settings.telegram
+    if options.workers > 1 and telegram.token.get_secret_value() and telegram.mode == "polling":
+        raise Misconfigured('[telegram] mode "polling" is for one process: set "webhook", or leave --workers out')
     listening = _bind(settings.server.host, settings.server.port)  # before a file of the data folder is touched
     with listening, prepared(settings):
         if options.workers == 1:

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import fcntl
 import gc
+import hmac
 import os
 import secrets
 import time
@@ -15,7 +16,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import httpx
 import msgspec
@@ -30,6 +31,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot import documents
 from bot.api import api_router, conversation_routes
+from bot.channels.rasa_callback import RasaCallback
+from bot.delivery import Deliverer, Outlet
 from bot.effects import Hands
 from bot.help_articles import help_centers
 from bot.internal import internal_routes, read_address, write_address
@@ -55,7 +58,7 @@ from dialogs.model import HopLink
 from services.database import Transact, open_engine, threaded, upgrade
 from services.errors import Misconfigured, Unavailable
 from services.hops import Hops
-from services.http import open_http
+from services.http import Remote, open_http
 from services.identity import Identity
 from services.invoices.access import Access
 from services.invoices.base import Books
@@ -71,6 +74,10 @@ from services.payments.wallet import Wallet
 from services.payments.wishes import Wishes
 from services.sign_in import SignIn
 from services.visitors import Spans, Visitors
+
+if TYPE_CHECKING:
+    from bot.channels.telegram import Telegram
+    from bot.telegram_intake import TelegramIntake
 
 Lifespan = Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]
 
@@ -96,6 +103,8 @@ class Remit:
     worker: Worker
     mail: Mail | None  # None: no mail server is configured, so none is sent
     bell: Bell
+    deliverer: Deliverer
+    telegram: "TelegramIntake | None"  # None: no bot is configured
     secret: bytes
     begin_limit: Limit
     say_limit: Limit
@@ -124,11 +133,13 @@ def build(
     knock: Knock | None = None,
     mail: Mail | None = None,
     mail_after: float = 1.0,
+    telegram_http: httpx.AsyncClient | None = None,
 ) -> Remit:
     """Everything that has no file or socket of its own, over the seams given. Raises `Misconfigured`.
 
     ``secret`` signs the tokens of conversations; ``knock`` counts requests for all workers, where there are several;
-    ``mail`` takes letters, by default to the server that the settings name, ``mail_after`` seconds or a little more.
+    ``mail`` takes letters, by default to the server that the settings name, ``mail_after`` seconds or a little more;
+    ``telegram_http`` calls Telegram, by default ``http`` does.
     """
     books = Several({name: _source(name, settings, transact, http, clock) for name in settings.invoices.sources})
     gateway = _gateway(settings, http)
@@ -192,6 +203,13 @@ def build(
         token = await hops.issue(link.chat, link.keys, link.channel)
         return settings.telegram_link(token) if link.channel == "telegram" else f"{settings.base_url}/chat?i={token}"
 
+    renderer = Renderer(
+        wordings,
+        checkout.share,
+        lambda invoice: documents.token_of(invoice, clock(), secret),
+        hop_link,
+        settings.base_url,
+    )
     runtime = Runtime(
         store=store,
         bell=bell,
@@ -202,19 +220,18 @@ def build(
         hops=hops,
         latest=checkout.latest,
         signed_in=sign_in.was_used_in,
-        renderer=Renderer(
-            wordings,
-            checkout.share,
-            lambda invoice: documents.token_of(invoice, clock(), secret),
-            hop_link,
-            settings.base_url,
-        ),
+        renderer=renderer,
         house=house,
         clock=clock,
         timezone=settings.zone,
         random=random,
         patience=settings.chat.patience_seconds,
     )
+    telegram = _telegram(settings, telegram_http or http, renderer)
+    outlets: list[Outlet] = [] if telegram is None else [telegram]
+    if url := settings.rasa.callback_url:
+        token = settings.rasa.callback_token.get_secret_value()
+        outlets.append(RasaCallback(Remote("the callback", http, url, token, pause=asyncio.sleep)))
     worker = Worker(checkout, store, runtime, clock, timedelta(days=settings.chat.kept_days))
     return Remit(
         settings=settings,
@@ -234,6 +251,8 @@ def build(
         worker=worker,
         mail=mail,
         bell=bell,
+        deliverer=Deliverer(store, transact, bell, outlets, clock),
+        telegram=None if telegram is None else _intake(telegram, runtime, store, transact, clock, secret),
         secret=secret,
         begin_limit=Limit("begin", 300, 10.0, monotonic, knock),  # conversations of one address
         say_limit=Limit("say", 60, 5.0, monotonic, knock),  # messages of one conversation
@@ -290,6 +309,42 @@ def _mail(settings: Settings, clock: Callable[[], datetime], random: Callable[[i
     )
 
 
+def _telegram(settings: Settings, http: httpx.AsyncClient, renderer: Renderer) -> "Telegram | None":
+    chosen = settings.telegram
+    token = chosen.token.get_secret_value()
+    if not token:
+        return None
+    if chosen.mode == "webhook" and not settings.base_url.startswith("https://"):
+        raise Misconfigured(
+            '[telegram] mode "webhook" needs a [server] base_url that begins with https://, which Telegram can reach; '
+            'write mode = "polling" without one'
+        )
+    from bot.channels.telegram import Telegram  # noqa: PLC0415  # aiogram takes two seconds: for those who have a bot
+
+    try:
+        return Telegram(http, token, chosen.api, renderer.sentence)
+    except ValueError:  # its own text repeats the token
+        raise Misconfigured("[telegram] token is none; @BotFather gives one like 123456:ABC...") from None
+
+
+def _intake(  # noqa: PLR0917  # as they stand in `build`
+    telegram: "Telegram",
+    runtime: Runtime,
+    store: Store,
+    transact: Transact,
+    clock: Callable[[], datetime],
+    secret: bytes,
+) -> "TelegramIntake":
+    from bot.telegram_intake import TelegramIntake  # noqa: PLC0415  # as above
+
+    return TelegramIntake(telegram, runtime, store, transact, clock, secret=_webhook_secret(secret))
+
+
+def _webhook_secret(secret: bytes) -> str:
+    """What Telegram proves itself with: made from the installation's secret, so that nobody has to think of one."""
+    return hmac.digest(secret, b"telegram webhook", "sha256").hex()
+
+
 def _source(
     name: str, settings: Settings, transact: Transact, http: httpx.AsyncClient, clock: Callable[[], datetime]
 ) -> Books:
@@ -311,6 +366,7 @@ def asgi(remit: Remit, internal_token: str, lifespan: Lifespan | None = None) ->
         *public_routes(remit),
         *conversation_routes(remit),
         *static.routes(remit),
+        *([remit.telegram.route()] if remit.telegram else []),
         *bill.routes(remit, remit.mail),
         *documents.routes(remit),
         *help_pages.routes(remit, remit.settings.help.folder),
@@ -424,10 +480,15 @@ def production(settings: Settings) -> ASGIApp:
         going = [asyncio.create_task(remit.worker.run(), name="worker")]
         if shared:
             going.append(asyncio.create_task(shared.watch(remit.bell.ring, remit.bell.ring_all), name="bell"))
+        going.append(asyncio.create_task(remit.deliverer.run(), name="deliverer"))
+        if remit.telegram:
+            going.append(asyncio.create_task(remit.telegram.run(settings), name="telegram"))
         yield
         for task in going:
             task.cancel()
         await asyncio.gather(*going, return_exceptions=True)
+        if remit.telegram:
+            await remit.telegram.drain()
         await remit.runtime.drain()
         await remit.postman.drain()
         await http.aclose()

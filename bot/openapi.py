@@ -190,7 +190,8 @@ def _webhooks() -> dict[str, dict[str, Any]]:
     says = "Rasa's REST channel. With REMIT_RASA_TOKEN set it needs the token; otherwise only loopback is served."
     answers = _done(_json({"type": "array", "items": _ref(RasaReply)})) | errors(400, 401, 413, 503)
     body = _takes(_ref(RasaMessage))
-    rasa = _route("rasa_rest", says, answers, _parameter("query", "token"), requestBody=body, tags=["rasa"])
+    asked = _parameter("query", "token"), _parameter("query", "stream", "boolean")  # one reply a line, as they come
+    rasa = _route("rasa_rest", says, answers, *asked, requestBody=body, tags=["rasa"])
     says = "Signed facts of a payment gateway, in its own format; 200 once they are committed."
     answers = _done(_OK) | errors(400, 401, 404, 413, 503)
     body, where = _takes({"type": "object"}), _parameter("path", "gateway")

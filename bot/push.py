@@ -5,7 +5,7 @@ One process: the embedded store has no other writer. Many workers ring each othe
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
@@ -14,6 +14,11 @@ class Bell:
 
     def __init__(self) -> None:
         self._listening: dict[str, set[asyncio.Event]] = {}
+        self._taps: list[Callable[[str], None]] = []
+
+    def tap(self, heard: Callable[[str], None]) -> None:
+        """Call this with every chat that rings in this process; with what another process commits, it is not called."""
+        self._taps.append(heard)
 
     @contextmanager
     def listen(self, chat: str) -> Iterator[asyncio.Event]:
@@ -35,6 +40,8 @@ class Bell:
     def ring(self, chat: str) -> None:
         for woken in self._listening.get(chat, ()):
             woken.set()
+        for heard in self._taps:
+            heard(chat)
 
     def ring_all(self) -> None:
         """Rings for every chat: what was committed meanwhile is not known."""

@@ -6,7 +6,17 @@ import msgspec
 
 from bot.stores.base import Button, Link, Message
 from bot.wording import Wording
-from dialogs.model import CheckoutLink, DocumentLink, HelpLink, HopLink, InvoiceCard, InvoicesCard, ReceiptCard, Reply
+from dialogs.model import (
+    CheckoutLink,
+    DocumentLink,
+    HelpLink,
+    HopLink,
+    InvoiceCard,
+    InvoicesCard,
+    ReceiptCard,
+    Reply,
+    Say,
+)
 from dialogs.reading.buttons import to_button
 from services.model import Invoice
 
@@ -37,6 +47,10 @@ class Renderer:
 
     def speaks(self, locale: str) -> bool:
         return locale in self._wordings
+
+    def sentence(self, key: str, locale: str) -> str:
+        """A sentence without values, for what is said beside a conversation."""
+        return self._wordings[locale if locale in self._wordings else self.default].say(Say(key))
 
     async def render(self, seq: int, reply: Reply, locale: str, *, notice: bool = False) -> Message:
         """``notice``: nobody asked for it."""

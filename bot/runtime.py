@@ -333,7 +333,7 @@ class Runtime:
         guarded = replace(whole, text=whole.text[:LONGEST].encode()[:LONGEST_BYTES].decode(errors="ignore"))
         if wiped is not None:  # what stands around a piece is no answer to anything
             return _Said(Heard((Simple.CARD_TYPED,), self._now(), wiped=True), guarded.text, wiped)
-        if guarded.found:
+        if guarded.found or _MARKS.search(guarded.text):  # found here, or by the channel before it wrote it down
             beside = _MARKS.sub(" ", guarded.text).strip()
             clear = tuple(act for act in read(beside, talk, self._house, self._now().date()) if _is_clear(act))
             return _Said(Heard((Simple.CARD_TYPED, *clear), self._now(), self._language(beside, talk)), guarded.text)
@@ -354,13 +354,21 @@ class Runtime:
         known = OurNumbers(talk.numbers, self._house.number_patterns)
         if not (talk.version and may_complete(inbound.text)) or from_button(inbound.text) is not None:
             return redact(inbound.text, known), None
-        pressed_too = await self._store.said(inbound.chat, 2 * MOST_PIECES)
-        typed = [line for line in pressed_too if from_button(line.text) is None][1 - MOST_PIECES :]
+        typed = await self._typed(inbound.chat)
         whole, wiped = _together(typed, inbound.text, known)
         asked = "" if talk.asked is None or talk.asked.slot is None else talk.asked.slot
         if wiped is not None and asked and all(self._is_explained(piece, talk) for piece in wiped.taken):
             return _together(typed, inbound.text, replace(known, asked=asked))
         return whole, wiped
+
+    async def _typed(self, chat: str) -> list[Message]:
+        """The last lines that could hold pieces of a number. Buttons in between hide none of them."""
+        last = await self._store.said(chat, MOST_PIECES - 1)
+        typed = [line for line in last if from_button(line.text) is None]
+        if len(typed) < len(last):
+            pressed_too = await self._store.said(chat, 2 * MOST_PIECES)
+            typed = [line for line in pressed_too if from_button(line.text) is None][1 - MOST_PIECES :]
+        return typed
 
     def _is_explained(self, piece: str, talk: Conversation) -> bool:
         """Whether what looks like a piece of a card number is an invoice's number, or a zip that fitted one."""

@@ -1,6 +1,7 @@
 """Typed settings: the environment beats the file given, which beats ``config/default.toml``."""
 
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -83,6 +84,14 @@ class Widget(_Section):
 
 class TelegramSettings(_Section):
     bot: str = Field(pattern=r"^([A-Za-z][A-Za-z0-9_]{4,31})?$")
+    token: SecretStr
+    mode: Literal["webhook", "polling"]
+    api: str
+
+
+class RasaSettings(_Section):
+    callback_url: str = Field(pattern=r"^(https?://.+)?$")
+    callback_token: SecretStr
 
 
 class Links(_Section):
@@ -126,6 +135,7 @@ class Settings(BaseSettings):
     help: HelpSettings
     widget: Widget
     telegram: TelegramSettings
+    rasa: RasaSettings
     invoices: InvoiceSettings
     gateway: GatewaySettings
     mail: MailSettings
@@ -176,7 +186,10 @@ class Settings(BaseSettings):
         """Where nobody can speak in another's name. A Rasa sender is whoever the front end says, so it has to vouch for that."""
         if not (self.sign_in.offered and self.mail.host):
             return ()
-        vouched = {"telegram": bool(self.telegram.bot), "rasa": self.sign_in.rasa_senders}
+        vouched = {
+            "telegram": bool(self.telegram.bot or self.telegram.token.get_secret_value()),
+            "rasa": self.sign_in.rasa_senders,
+        }
         return ("web", "console", *(channel for channel, is_vouched in vouched.items() if is_vouched))
 
 

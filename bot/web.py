@@ -4,12 +4,13 @@ The hot routes are plain Starlette routes; `bot/openapi.py` describes them for p
 route reads, calls, and words the answer.
 """
 
+import asyncio
 import hmac
 import ipaddress
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,12 @@ import msgspec
 from sqlalchemy import text
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from bot.channels import rasa
+from bot.channels import rasa, rasa_callback
+from bot.channels.base import Inbound
+from services import deliveries
 from services.errors import Forged, Malformed, RemitError, Uncertain
 from services.payments.links import Refusal
 
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RASA = "/webhooks/rest/webhook"
+CALLBACK = "/webhooks/callback/webhook"
 # A proxy or a browser speaks for somebody else, who may be anywhere (DNS rebinding makes any page a local one).
 _RELAYED = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"origin"})
 WEBHOOK_LARGEST = 256 * 1024  # bytes
@@ -87,6 +91,7 @@ def public_routes(remit: "Remit") -> list[Route]:
     return [
         Route(RASA, safely(_rasa(remit)), methods=["POST"]),
         Route("/webhooks/rest/", _rasa_health, methods=["GET"]),
+        *([Route(CALLBACK, safely(_callback(remit)), methods=["POST"])] if remit.settings.rasa.callback_url else ()),
         Route("/webhooks/payments/{gateway}", safely(_payments(remit)), methods=["POST"]),
         Route("/go/{token}", safely(_go(remit)), methods=["GET"]),
         Route("/back", _back, methods=["GET"]),
@@ -111,8 +116,56 @@ def _rasa(remit: "Remit") -> Endpoint:
             inbound = rasa.read(body, client, random(8).hex())
         except Malformed as error:
             return refusal(400, "malformed", str(error))
+        if request.query_params.get("stream", "").lower() in ("true", "1"):
+            lines = _as_they_come(remit, inbound)
+            first = await anext(lines)  # what cannot be answered at all is answered as such
+            return StreamingResponse(_after(first, lines), media_type="text/event-stream")
         messages = await runtime.handle(inbound)
         return answer(rasa.replies(inbound.chat.removeprefix("rasa:"), messages))
+
+    return webhook
+
+
+async def _as_they_come(remit: "Remit", inbound: Inbound) -> AsyncIterator[bytes]:
+    """One reply a line, each as soon as it is written down: as Rasa's own channel streams (rasa.core.channels.rest)."""
+    sender, given = inbound.chat.removeprefix("rasa:"), 0
+    with remit.bell.listen(inbound.chat) as woken:
+        whole = asyncio.create_task(remit.runtime.handle(inbound))
+        while not whole.done():
+            rung = asyncio.create_task(woken.wait())
+            await asyncio.wait((whole, rung), return_when=asyncio.FIRST_COMPLETED)
+            rung.cancel()
+            woken.clear()
+            messages = whole.result() if whole.done() else await remit.store.answer(inbound.chat, inbound.id)
+            fresh = [message for message in messages if message.seq > given]
+            given = max([given, *(message.seq for message in fresh)])
+            for reply in rasa.replies(sender, fresh):
+                yield _encode(reply) + b"\n"
+    yield b""
+
+
+async def _after(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for line in rest:
+        yield line
+
+
+def _callback(remit: "Remit") -> Endpoint:
+    token = remit.settings.rasa_token.get_secret_value().encode()
+    runtime, random = remit.runtime, remit.random
+
+    async def webhook(request: Request) -> Response:
+        client = request.client.host if request.client else ""
+        if not _may_speak(request, token, client):
+            return refusal(401, "unauthorized", "send ?token= as set in REMIT_RASA_TOKEN, or call from this machine")
+        body = await read_body(request, rasa.LARGEST)
+        try:
+            inbound = rasa_callback.read(body, client, random(8).hex())
+        except Malformed as error:
+            return refusal(400, "malformed", str(error))
+        await remit.transact(partial(deliveries.begin, chat=inbound.chat))
+        await runtime.handle(inbound)  # what it says goes out by the callback
+        return Response("success", media_type="text/plain")
 
     return webhook
 

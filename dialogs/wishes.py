@@ -19,7 +19,7 @@ from dialogs.flows.requests import AskPerson, SeeRequests
 from dialogs.flows.sign_in import LeaveAccount, SignIn, StayHere, may_use_address_on_file
 from dialogs.flows.status import TellHistory, TellStatus
 from dialogs.hops import come_back, to_telegram, to_web
-from dialogs.model import Choice, Slot, View
+from dialogs.model import Choice, Say, Slot, View, Want
 from services.model import Bearer, Customer, PaymentState
 
 _CAME = (PaymentState.SUCCEEDED, PaymentState.PROCESSING, PaymentState.PART_REFUNDED, PaymentState.WON)
@@ -166,6 +166,21 @@ def _why(draft: Draft, view: View) -> Draft:
     return told if told.talk.tasks else replace(told, rest=True)
 
 
+def _unknown(draft: Draft, view: View) -> Draft:
+    """What is asked for is not at hand: where it stands, and the ways around it."""
+    asked = draft.talk.asked.slot if draft.talk.asked is not None else None
+    if asked is not Slot.INVOICE:
+        return draft.say("find_zip", PERSON, phone=view.house.phone)
+    if view.can_sign_in and not isinstance(view.scope, Customer):
+        return draft.say("find_number_sign_in", SIGN_IN, PERSON, phone=view.house.phone)
+    return draft.say("find_number", PERSON, phone=view.house.phone)
+
+
+def _moment(draft: Draft, _view: View) -> Draft:
+    told = draft.say("take_your_time")
+    return told if told.talk.tasks else replace(told, rest=True)
+
+
 def _small_talk(draft: Draft, view: View) -> Draft:
     told = draft.say("small_talk", *(() if draft.talk.tasks else menu_of(view)), business=view.house.name)
     return told if told.talk.tasks else replace(told, rest=True)
@@ -219,6 +234,30 @@ def _spanish(draft: Draft, view: View) -> Draft:
     return _spoken(draft, view, "es")
 
 
+_LANGUAGES = {
+    "en": Choice(Say("button_english"), Want("english")),
+    "es": Choice(Say("button_spanish"), Want("spanish")),
+}
+
+
+def _language(draft: Draft, view: View) -> Draft:
+    """Which languages there are; whoever writes in one of them is answered in it without asking."""
+    return replace(
+        draft.say("which_language", *(_LANGUAGES[each] for each in view.house.locales if each in _LANGUAGES)), rest=True
+    )
+
+
+def _unreadable(draft: Draft, _view: View) -> Draft:
+    """A picture, a voice message, a forwarded one: only what the customer writes can be read, or agreed to."""
+    told = draft.say("only_text")
+    return told if told.talk.tasks else replace(told, rest=True)
+
+
+def _edited(draft: Draft, _view: View) -> Draft:
+    told = draft.say("write_it_again")
+    return told if told.talk.tasks else replace(told, rest=True)
+
+
 def _verify(draft: Draft, _view: View) -> Draft:
     return draft.say("verify_how", PERSON)
 
@@ -247,6 +286,8 @@ _WISHES: Mapping[str, Callable[[Draft, View], Draft]] = {
     "verify": _verify,
     "receipt": _receipt,
     "why": _why,
+    "unknown": _unknown,
+    "moment": _moment,
     "small_talk": _small_talk,
     "rude": _rude,
     "undo": _undo,
@@ -254,6 +295,9 @@ _WISHES: Mapping[str, Callable[[Draft, View], Draft]] = {
     "failed": _failed,
     "english": _english,
     "spanish": _spanish,
+    "language": _language,
+    "unreadable": _unreadable,
+    "edited": _edited,
     "to_telegram": to_telegram,
     "to_web": to_web,
     "back": come_back,

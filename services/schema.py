@@ -440,3 +440,32 @@ help_gap = Table(  # questions that no article answers, redacted
     Column("language", String(16), nullable=False),
     Column("at", BigInteger, nullable=False, index=True),
 )
+
+delivery = Table(  # chats of front ends that are called, and how far their messages have gone out
+    "delivery",
+    schema,
+    Column("chat", String(200), primary_key=True),
+    Column("sent", BigInteger, nullable=False),  # the number of the last message
+    Column("leased_until", BigInteger, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("gone_at", BigInteger),  # since when nobody is there
+)
+
+telegram_update = Table(  # messages of Telegram, written down before it hears that they arrived
+    "telegram_update",
+    schema,
+    Column("update_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("chat", String(200), nullable=False, index=True),
+    Column("message", BigInteger, nullable=False),  # Telegram's number of it in its chat
+    Column("text", Text, nullable=False),  # redacted, and emptied once it was answered
+    Column("locale", String(16), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("done_at", BigInteger),
+)
+Index(  # what is still to be answered is asked for at every start
+    "telegram_update_pending",
+    telegram_update.c.chat,
+    sqlite_where=telegram_update.c.done_at.is_(None),
+    postgresql_where=telegram_update.c.done_at.is_(None),
+)

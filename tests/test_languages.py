@@ -68,7 +68,7 @@ def test_little_is_left_untranslated(language):
         key: "".join(text for form in forms(there[key]) for text, *_ in string.Formatter().parse(form)) for key in here
     }
     same = {key for key in here if here[key] == there[key] and any(char.isalpha() for char in letters[key])}
-    assert same <= {f"language_{each}" for each in LANGUAGES} | {"button_no"}
+    assert same <= {f"language_{each}" for each in LANGUAGES} | {"button_no", "button_english", "button_spanish"}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

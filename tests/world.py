@@ -89,7 +89,10 @@ def settings(**sections: dict[str, object]) -> Settings:
 class World:
     """The assistant and its sandbox. `async with` it."""
 
-    def __init__(self, folder: Path, *, seed: int = 1, **sections: dict[str, object]) -> None:
+    def __init__(
+        self, folder: Path, *, seed: int = 1, bot_api: ASGIApp | None = None, **sections: dict[str, object]
+    ) -> None:
+        """``bot_api`` stands in for Telegram's Bot API."""
         self.clock = Clock()
         self.chance = random.Random(seed)
         self.folder = folder
@@ -115,6 +118,7 @@ class World:
             trust_env=False,
         )
         self.http = open_http(httpx.ASGITransport(self.sandbox.app))
+        self.telegram_http = None if bot_api is None else open_http(httpx.ASGITransport(bot_api))
         self.engine = open_engine(f"sqlite:///{folder / 'ledger.db'}")
         upgrade(self.engine)
         self.remit: Remit
@@ -134,6 +138,7 @@ class World:
             secret=b"test-secret-of-conversations",
             mail=self.mail,
             mail_after=0,
+            telegram_http=self.telegram_http,
         )
         self._assistant.app = asgi(self.remit, TOKEN)
 

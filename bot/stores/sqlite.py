@@ -29,6 +29,7 @@ from dialogs.model import Effect
 from services.database import micros
 from services.errors import Unavailable
 
+# The log's rows are long and grow by the chat: in a table without row ids each would be put between others, and pages split.
 _TABLES = """
 CREATE TABLE IF NOT EXISTS conversation (
     chat TEXT PRIMARY KEY, version INTEGER NOT NULL, seq INTEGER NOT NULL, given INTEGER NOT NULL,
@@ -41,7 +42,7 @@ CREATE TABLE IF NOT EXISTS inbox (
 CREATE TABLE IF NOT EXISTS message (
     chat TEXT NOT NULL, seq INTEGER NOT NULL, cause TEXT NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (chat, seq)
-) WITHOUT ROWID;
+);
 CREATE TABLE IF NOT EXISTS outbox (
     key TEXT PRIMARY KEY, chat TEXT NOT NULL, cause TEXT NOT NULL, effect BLOB NOT NULL,
     due_at INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0

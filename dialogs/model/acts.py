@@ -110,6 +110,11 @@ class Want(msgspec.Struct, frozen=True):
         "receipt",
         "why",  # what is asked is refused, or its reason is wanted
         "small_talk",
+        "unknown",
+        "moment",
+        "language",
+        "unreadable",
+        "edited",
         "rude",
         "undo",  # of a cancellation
         "later",  # paying on another day

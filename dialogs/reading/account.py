@@ -74,7 +74,7 @@ _THIS_YEAR, _LAST_YEAR = re.compile(r"\bthis year\b", _I), re.compile(r"\blast y
 
 _DETAIL = re.compile(
     r"\b(?:pdf|itemi[sz]ed|line items?|break ?down|details? (?:of|for|on) (?:the |my |this |that )?(?:invoice|bill|#|inv)"
-    r"|what (?:was|is|were) (?:it|that|this|(?:the|this|that|my) (?:invoice|bill)|invoice \S+|bill \S+) for|(?:show|see|open|view) (?:me )?(?:the |my )?(?:invoice|bill) #?\S*[0-9]"
+    r"|what(?: was| is| were|'?s) (?:it|that|this|(?:the|this|that|my) (?:invoice|bill)|invoice \S+|bill \S+) for|why (?:is (?:it|this|that)|so) (?:so )?(?:much|high|expensive)|(?:show|see|open|view) (?:me )?(?:the |my )?(?:invoice|bill) #?\S*[0-9]"
     r"|copy of (?:the|my|this|that|an?) (?:invoice|bill))", _I)  # fmt: skip
 _THE_INVOICE = re.compile(
     r"\W*(?:please )?(?:can i |could i |let me )?(?:show|see|open|view)(?: me)? (?:the|my|this|that) (?:invoice|bill)\W*$",
@@ -131,7 +131,7 @@ _ABOUT_REQUEST = re.compile(
     r"^\W*(?:my )?(?:requests|cases|disputes|refund requests)\W*$|\b(?:any|my|open) (?:disputes|requests|cases)\b|\b(?:what about|status of|where(?:'?s| is)|any news|what happened|news (?:of|on|about)|update on)\b.{0,20}\b(?:refund|dispute|case|request|complaint)\b", _I)  # fmt: skip
 REFUND = re.compile(r"\b(?:refund\w*|money back|charge ?back|reimburse\w*)\b", _I)
 _DISPUTE = re.compile(
-    r"\b(?:(?<!in )dispute|contest|charged (?:me )?(?:twice|double|2 times|again)|double[- ]?charged?|over ?charged|wrong(?:ly)? (?:amount|charge[d]?|billed)|not (?:my|mine)\b.{0,12}\b(?:invoice|bill|charge)"
+    r"\b(?:(?<!in )dispute|contest|i (?:do not|do ?n'?t) owe (?:that|this|it|so|you)|charged (?:me )?(?:twice|double|2 times|again)|double[- ]?charged?|over ?charged|wrong(?:ly)? (?:amount|charge[d]?|billed)|not (?:my|mine)\b.{0,12}\b(?:invoice|bill|charge)"
     r"|(?:never|did ?n[o']?t) (?:come|came|show(?:ed)? up|do(?:ne)? the (?:work|job)))\b", _I)  # fmt: skip
 
 
@@ -230,8 +230,8 @@ def _together(said: str, today: date | None, *, customer: bool) -> tuple[Act, ..
     """All invoices together, and how a sum is laid over them."""
     spread = Spread.EVENLY if _EVENLY.search(said) else Spread.OLDEST if _OLDEST.search(said) else None
     spread = Spread.CHOSEN if spread is None and _AS_NAMED.search(said) else spread
-    sums = values.amounts(said, "USD", bare=False)
-    if customer and sums and (spread is not None or _ON_ACCOUNT.search(said)):
+    laid = customer and (spread is not None or _ON_ACCOUNT.search(said) is not None)
+    if laid and (sums := values.amounts(said, "USD", bare=False)):
         told = (Tell(Slot.SPREAD, spread),) if spread is not None else ()
         return (Choose(), Tell(Slot.AMOUNT, sums[0].value), *told)
     if spread is not None and customer:

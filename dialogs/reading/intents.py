@@ -33,6 +33,7 @@ from dialogs.model import (
 from dialogs.reading import account, spanish, values
 from dialogs.reading.buttons import from_button
 from dialogs.reading.classifier import OUT_OF_SCOPE
+from dialogs.reading.stuck import stuck
 from dialogs.reading.words import METHODS
 from services.model import Customer, Invoice, Money, Stranger, is_one_of, plain
 
@@ -40,7 +41,7 @@ _I = re.IGNORECASE
 
 # Whole messages. Punctuation and politeness are gone before they are compared.
 _WHOLE: dict[str, Act] = {
-    r"(?:cancel|stop|quit|exit|abort|never ?mind|forget (?:it|about it)|drop it)(?: (?:it|this|that|the payment|my payment|everything))?": Simple.DROP,
+    r"(?:no[,.!]? )?(?:cancel|stop|quit|exit|abort|never ?mind|forget (?:it|about it)|drop it|scratch that)(?: (?:it|this|that|the payment|my payment|everything))?": Simple.DROP,
         r"(?:i )?(?:do not|don'?t) want to (?:pay|continue|go on)(?: (?:any ?more|now|this))?|not now|(?:maybe )?later": Simple.DROP,
         r"(?:start|begin) (?:over|again|from scratch)|restart|reset|from the (?:beginning|start)": Simple.RESTART,
         r"(?:say that again|repeat|repeat that|again|what\?*|pardon|come again|huh|sorry\??|what did you say)(?: please)?": Simple.REPEAT,
@@ -53,7 +54,7 @@ _WHOLE: dict[str, Act] = {
         r"(?:my |the )*(?:balance|amount due|due date)": Want("balance"),
         r"help|help me|menu|options|commands|what can (?:you|i) do(?: here)?|how does (?:this|it) work": Want("help"),
         r"(?:new |another |resend |send )*(?:the |my |a )?(?:new |payment )?link(?: again)?|(?:the )?link (?:expired|does ?n[o']?t work)": Want("link"),
-        r"i(?:'ve| have)? (?:already )?(?:paid|payed)(?: (?:it|already|that|this))*|done|i(?:'m| am) done|finished|all done": Want("status"),
+        r"i(?:'ve| have)? (?:already )?(?:paid|payed)(?: (?:it|already|that|this))*|(?:ok(?:ay)?,? )?(?:all )?(?:done|i(?:'m| am) done|finished)": Want("status"),
 }  # fmt: skip
 _ACTS = {f"act{n}": act for n, act in enumerate(_WHOLE.values())}
 _ANY_WHOLE = re.compile("|".join(f"(?P<act{n}>{pattern})" for n, pattern in enumerate(_WHOLE)), _I)
@@ -63,6 +64,11 @@ _HUMAN = re.compile(
     r"\b(?:human|real person|(?:talk|speak|chat|connect me) (?:to|with|2) (?:a |an |some|the )?\w*|representative|operator"
     r"|customer (?:service|support|care)|(?:live )?agent|call me(?= (?:back|please|now|at|on|later|today|tomorrow)|\W*$)|(?<!my )(?<!new )phone number|someone real|somebody)\b", _I)  # fmt: skip
 _DROP = re.compile(r"\b(?:cancel|abort|stop (?:it|this|that|the|my|payment|paying))\b", _I)
+# what the business does for its customer, and not the payment
+_SERVICE = re.compile(
+    r"\b(?:cancel|stop|end|pause|reschedule|skip|move|cancelar|cambiar)\b.{0,16}\b(?:services?|appointments?|subscription|plan|visits?|cleaning|mowing|contract|membership|servicio|cita|visita|contrato)\b", _I)  # fmt: skip
+_DECLINED = re.compile(
+    r"\b(?:(?:card|payment|bank|account|visa|it) (?:was|got|gets|is|has been|keeps? (?:getting|being)) (?:declined|rejected|refused|denied)|declined again|(?:tarjeta|pago|cuenta) (?:fue )?(?:rechazad[ao]|denegad[ao])|me (?:la )?rechaz\w+)\b", _I)  # fmt: skip
 _NOT_DROP = re.compile(r"\b(?:do not|don'?t|did ?n[o']?t|not|never|no need to)\b.{0,12}\b(?:cancel|abort|stop)", _I)
 _HOW = re.compile(r"^(?:and )?(?:how|can|may|could) (?:do|can|to|i|we)\b", _I)
 _STATUS = re.compile(
@@ -72,7 +78,8 @@ _BALANCE = re.compile(
     r"\b(?:how much (?:do i|is|are|does|did)|what do i owe|(?:my )?balance|amount due|when is (?:it|this|my|the)\b.*\bdue|due date|what(?:'s| is) due)\b", _I)  # fmt: skip
 _PAY = re.compile(r"\b(?:pay|payment|settle|bill|invoice)\b", _I)
 _CHANGE = re.compile(
-    r"\b(?:change|edit|correct|fix|update|wrong|different|another|other|not (?:the )?right|incorrect)\b", _I
+    r"\b(?:change|edit|correct|fix|update|wrong|different|another|other|not (?:the )?right|not my|isn'?t my|incorrect)\b",
+    _I,
 )
 _SLOTS: tuple[tuple[re.Pattern[str], Slot], ...] = (
     (re.compile(r"\b(?:amount|sum|total)\b", _I), Slot.AMOUNT),
@@ -114,6 +121,8 @@ def read(text: str, talk: Conversation, house: House, today: date | None = None)
     commands = account.COMMAND.match(said) or spanish.commands(said)
     if asked.slot in account.IN_OWN_WORDS and len(said.split()) > 1 and not commands:
         return (Tell(asked.slot, said),)  # "it is wrong" is a reason there, and no answer to a question
+    if (lost := stuck(said, asked.slot, talk.task)) is not None:
+        return (lost,)
     if (answer := values.yes_no(said)) is not None:
         return (Simple.YES if answer else Simple.NO,)
     return _sentence(said, talk, asked, house, today) or (Simple.UNCLEAR,)
@@ -155,11 +164,7 @@ def _agrees_in_full(said: str, total: Money) -> bool:
 def _sentence(said: str, talk: Conversation, asked: Asked, house: House, today: date | None) -> tuple[Act, ...]:
     """Everything that one message tells, wants or changes."""
     said = _REST_LATER.sub("", _HESITATION.sub("", said)) or said
-    if talk.dropped is not None and not talk.tasks and _UNDO.search(said):
-        return (Want("undo"),)
-    if house.hops and (to_web := _TO_WEB.search(said) or _TO_TELEGRAM.search(said)) is not None:
-        return (Want("to_web" if to_web.re is _TO_WEB else "to_telegram"),)
-    if (aside := _aside(said, asked)) is not None:
+    if (aside := _about_the_chat(said, talk, house) or _aside(said, asked)) is not None:
         return (aside,)
     if talk.tasks and _SUGGESTS.search(said):
         told = _told(said, talk, asked, house)
@@ -175,8 +180,26 @@ def _sentence(said: str, talk: Conversation, asked: Asked, house: House, today: 
         return wish
     if (article := _answered_by(said, talk, house)) is not None:
         return (article,)
+    if (beside := _beside_paying(said)) is not None:
+        return (beside,)
     wished = _told(said, talk, asked, house) or _wished(said) or spanish.wished(said, idle=not talk.tasks)
     return wished or _guessed(said, talk, house)
+
+
+def _about_the_chat(said: str, talk: Conversation, house: House) -> Act | None:
+    """What was canceled is wanted back, or the chat is to go on elsewhere."""
+    if talk.dropped is not None and not talk.tasks and _UNDO.search(said):
+        return Want("undo")
+    if house.hops and (to_web := _TO_WEB.search(said) or _TO_TELEGRAM.search(said)) is not None:
+        return Want("to_web" if to_web.re is _TO_WEB else "to_telegram")
+    return None
+
+
+def _beside_paying(said: str) -> Act | None:
+    """What names a card or says "cancel" and neither chooses nor cancels: a decline, or what the business does."""
+    if _DECLINED.search(said):
+        return Want("failed")
+    return Simple.OFF_TOPIC if _SERVICE.search(said) else None
 
 
 def _aside(said: str, asked: Asked) -> Act | None:
@@ -225,7 +248,7 @@ _ONLY_LATER = re.compile(rf"(?:(?:on|by|not now|maybe|no[,.]?) )?{_DAY}(?: (?:pl
 _WHY_ASKED = re.compile(
     r"\bwhy (?:do|would|should|must) (?:you|i) (?:need|want|ask|have|give|tell|enter)|\bwhy is (?:that|this|it) (?:needed|necessary|required)"
     r"|\b(?:i(?:'?d| would)? rather not|i (?:do not|don'?t) (?:want to|wanna) (?:say|tell|give|share)|i won'?t (?:say|tell|give)|none of your business|skip(?: it| this| that)?$|can i skip)\b", _I)  # fmt: skip
-_WHAT_FOR = re.compile(r"\bwhat (?:do you need|is|'?s) (?:it|that|this) for\b|\bwhat for\b", _I)
+_WHAT_FOR = re.compile(r"\bwhat(?: do you need| is|'?s) (?:it|that|this) for\b|\bwhat for\b", _I)
 _PERSONAL = frozenset({Slot.PROOF, Slot.ZIP, Slot.NAME, Slot.EMAIL, Slot.CODE})
 _SMALL_TALK = re.compile(
     r"\b(?:how are you|how(?:'?s| is) it going|what(?:'?s| is) your name|who are you|are you (?:a |an )?(?:bot|robot|human|person|real|ai|machine|chatgpt)|tell me a joke|who made you)\b", _I)  # fmt: skip
@@ -296,6 +319,7 @@ def _wished(said: str) -> tuple[Act, ...]:
     return (Want("pay"),) if _PAY.search(said) else ()
 
 
+_CORRECTS = re.compile(r"\b(?:sorry|i mean(?:t)?|no|oops|actually|correction|rather|perd[oó]n|digo|quise decir)\b", _I)
 _PAY_NUMBER = re.compile(r"\W*(?:pay|pagar) (?:for |la |the |invoice |factura |#)*(\d{3,12})\W*", _I)
 
 
@@ -331,7 +355,9 @@ def _with_number(
     asked_zip = asked.slot in (Slot.ZIP, Slot.PROOF) or (
         asked.slot in (Slot.CONSENT, Slot.METHOD) and bool(_NOT_AN_AMOUNT.match(rest))
     )
-    for code in [code for code in values.zips(rest, bare=asked_zip) if len(plain(code.value)) >= _SHORTEST_ZIP][:1]:
+    codes = [code for code in values.zips(rest, bare=asked_zip) if len(plain(code.value)) >= _SHORTEST_ZIP]
+    corrected = len(codes) == 2 and _CORRECTS.search(rest[codes[0].end : codes[1].start])
+    for code in codes[1:] if corrected else codes[:1]:
         acts.append(Tell(Slot.PROOF if asked.slot is Slot.PROOF else Slot.ZIP, code.value))
         rest = rest[: code.start] + " " + rest[code.end :]
     if (method := values.method(rest)) is not None:

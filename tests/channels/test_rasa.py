@@ -3,13 +3,16 @@
 import json
 from pathlib import Path
 
+import httpx
 import msgspec
 import pytest
-from front_end import FrontEnd, words
+from front_end import URL, FrontEnd, words
+from world import World
 
 from bot.channels import rasa
 from bot.channels.base import Inbound
 from bot.stores.base import Button, Link, Message
+from services.errors import Unavailable
 
 RECORDED = sorted((Path(__file__).parents[1] / "payloads" / "rasa").glob("*.json"))
 PAID = "Paid: $120.00 by Visa ending 4242"
@@ -149,3 +152,104 @@ async def test_a_pay_link_sent_along_with_every_message_is_opened_once(world):
     assert "How would you like to pay?" in (await say("hello"))[-1]
     assert "by card" in (await say("card"))[-1]
     assert "Your secure page is ready" in (await say("yes"))[-1]
+
+
+# --- replies as they come -------------------------------------------------------------------------------------------
+
+
+async def test_with_stream_each_reply_is_a_line_of_its_own(world):
+    token = await world.link("INV-1042")
+    body = json.dumps({"sender": "s1", "message": f"/start {token}"}).encode()
+    answer = await world.browser.post(f"{URL}?stream=true", content=body)
+    lines = [json.loads(line) for line in answer.text.splitlines()]
+    assert [line["recipient_id"] for line in lines] == ["s1"] * len(lines)
+    whole = (await world.browser.post(URL, content=body.replace(b"s1", b"s2"))).json()
+    assert [line.get("text") for line in lines] == [reply.get("text") for reply in whole]
+
+
+async def test_a_stream_that_cannot_begin_is_an_error_and_not_an_empty_answer(world, monkeypatch):
+    async def away(_inbound):
+        raise Unavailable("the store is away")
+
+    monkeypatch.setattr(world.remit.runtime, "handle", away)
+    answer = await world.browser.post(f"{URL}?stream=true", content=b'{"sender": "s1", "message": "hello"}')
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")
+
+
+# --- the callback channel -------------------------------------------------------------------------------------------
+
+
+class Called:
+    """A front end with a route of its own, which may be away."""
+
+    def __init__(self) -> None:
+        self.replies: list[dict] = []
+        self.status = 200
+        self.keys: set[bytes] = set()
+
+    async def __call__(self, scope, receive, send):
+        body = (await receive())["body"]
+        self.keys |= {value for name, value in scope["headers"] if name == b"authorization"}
+        if self.status == 200:
+            self.replies.append(json.loads(body))
+        await send({"type": "http.response.start", "status": self.status, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+
+@pytest.fixture
+async def called(tmp_path):
+    front = Called()
+    hook = {"callback_url": "http://front/hook", "callback_token": "a-secret"}
+    async with World(tmp_path, rasa=hook) as world:
+        sandbox = httpx.ASGITransport(world.sandbox.app)
+        router = {"front": httpx.ASGITransport(front), "sandbox": sandbox}
+        world.http._transport = Switch(router)
+        yield world, front
+
+
+class Switch(httpx.AsyncBaseTransport):
+    def __init__(self, hosts: dict[str, httpx.AsyncBaseTransport]) -> None:
+        self.hosts = hosts
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self.hosts[request.url.host].handle_async_request(request)
+
+
+async def say(world, text: str) -> None:
+    body = json.dumps({"sender": "u1", "message": text}).encode()
+    answer = await world.browser.post("http://remit/webhooks/callback/webhook", content=body)
+    assert (answer.status_code, answer.text) == (200, "success")
+    await world.remit.deliverer.work()
+
+
+async def test_a_payment_by_callback_hears_of_its_return_days_later(called):
+    world, front = called
+    await say(world, f"/start {await world.link('INV-1042')}")
+    await say(world, "bank")
+    await say(world, "yes")
+    link = next(reply["custom"]["link"]["url"] for reply in front.replies if "link" in reply.get("custom", {}))
+    await world.pay_by_bank(await world.page(link), "000111111113")
+    await world.work()
+    await world.remit.deliverer.work()
+    seen = len(front.replies)
+    for _ in range(12):
+        await world.wait(days=1)
+        await world.remit.deliverer.work()
+    late = [reply["text"] for reply in front.replies[seen:] if "text" in reply]
+    assert len(late) == 1
+    assert "did not go through" in late[0]
+    assert {reply["recipient_id"] for reply in front.replies} == {"u1"}
+    assert front.keys == {b"Bearer a-secret"}
+
+
+async def test_a_front_end_that_is_away_is_called_again_and_in_order(called):
+    world, front = called
+    front.status = 500
+    await say(world, "hello")
+    await say(world, "what do i owe?")
+    assert front.replies == []
+    front.status = 200
+    world.clock.advance(minutes=10)
+    await world.remit.deliverer.work()
+    assert front.replies[0]["text"].startswith("Hi, this is")
+    assert len(front.replies) == len(await world.store.since("callback:u1", 0)) - 2

@@ -119,6 +119,12 @@ ROWS: dict[str, Rows] = {
         "help_rating": [{"key": "a/6/1", "topic": "card-safety", "helped": True, "at": AT}],
         "help_gap": [{"key": "a/7/1", "text": "do you mow on sundays?", "language": "en", "at": AT}],
     },
+    "0005": {
+        "delivery": [{"chat": "telegram:vvv", "sent": 7, "leased_until": 0, "due_at": AT, "attempts": 1, "gone_at": None}],
+        "telegram_update": [
+            {"update_id": 1001, "chat": "telegram:vvv", "message": 101, "text": "hello", "locale": "en", "at": AT, "done_at": None},
+        ],
+    },
     "0006": {
         "hop": [
             {"token_hash": "9" * 64, "chat": "web:1", "keys": 0, "channel": "telegram", "made_at": AT, "expires_at": AT,

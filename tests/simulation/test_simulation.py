@@ -23,6 +23,7 @@ from .recovery import TARGET_S, measure
 from .world import Weather
 
 SEEDS = (1, 2, 3, 4, 5, 6)
+EVENTFUL = (9, 14, 33)  # in which money goes back, and the business does all that it can
 SIGNING_IN = (2, 4, 8, 16, 24, 30)  # even ones have a household that signs in
 UNTIL_CAUGHT = range(100, 130)  # seeds that a sabotage is given
 
@@ -39,7 +40,7 @@ def test_the_runs_that_prove_something_take_money() -> None:
 
 
 def test_money_goes_back_too_and_the_business_stops_and_goes_on() -> None:
-    told = "\n".join(line for seed in SEEDS for line in play(seed).story)
+    told = "\n".join(line for seed in EVENTFUL for line in play(seed).story)
     happened = (
         '"state":"done"',  # a refund that somebody of the business asked for
         "at the processor's own dashboard",
@@ -166,7 +167,7 @@ def test_news_marked_as_told_before_it_is_told_is_caught(monkeypatch: pytest.Mon
         await do(self, job)
 
     monkeypatch.setattr(Worker, "_do", too_early)
-    caught("last heard", sky=Weather(slow=0.1, crash=0.1, where="before a load"))
+    caught("last heard", "was last told about a page", sky=Weather(slow=0.1, crash=0.1, where="before a load"))
 
 
 def test_a_posting_marked_as_done_before_it_is_made_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

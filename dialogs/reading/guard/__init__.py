@@ -23,7 +23,7 @@ import msgspec
 from dialogs.reading.guard.cards import CODE_AFTER_EXPIRY, Known, Look, cards
 from dialogs.reading.guard.labels import LABELS, Kind, Span, labelled
 from dialogs.reading.guard.numerals import ROW
-from dialogs.reading.guard.pieces import across
+from dialogs.reading.guard.pieces import across, forget
 from dialogs.reading.guard.views import (
     View,
     contents,
@@ -106,6 +106,7 @@ def redact_all(messages: Sequence[str], known: Known = _NOBODY) -> tuple[Redacte
         spans[message].append((start, end, kind))
     for at, found in enumerate(spans):
         if found:
+            forget()
             whole = _cut(texts[at], found)
             kinds = (*alone[first + at].found, *whole.found)
             alone[first + at] = Redacted(whole.text, kinds)

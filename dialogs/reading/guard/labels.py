@@ -112,6 +112,8 @@ _PERSON_NAMED = re.compile(
     rf"(?<![0-9a-z#$.,-]){_NINE}(?:\W{{0,3}}(?:is|es|as|=|<-+)\s?(?:my\s|the\s|mi\s|el\s)?(?:numero\sde(?:l)?\s)?|\s?\(|\s{{1,3}}){_SSN}(?![a-z])"
 )
 
+_LONG = re.compile(r"[0-9](?:[\s.-]{0,3}[0-9]){4}")  # the fewest digits that any of these but a code has
+
 
 def labelled(lower: str) -> Iterator[Span]:
     """The numbers of this lower-case text that are called something secret."""
@@ -123,6 +125,8 @@ def labelled(lower: str) -> Iterator[Span]:
             yield found.start(), end, Kind.ACCOUNT
     if LABELS.search(lower):
         yield from _codes(lower)
+        if not _LONG.search(lower):
+            return
         yield from _bank_numbers(lower)
         for pattern in (_PERSON_GIVEN, _PERSON_NAMED):
             yield from ((*found.span(1), Kind.PERSON) for found in pattern.finditer(lower))

@@ -6,7 +6,8 @@ said in one of the messages. What a piece looks like is in `views.py`, what the 
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from functools import lru_cache
+from itertools import accumulate, pairwise
 
 from dialogs.reading.guard.cards import CARD_WORDS, Known, Look, cards
 from dialogs.reading.guard.labels import LABELS, Kind, labelled
@@ -36,6 +37,7 @@ _LETTERED = re.compile(
     r"(?<![A-Za-z0-9])(?:(?=[A-Za-z]*[0-9])[0-9OoQDlIiLjJZzEeAaSsGbTtBgqh]+|[OoQIlSsZzB]{3,6})(?![A-Za-z0-9])"
 )
 _SAYING = re.compile(r"[A-Za-z]")
+_DIGIT = re.compile(r"[0-9]")
 _DICTATED = re.compile(
     r"(?<![a-z])(?:starts?|begins?|ends?)\s(?:with|in)(?![a-z])|(?<![a-z])(?:first|last|next|then|empieza|termina|luego|despues"
     r"|primer[oa]s|ultim[oa]s|siguientes)(?![a-z])|(?<![0-9])1\s?[).:]\s*[0-9]{2}[^a-z]{1,20}2\s?[).:]"
@@ -53,15 +55,17 @@ def across(texts: Sequence[str], known: Known) -> Iterator[Piece]:
     """The pieces of every number that these messages, oldest first, hold together."""
     if not _enough(texts):
         return
-    bases, offset = [], 0
-    for text in texts:
-        bases.append(folded(text).after(offset))
-        offset += len(text) + 1
-    lower = "\n".join(base.text for base in bases).lower()
+    # a text that was not looked at by itself before is not remembered: it may hold all of a number
+    lines = [_line(text) for text in texts] if len(texts) > 1 else [_looked_at(*texts)]
+    starts = list(accumulate((len(text) + 1 for text in texts), initial=0))
+    bases = [base.after(start) for (base, _), start in zip(lines, starts, strict=False)]
+    lower = "\n".join(base.text for base, _ in lines).lower()
     said = _CARD_SAID.search(lower) is not None or _DICTATED.search(lower) is not None
     for reading in _readings(texts, bases, lower):
-        whole = _gated([_bare(view) for view in reading], said)
-        if sum(map(str.isdigit, whole.text)) >= _SHORTEST:
+        as_typed = reading is bases
+        bare = [bare.after(start) for (_, bare), start in zip(lines, starts, strict=False)] if as_typed else None
+        whole = _gated(bare or [_bare(view) for view in reading], said)
+        if count(whole.text) >= _SHORTEST:
             for start, end in cards(whole.text, Look(known, words=said, pieces=True)):
                 yield from _places(texts, whole, start, end, Kind.CARD)
         for lettered in in_letters(whole):
@@ -69,6 +73,20 @@ def across(texts: Sequence[str], known: Known) -> Iterator[Piece]:
                 yield from _places(texts, lettered, start, end, Kind.CARD)
         if len(texts) > 1:
             yield from _labelled(texts, joined(reading))
+
+
+def _looked_at(text: str) -> tuple[View, View]:
+    """A line as it stands in ASCII, and without what people say around pieces."""
+    base = folded(text)
+    return base, _bare(base)
+
+
+_line = lru_cache(maxsize=1024)(_looked_at)  # each is looked at again with every line that follows it
+
+
+def forget() -> None:
+    """Let go of the lines that are remembered: a piece of a number was in one of them."""
+    _line.cache_clear()
 
 
 def _readings(texts: Sequence[str], bases: list[View], lower: str) -> Iterator[list[View]]:
@@ -107,9 +125,7 @@ def _bare(view: View) -> View:
 def _gated(views: Sequence[View], said: bool) -> View:
     """The messages as one text in which only those lie side by side that may be pieces of one number."""
     kept = [
-        view
-        for view in views
-        if len(view.text) > _CHATTER or any(map(str.isdigit, view.text)) or _LETTERED.search(view.text)
+        view for view in views if len(view.text) > _CHATTER or _DIGIT.search(view.text) or _LETTERED.search(view.text)
     ]
     silent = [said or not _SAYING.search(_LETTERED.sub("", view.text)) for view in kept]
     if len(kept) == 1 and not silent[0]:

@@ -10,7 +10,7 @@ from base64 import b32decode, b64decode
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from html import unescape
-from itertools import product
+from itertools import chain, product
 
 import msgspec
 
@@ -48,7 +48,9 @@ class View(msgspec.Struct, frozen=True):
         ``within`` is searched instead of the text, such as its lower case, which has the same places. ``aligned``: what is
         put in has the length of what it replaces, and stands for it sign by sign.
         """
-        if not pattern.search(within or self.text):
+        matches = pattern.finditer(within or self.text)
+        first = next(matches, None)
+        if first is None:
             return self
         text: list[str] = []
         starts: list[int] = []
@@ -56,7 +58,7 @@ class View(msgspec.Struct, frozen=True):
         old_starts = range(len(self.text)) if self.starts is None else self.starts
         old_ends = range(1, len(self.text) + 1) if self.ends is None else self.ends
         done = 0
-        for found in pattern.finditer(within or self.text):
+        for found in chain((first,), matches):
             new = into(found)
             if new is None:
                 continue

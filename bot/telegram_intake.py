@@ -1,0 +1,225 @@
+"""Updates of Telegram, by webhook or by long polling: written down first, then answered in the order of each chat.
+
+An update that comes twice, late, or while a process dies is answered once: its number is the message's id for the runtime.
+What was said is redacted before it is written down, and a message that held a card or bank number is taken out of the
+chat. How Telegram is spoken is in `bot/channels/telegram.py`; answers go out by `bot/delivery.py`.
+"""
+
+import asyncio
+import hmac
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+from weakref import WeakValueDictionary
+
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bot.channels.base import Inbound
+from bot.channels.telegram import Elsewhere, Moved, Nothing, Said, Telegram, name_of, number_of, read
+from bot.runtime import Runtime
+from bot.settings import Settings
+from bot.stores.base import Store
+from bot.web import answer, read_body, refusal, safely
+from dialogs.reading.guard import MOST_PIECES, redact
+from services import deliveries, telegram_updates
+from services.database import Transact
+from services.errors import Malformed, RemitError, Uncertain
+from services.telegram_updates import Pending
+
+log = logging.getLogger(__name__)
+
+ROUTE = "/webhooks/telegram"
+HEADER = b"x-telegram-bot-api-secret-token"
+LARGEST = 256 * 1024  # bytes of one update
+TYPING_AFTER_S = 1.0
+POLL_S = 25  # how long Telegram holds a question for updates
+BETWEEN_POLLS_S = 0.2  # where Telegram had nothing to say: it holds the question itself, and something between may not
+LOOK_EVERY_S = 15.0  # for what a process left that died before its answer
+_REMOVED = " removed]"
+
+
+class TelegramIntake:
+    """One per process. `take` stores an update; `run` answers what was stored, and polls where no webhook is set."""
+
+    def __init__(
+        self,
+        telegram: Telegram,
+        runtime: Runtime,
+        store: Store,
+        transact: Transact,
+        clock: Callable[[], datetime],
+        *,
+        secret: str,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """``secret`` is what Telegram sends with each webhook; ``pause`` sleeps for seconds."""
+        self._telegram = telegram
+        self._runtime = runtime
+        self._store = store
+        self._transact = transact
+        self._clock = clock
+        self._secret = secret.encode()
+        self._pause = pause
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # as long as somebody holds one
+        self._working: set[asyncio.Task[None]] = set()
+
+    # --- in --------------------------------------------------------------------------------------------------------
+
+    def route(self) -> Route:
+        """The webhook. Its secret is compared in constant time, as bytes: a header may hold anything."""
+        return Route(ROUTE, safely(self._webhook), methods=["POST"])
+
+    async def _webhook(self, request: Request) -> Response:
+        told = next((value for name, value in request.scope["headers"] if name == HEADER), b"")
+        if not hmac.compare_digest(told, self._secret):
+            return refusal(403, "forbidden", "the secret of the webhook does not fit")
+        body = await read_body(request, LARGEST)
+        try:
+            chat = await self.take(body)
+        except Malformed as error:
+            return refusal(400, "malformed", str(error))
+        if chat:
+            self.work_on(chat)
+        return answer({"ok": True})
+
+    async def take(self, body: bytes) -> str:
+        """Write an update down; the chat in which there is something to answer now, or "". Raises `Malformed`."""
+        match read(body):
+            case Said() as said:
+                return await self._keep(said)
+            case Moved(_, chat, gone):
+                change = partial(deliveries.gone, now=self._clock()) if gone else deliveries.back
+                name = name_of(chat)
+                await self._transact(lambda conn: change(conn, name))
+                return ""
+            case Elsewhere(_, chat, locale):
+                await self._telegram.say_elsewhere(chat, locale)
+                return ""
+            case Nothing():
+                return ""
+
+    async def _keep(self, said: Said) -> str:
+        chat, guarded = name_of(said.chat), redact(said.text)
+        numbers = guarded.found or (not said.callback and redact(said.under).found)
+        pending = Pending(said.update, chat, said.message, guarded.text, said.locale)
+        fresh = await self._transact(partial(_written, pending=pending, now=self._clock()))
+        if fresh and said.callback:
+            self._beside(self._telegram.answered(said))
+        if fresh and numbers:
+            self._beside(self._telegram.delete(said.chat, [said.message]))
+        return chat
+
+    # --- answers -----------------------------------------------------------------------------------------------------
+
+    def work_on(self, chat: str) -> None:
+        """Answer what is pending in this chat, beside whatever else goes on."""
+        self._beside(self._answer_in_turn(chat))
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._working.add(task)
+        task.add_done_callback(self._working.discard)
+
+    async def _answer_in_turn(self, chat: str) -> None:
+        try:
+            async with self._turns.setdefault(chat, asyncio.Lock()):
+                await self.answer_pending(chat)
+        except RemitError as error:
+            log.warning("an update waits for its answer: %s", error)  # it is written down, and looked for again
+
+    async def answer_pending(self, chat: str) -> None:
+        """Answer everything that is pending in a chat, in order. Raises `RemitError`: the rest stays pending."""
+        for each in await self._transact(partial(telegram_updates.pending, chat=chat)):
+            typing = asyncio.create_task(self._typing(number_of(chat)))
+            try:
+                await self._runtime.answer(_inbound(each))
+            except RemitError:
+                raise
+            except Exception:  # a bug: told, and the chat goes on; for ever again it would hold up what follows
+                log.exception("an update could not be answered, and is passed over")
+            finally:
+                typing.cancel()
+            await self._clear(each)
+            await self._transact(partial(telegram_updates.done, update_id=each.update, now=self._clock()))
+
+    async def _typing(self, chat: int) -> None:
+        await self._pause(TYPING_AFTER_S)
+        await self._telegram.typing(chat)
+
+    async def _clear(self, each: Pending) -> None:
+        """A number that was complete with this message only: its pieces go from the chat as well."""
+        if each.text.startswith("/") or _REMOVED in each.text:
+            return
+        last = await self._store.said(each.chat, 1)
+        if last and _REMOVED in last[-1].text:
+            pieces = partial(telegram_updates.last_messages, chat=each.chat, most=MOST_PIECES)
+            await self._telegram.delete(number_of(each.chat), await self._transact(pieces))
+
+    # --- without a message ---------------------------------------------------------------------------------------------
+
+    async def run(self, settings: Settings) -> None:
+        """Until canceled: tell Telegram how to reach us, answer what was left, and poll where there is no webhook."""
+        polling = settings.telegram.mode == "polling"
+        webhook = "" if polling else f"{settings.base_url}{ROUTE}"
+        await self._set_up(webhook, settings.chat.locales)
+        await asyncio.gather(self._keep_looking(), *((self._keep_polling(),) if polling else ()))
+
+    async def _set_up(self, webhook: str, locales: Sequence[str]) -> None:
+        while True:
+            try:
+                return await self._telegram.set_up(webhook, self._secret.decode(), locales)
+            except Uncertain as error:
+                log.warning("%s; it is tried again", error)
+                await self._pause(30.0)
+
+    async def _keep_looking(self) -> None:
+        while True:
+            try:
+                for chat in await self._transact(telegram_updates.waiting):
+                    self.work_on(chat)
+                await self._transact(partial(telegram_updates.prune, now=self._clock()))
+            except RemitError as error:
+                log.warning("updates that were left are looked for later: %s", error)
+            await self._pause(LOOK_EVERY_S)
+
+    async def _keep_polling(self) -> None:
+        after = 0
+        while True:
+            try:
+                after = max(after, await self._transact(telegram_updates.newest))
+                bodies = await self._telegram.updates(after, POLL_S)
+                if not bodies:
+                    await self._pause(BETWEEN_POLLS_S)
+                for update, body in bodies:
+                    if chat := await self._taken(body):
+                        self.work_on(chat)
+                    after = max(after, update)
+            except RemitError as error:
+                log.warning("no updates of Telegram: %s", error)
+                await self._pause(5.0)
+
+    async def _taken(self, body: bytes) -> str:
+        try:
+            return await self.take(body)
+        except Malformed as error:
+            log.warning("an update is passed over: %s", error)
+            return ""
+
+    async def drain(self) -> None:
+        """Wait for the answers under way."""
+        await asyncio.gather(*self._working, return_exceptions=True)
+
+
+def _written(conn: Connection, pending: Pending, now: datetime) -> bool:
+    """The update, and that this chat is one that is called."""
+    deliveries.begin(conn, pending.chat)
+    return telegram_updates.keep(conn, pending, now)
+
+
+def _inbound(each: Pending) -> Inbound:
+    return Inbound(each.chat, f"update-{each.update}", each.text, locale=each.locale)

@@ -875,7 +875,8 @@
     row(message, fresh) {
       const { words } = this;
       const own = message.from === 'customer';
-      const text = (own && this.titles.get(message.text)) || message.text;
+      const pressed = this.titles.get(message.text) || (message.text === '/telegram' && words.telegram);
+      const text = (own && pressed) || message.text;
       const plain = own || message.from === 'bot';
       const alert = fresh && message.from === 'notice'; // a screen reader is told at once
       const row = make('div', { class: `row ${message.from}`, hidden: own && text.startsWith('/start'), role: alert ? 'alert' : null });

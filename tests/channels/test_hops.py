@@ -556,6 +556,32 @@ async def test_a_page_that_is_paid_in_that_moment_is_told_once_and_where_the_cha
         assert conn.execute(select(payment.c.chat)).scalars().all() == [PHONE]
 
 
+async def test_what_a_dying_worker_took_there_is_not_taken_there_again_by_the_message(world, monkeypatch):
+    await opens(world)
+    await world.say(WEB, "pay 50 by card")
+    token = await asks(world)
+    await dying(world, token, monkeypatch, "landing")
+    commit = world.store.commit
+
+    async def dies(turn):
+        if turn.talk.chat == WEB:  # the worker has landed it, and cannot say so any more
+            raise Unavailable("the conversation store cannot be written")
+        return await commit(turn)
+
+    monkeypatch.setattr(world.store, "commit", dies)
+    await world.wait(seconds=40)
+    assert (await talk_of(world, PHONE)).landed
+    assert (await talk_of(world, WEB)).went.baggage is not None
+    monkeypatch.undo()
+    world.crash()
+    await world.say(PHONE, "make it 60")
+    again = await follows(world, token, update="update-1")
+    assert "$60.00" in again[-1].text  # and not what was taken along before
+    await world.wait(seconds=40)
+    assert sum(text.startswith(HERE) for text in texts(await log_of(world, PHONE))) == 1
+    assert (await talk_of(world, WEB)).went.baggage is None
+
+
 async def test_two_who_follow_one_link_at_once_do_not_both_get_the_chat(world):
     await opens(world)
     token = await asks(world)

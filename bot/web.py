@@ -103,19 +103,32 @@ def public_routes(remit: "Remit") -> list[Route]:
 # --- the Rasa REST channel ------------------------------------------------------------------------------------------
 
 
-def _rasa(remit: "Remit") -> Endpoint:
-    token = remit.settings.rasa_token.get_secret_value().encode()
-    runtime, random = remit.runtime, remit.random
+def _heard(
+    remit: "Remit", read: Callable[[bytes, str, str], Inbound]
+) -> Callable[[Request], Awaitable[Inbound | Response]]:
+    """Reads what a front end of Rasa posts, or words why it may not, or cannot."""
+    token, random = remit.settings.rasa_token.get_secret_value().encode(), remit.random
 
-    async def webhook(request: Request) -> Response:
+    async def heard(request: Request) -> Inbound | Response:
         client = request.client.host if request.client else ""
         if not _may_speak(request, token, client):
             return refusal(401, "unauthorized", "send ?token= as set in REMIT_RASA_TOKEN, or call from this machine")
         body = await read_body(request, rasa.LARGEST)
         try:
-            inbound = rasa.read(body, client, random(8).hex())
+            return read(body, client, random(8).hex())
         except Malformed as error:
             return refusal(400, "malformed", str(error))
+
+    return heard
+
+
+def _rasa(remit: "Remit") -> Endpoint:
+    runtime, heard = remit.runtime, _heard(remit, rasa.read)
+
+    async def webhook(request: Request) -> Response:
+        inbound = await heard(request)
+        if isinstance(inbound, Response):
+            return inbound
         if request.query_params.get("stream", "").lower() in ("true", "1"):
             lines = _as_they_come(remit, inbound)
             first = await anext(lines)  # what cannot be answered at all is answered as such
@@ -151,18 +164,12 @@ async def _after(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byte
 
 
 def _callback(remit: "Remit") -> Endpoint:
-    token = remit.settings.rasa_token.get_secret_value().encode()
-    runtime, random = remit.runtime, remit.random
+    runtime, heard = remit.runtime, _heard(remit, rasa_callback.read)
 
     async def webhook(request: Request) -> Response:
-        client = request.client.host if request.client else ""
-        if not _may_speak(request, token, client):
-            return refusal(401, "unauthorized", "send ?token= as set in REMIT_RASA_TOKEN, or call from this machine")
-        body = await read_body(request, rasa.LARGEST)
-        try:
-            inbound = rasa_callback.read(body, client, random(8).hex())
-        except Malformed as error:
-            return refusal(400, "malformed", str(error))
+        inbound = await heard(request)
+        if isinstance(inbound, Response):
+            return inbound
         await remit.transact(partial(deliveries.begin, chat=inbound.chat))
         await runtime.handle(inbound)  # what it says goes out by the callback
         return Response("success", media_type="text/plain")

@@ -41,6 +41,7 @@ POLL_S = 25  # how long Telegram holds a question for updates
 BETWEEN_POLLS_S = 0.2  # where Telegram had nothing to say: it holds the question itself, and something between may not
 LOOK_EVERY_S = 15.0  # for what a process left that died before its answer
 _REMOVED = " removed]"
+_BESIDE = f" [number{_REMOVED}"  # kept after what is answered, where a number stood in what is not: a caption, an edit
 
 
 class TelegramIntake:
@@ -105,13 +106,12 @@ class TelegramIntake:
 
     async def _keep(self, said: Said) -> str:
         chat, guarded = name_of(said.chat), redact(said.text)
-        numbers = guarded.found or (not said.callback and redact(said.under).found)
-        pending = Pending(said.update, chat, said.message, guarded.text, said.locale)
-        fresh = await self._transact(partial(_written, pending=pending, now=self._clock()))
-        if fresh and said.callback:
+        beside = not said.callback and not guarded.found and redact(said.under).found
+        text = f"{guarded.text}{_BESIDE}" if beside else guarded.text
+        pending = Pending(said.update, chat, said.message, text, said.locale)
+        await self._transact(partial(_written, pending=pending, now=self._clock()))
+        if said.callback:  # also when it came again: whoever wrote it down may have died before this
             self._beside(self._telegram.answered(said))
-        if fresh and numbers:
-            self._beside(self._telegram.delete(said.chat, [said.message]))
         return chat
 
     # --- answers -----------------------------------------------------------------------------------------------------
@@ -133,8 +133,13 @@ class TelegramIntake:
             log.warning("an update waits for its answer: %s", error)  # it is written down, and looked for again
 
     async def answer_pending(self, chat: str) -> None:
-        """Answer everything that is pending in a chat, in order. Raises `RemitError`: the rest stays pending."""
+        """Answer everything that is pending in a chat, in order. Raises `RemitError`: the rest stays pending.
+
+        A message whose number could not be taken out of the chat stays pending too, and holds up none of the others:
+        it is answered once all the same, and Telegram refuses for good after 48 hours.
+        """
         for each in await self._transact(partial(telegram_updates.pending, chat=chat)):
+            cleared = _REMOVED not in each.text or await self._telegram.delete(number_of(chat), [each.message])
             typing = asyncio.create_task(self._typing(number_of(chat)))
             try:
                 await self._runtime.answer(_inbound(each))
@@ -144,21 +149,22 @@ class TelegramIntake:
                 log.exception("an update could not be answered, and is passed over")
             finally:
                 typing.cancel()
-            await self._clear(each)
-            await self._transact(partial(telegram_updates.done, update_id=each.update, now=self._clock()))
+            if await self._clear(each) and cleared:
+                await self._transact(partial(telegram_updates.done, update_id=each.update, now=self._clock()))
 
     async def _typing(self, chat: int) -> None:
         await self._pause(TYPING_AFTER_S)
         await self._telegram.typing(chat)
 
-    async def _clear(self, each: Pending) -> None:
-        """A number that was complete with this message only: its pieces go from the chat as well."""
+    async def _clear(self, each: Pending) -> bool:
+        """A number that was complete with this message only: its pieces go from the chat as well. False: not yet."""
         if each.text.startswith("/") or _REMOVED in each.text:
-            return
+            return True
         last = await self._store.said(each.chat, 1)
-        if last and _REMOVED in last[-1].text:
-            pieces = partial(telegram_updates.last_messages, chat=each.chat, most=MOST_PIECES)
-            await self._telegram.delete(number_of(each.chat), await self._transact(pieces))
+        if not last or _REMOVED not in last[-1].text:
+            return True
+        pieces = partial(telegram_updates.last_messages, chat=each.chat, most=MOST_PIECES)
+        return await self._telegram.delete(number_of(each.chat), await self._transact(pieces))
 
     # --- without a message ---------------------------------------------------------------------------------------------
 
@@ -188,12 +194,16 @@ class TelegramIntake:
             await self._pause(LOOK_EVERY_S)
 
     async def _keep_polling(self) -> None:
-        after = 0
+        after, heard = 0, self._clock()
         while True:
             try:
+                if self._clock() - heard > telegram_updates.KEPT:
+                    after = 0  # after a quiet week Telegram numbers anew, maybe lower (Bot API, Update)
                 after = max(after, await self._transact(telegram_updates.newest))
                 bodies = await self._telegram.updates(after, POLL_S)
-                if not bodies:
+                if bodies:
+                    heard = self._clock()
+                else:
                     await self._pause(BETWEEN_POLLS_S)
                 for update, body in bodies:
                     if chat := await self._taken(body):
@@ -222,4 +232,4 @@ def _written(conn: Connection, pending: Pending, now: datetime) -> bool:
 
 
 def _inbound(each: Pending) -> Inbound:
-    return Inbound(each.chat, f"update-{each.update}", each.text, locale=each.locale)
+    return Inbound(each.chat, f"update-{each.update}", each.text.removesuffix(_BESIDE), locale=each.locale)

@@ -5,6 +5,7 @@ any markup, so that an invoice's text stays a text. Order, storage and repetitio
 Limits are Telegram's (Bot API 10: 4096 characters, 64 bytes of callback data).
 """
 
+import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, cast
@@ -15,13 +16,15 @@ from aiogram import Bot
 from aiogram.client.session.base import BaseSession
 from aiogram.client.telegram import TelegramAPIServer
 from aiogram.exceptions import (
+    ClientDecodeError,
     TelegramAPIError,
     TelegramBadRequest,
     TelegramForbiddenError,
     TelegramNetworkError,
     TelegramRetryAfter,
+    TelegramServerError,
 )
-from aiogram.methods import TelegramMethod
+from aiogram.methods import GetUpdates, TelegramMethod
 from aiogram.methods.base import TelegramType
 from aiogram.types import (
     BotCommand,
@@ -174,6 +177,25 @@ class _Line(BaseSession):
         method: TelegramMethod[TelegramType],
         timeout: int | None = None,  # noqa: ASYNC109  # aiogram's signature
     ) -> TelegramType:
+        answer = await self._asked(bot, method, timeout)
+        try:
+            return cast(TelegramType, self.check_response(bot, method, answer.status_code, answer.text).result)
+        except ClientDecodeError:  # its own text repeats what came, which may be a customer's words
+            if answer.is_success and isinstance(_result(answer), dict | bool):
+                return cast(TelegramType, None)  # done, and told in words that are too new for the library
+            raise TelegramServerError(method=method, message="no answer of the Bot API") from None
+
+    async def updates(self, bot: Bot, method: GetUpdates, timeout: int) -> list[Any]:  # noqa: ASYNC109  # as above
+        """The updates as they came: one that the library cannot read hides none of the others."""
+        answer = await self._asked(bot, method, timeout)
+        found = _result(answer)
+        if answer.is_success and isinstance(found, list):
+            return found
+        with contextlib.suppress(ClientDecodeError):  # told by the last line, without what came
+            self.check_response(bot, method, answer.status_code, answer.text)
+        raise TelegramServerError(method=method, message="no answer of the Bot API")
+
+    async def _asked(self, bot: Bot, method: TelegramMethod[Any], timeout: int | None) -> httpx.Response:  # noqa: ASYNC109  # as above
         files: dict[str, Any] = {}
         told = {
             name: self.prepare_value(value, bot, files) for name, value in method.model_dump(warnings=False).items()
@@ -181,11 +203,9 @@ class _Line(BaseSession):
         body = {name: value for name, value in told.items() if value is not None}
         url = self.api.api_url(token=bot.token, method=method.__api_method__)
         try:
-            answer = await self._http.post(url, data=body, timeout=timeout or self._http.timeout)
+            return await self._http.post(url, data=body, timeout=timeout or self._http.timeout)
         except httpx.HTTPError as error:  # its own text names the address, which holds the token
             raise TelegramNetworkError(method=method, message=type(error).__name__) from None
-        response = self.check_response(bot, method, answer.status_code, answer.text)
-        return cast(TelegramType, response.result)
 
     async def stream_content(
         self,
@@ -209,7 +229,8 @@ class Telegram:
 
     def __init__(self, http: httpx.AsyncClient, token: str, api: str, say: Callable[[str, str], str]) -> None:
         """``api`` is the address of the Bot API; ``say`` puts one of the wording's sentences (key, locale) in words."""
-        self._bot = Bot(token, session=_Line(http, TelegramAPIServer.from_base(api)))
+        self._line = _Line(http, TelegramAPIServer.from_base(api))
+        self._bot = Bot(token, session=self._line)
         self._say = say
 
     async def send(self, chat: str, message: Told, locale: str) -> Wait | Gone | None:
@@ -265,9 +286,19 @@ class Telegram:
         """Shows that an answer is on its way; Telegram takes it down after five seconds, or with the answer."""
         await self._try(self._bot.send_chat_action(chat, "typing"))
 
-    async def delete(self, chat: int, messages: Sequence[int]) -> None:
-        """Takes messages out of the chat, where Telegram allows it: those of a private chat, for 48 hours."""
-        await self._try(self._bot.delete_messages(chat, list(messages)))
+    async def delete(self, chat: int, messages: Sequence[int]) -> bool:
+        """Takes messages out of the chat, where Telegram allows it: those of a private chat, for 48 hours.
+
+        False when Telegram was away or asked to wait: then it is to be tried again. A refusal is final.
+        """
+        try:
+            await self._bot.delete_messages(chat, list(messages))
+        except (TelegramNetworkError, TelegramServerError, TelegramRetryAfter) as error:
+            log.warning("messages could not be taken out of a chat yet: %s", type(error).__name__)
+            return False
+        except TelegramAPIError as error:
+            log.info("Telegram takes messages out of a chat no more: %s", type(error).__name__)
+        return True
 
     async def say_elsewhere(self, chat: int, locale: str) -> None:
         """In a group: that payments are taken in private."""
@@ -291,13 +322,12 @@ class Telegram:
 
     async def updates(self, after: int, wait_s: int) -> list[tuple[int, bytes]]:
         """The updates that follow this one, each with its number, waiting for the first of them. Raises `Uncertain`."""
+        asked = GetUpdates(offset=after + 1, timeout=wait_s, allowed_updates=WANTED)
         try:
-            found = await self._bot.get_updates(
-                offset=after + 1, timeout=wait_s, allowed_updates=WANTED, request_timeout=wait_s + 10
-            )
+            found = await self._line.updates(self._bot, asked, wait_s + 10)
         except TelegramAPIError as error:
             raise Uncertain(f"Telegram gave no updates: {type(error).__name__}") from None
-        return [(each.update_id, each.model_dump_json(exclude_none=True, by_alias=True).encode()) for each in found]
+        return [(int(each["update_id"]), msgspec.json.encode(each)) for each in found]
 
     async def _try(self, call: Any) -> None:
         """A courtesy: one that fails is noted, and nothing depends on it."""
@@ -305,6 +335,15 @@ class Telegram:
             await call
         except TelegramAPIError as error:
             log.info("a courtesy to Telegram failed: %s", type(error).__name__)
+
+
+def _result(answer: httpx.Response) -> Any:
+    """What a call that went well brought, as plain JSON; None where it did not."""
+    try:
+        told = msgspec.json.decode(answer.content)
+    except msgspec.DecodeError:
+        return None
+    return told.get("result") if isinstance(told, dict) and told.get("ok") is True else None
 
 
 _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)  # a preview would open the links of a payment

@@ -18,7 +18,7 @@ $(BIN)/.installed: pyproject.toml
 	@touch $@
 
 $(BIN)/.installed-dev: pyproject.toml $(BIN)/.installed
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,train]' >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,train,rasa]' >&2
 	@touch $@
 
 demo: $(BIN)/.installed

@@ -97,11 +97,19 @@ def _call(body: bytes, encoding: str) -> dict[str, Any]:
     tracker = call.get("tracker")
     if not isinstance(tracker, dict) or not isinstance(tracker.get("sender_id"), str):
         raise Malformed("tracker.sender_id is missing")
-    for part, kind in (("slots", dict), ("latest_message", dict), ("events", list)):
-        if not isinstance(tracker.get(part) or kind(), kind):
-            raise Malformed(f"tracker.{part} is not what it has to be")
-        tracker[part] = tracker.get(part) or kind()
+    _fill(tracker, {"slots": dict, "latest_message": dict, "events": list})
+    _fill(tracker["latest_message"], {"intent": dict, "entities": list})
+    if not all(isinstance(each, dict) for each in tracker["latest_message"]["entities"]):
+        raise Malformed("latest_message.entities are not what they have to be")
     return call | {"domain": call.get("domain") or {}}
+
+
+def _fill(whole: dict[str, Any], kinds: dict[str, type]) -> None:
+    """Put in place what may be null or missing. Raises `Malformed` for what is something else."""
+    for part, kind in kinds.items():
+        whole[part] = whole.get(part) or kind()
+        if not isinstance(whole[part], kind):
+            raise Malformed(f"{part} is not what it has to be")
 
 
 def _unpacked(body: bytes) -> bytes:

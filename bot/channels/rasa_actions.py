@@ -100,7 +100,7 @@ class Actions:
         if not number:
             dispatcher.utter_message(response="utter_remit_which_invoice")
             return []
-        answer = await self._post("action_remit_create_pay_link", _LINK, {"invoice": str(number)[:60]}, None)
+        answer = await self._post("action_remit_create_pay_link", _LINK, {"invoice": _plain(number)[:60]}, None)
         if answer is None or answer.status_code in {409, 429}:
             dispatcher.utter_message(response="utter_remit_no_link")
         else:
@@ -109,18 +109,19 @@ class Actions:
 
     def _order(self, action: str, text: str, tracker: Tracker) -> dict[str, Any]:
         latest = tracker.latest_message
-        told: dict[str, Any] = latest.get("metadata") or {}
+        told = latest.get("metadata")
+        told = told if isinstance(told, dict) else {}  # a front end writes there what it likes
         metadata: dict[str, str] = {}
         if message := told.get("message_id") or latest.get("message_id"):
             metadata["message_id"] = _short(f"{action} {message}")  # asked for twice in one turn, it is done once
         if link := tracker.slots.get("pay_link") or told.get("pay_link"):
-            metadata["pay_link"] = str(link)
+            metadata["pay_link"] = _plain(link)
         if self._client_addresses and (address := told.get("client_address")):
-            metadata["client_address"] = str(address)
+            metadata["client_address"] = _plain(address)
         sender = tracker.sender_id
         return {
-            "sender": sender if len(sender) <= LONGEST_ID else _short(sender),
-            "message": text,
+            "sender": _plain(sender) if len(sender) <= LONGEST_ID else _short(sender),
+            "message": _plain(text),
             "metadata": metadata,
         }
 
@@ -150,7 +151,7 @@ def said_to_remit(tracker: Tracker) -> str:
     if (latest.get("intent") or {}).get("name") == CHOICE:
         said = next(tracker.get_latest_entity_values(SAY), None)
         return said if isinstance(said, str) else "/repeat"
-    text = latest.get("text") or ""
+    text = str(latest.get("text") or "")
     if not text.startswith("/"):
         return text
     return "/repeat" if tracker.slots.get("remit_active") else "/pay"
@@ -195,6 +196,11 @@ def _slots(state: _State | None, tracker: Tracker) -> Events:
         SlotSet("remit_state", payment and payment.state),
     ]
     return events + ([SlotSet("pay_link", None)] if tracker.slots.get("pay_link") else [])
+
+
+def _plain(told: object) -> str:
+    """As text that UTF-8 can hold: JSON may carry half a character."""
+    return str(told).encode(errors="replace").decode()
 
 
 def _short(name: str) -> str:

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from bot.channels.base import NO_NUL
 from bot.send_links import LinkSender
-from bot.web import Endpoint, answer, may_speak, read_body, refusal, safely
+from bot.web import PAY_LINK, Endpoint, answer, may_speak, read_body, refusal, safely
 from services import allowance
 from services.errors import RemitError
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PATH = "/webhooks/rest/pay-link"
 LARGEST = 4 * 1024  # bytes of one request
 ASKED_PER_DAY = 100  # of all invoices together: who goes through their numbers must not write to every customer
 
@@ -36,7 +35,7 @@ class _Asked(msgspec.Struct):
 
 def routes(remit: "Remit") -> list[Route]:
     """The one route; with no mail server configured it says so to whoever may ask."""
-    return [Route(PATH, safely(_ask(remit)), methods=["POST"])]
+    return [Route(PAY_LINK, safely(_ask(remit)), methods=["POST"])]
 
 
 def _ask(remit: "Remit") -> Endpoint:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RASA = "/webhooks/rest/webhook"
+PAY_LINK = "/webhooks/rest/pay-link"
 CALLBACK = "/webhooks/callback/webhook"
 # A proxy or a browser speaks for somebody else, who may be anywhere (DNS rebinding makes any page a local one).
 _RELAYED = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"origin"})

@@ -5,9 +5,10 @@ import pytest
 from world import HANDOFF, World
 
 from bot import asked_links
+from bot.web import PAY_LINK
 from services.errors import Unavailable
 
-URL = f"{HANDOFF}{asked_links.PATH}"
+URL = f"{HANDOFF}{PAY_LINK}"
 
 
 async def ask(world: World, invoice: object) -> httpx.Response:

@@ -29,7 +29,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bot import documents
+from bot import asked_links, documents
 from bot.api import api_router, conversation_routes
 from bot.channels.rasa_callback import RasaCallback
 from bot.delivery import Deliverer, Outlet
@@ -369,6 +369,7 @@ def asgi(remit: Remit, internal_token: str, lifespan: Lifespan | None = None) ->
         *([remit.telegram.route()] if remit.telegram else []),
         *bill.routes(remit, remit.mail),
         *documents.routes(remit),
+        *asked_links.routes(remit),
         *help_pages.routes(remit, remit.settings.help.folder),
         *internal_routes(remit, internal_token),
     ]

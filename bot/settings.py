@@ -94,6 +94,14 @@ class RasaSettings(_Section):
     callback_token: SecretStr
 
 
+class ActionSettings(_Section):
+    remit_url: str = Field(pattern=r"^https?://.+$")
+    host: str
+    port: int = Field(ge=1, le=65535)
+    token: SecretStr
+    client_addresses: bool
+
+
 class Links(_Section):
     days: int = Field(ge=1)
 
@@ -136,6 +144,7 @@ class Settings(BaseSettings):
     widget: Widget
     telegram: TelegramSettings
     rasa: RasaSettings
+    actions: ActionSettings
     invoices: InvoiceSettings
     gateway: GatewaySettings
     mail: MailSettings

@@ -23,6 +23,7 @@ from starlette.routing import Route
 
 from bot.channels import rasa, rasa_callback
 from bot.channels.base import Inbound
+from bot.names import Names
 from services import deliveries
 from services.errors import Forged, Malformed, RemitError, Uncertain
 from services.payments.links import Refusal
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RASA = "/webhooks/rest/webhook"
+PAY_LINK = "/webhooks/rest/pay-link"
 CALLBACK = "/webhooks/callback/webhook"
 # A proxy or a browser speaks for somebody else, who may be anywhere (DNS rebinding makes any page a local one).
 _RELAYED = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"origin"})
@@ -111,7 +113,7 @@ def _heard(
 
     async def heard(request: Request) -> Inbound | Response:
         client = request.client.host if request.client else ""
-        if not _may_speak(request, token, client):
+        if not may_speak(request, token, client):
             return refusal(401, "unauthorized", "send ?token= as set in REMIT_RASA_TOKEN, or call from this machine")
         body = await read_body(request, rasa.LARGEST)
         try:
@@ -123,20 +125,29 @@ def _heard(
 
 
 def _rasa(remit: "Remit") -> Endpoint:
-    runtime, heard = remit.runtime, _heard(remit, rasa.read)
+    runtime, heard, names = remit.runtime, _heard(remit, rasa.read), Names(remit.secret)
 
     async def webhook(request: Request) -> Response:
         inbound = await heard(request)
         if isinstance(inbound, Response):
             return inbound
-        if request.query_params.get("stream", "").lower() in ("true", "1"):
+        if _asks_for(request, "stream"):
             lines = _as_they_come(remit, inbound)
             first = await anext(lines)  # what cannot be answered at all is answered as such
             return StreamingResponse(_after(first, lines), media_type="text/event-stream")
         messages = await runtime.handle(inbound)
-        return answer(rasa.replies(inbound.chat.removeprefix("rasa:"), messages))
+        sender = inbound.chat.removeprefix("rasa:")
+        replies = rasa.replies(sender, messages)
+        if _asks_for(request, "state"):
+            found = await remit.store.load(names.kept(inbound).chat, "")
+            replies.append(rasa.state(sender, found.talk))
+        return answer(replies)
 
     return webhook
+
+
+def _asks_for(request: Request, what: str) -> bool:
+    return request.query_params.get(what, "").lower() in ("true", "1")
 
 
 async def _as_they_come(remit: "Remit", inbound: Inbound) -> AsyncIterator[bytes]:
@@ -177,10 +188,15 @@ def _callback(remit: "Remit") -> Endpoint:
     return webhook
 
 
-def _may_speak(request: Request, token: bytes, client: str) -> bool:
-    """With a token set, whoever has it; without one, only this machine: no proxy on it, and no page of its browser."""
+def may_speak(request: Request, token: bytes, client: str) -> bool:
+    """With a token set, whoever has it; without one, only this machine: no proxy on it, and no page of its browser.
+
+    It comes as ``?token=``, as Rasa has it, or as a bearer's, which no log of addresses shows.
+    """
     if token:
-        return hmac.compare_digest(request.query_params.get("token", "").encode(), token)
+        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+        told = bearer.strip() if scheme.lower() == "bearer" else request.query_params.get("token", "")
+        return hmac.compare_digest(told.encode(), token)
     return _is_this_machine(client) and not any(name in _RELAYED for name, _ in request.scope["headers"])
 
 

@@ -32,7 +32,7 @@ def open_http(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncC
 
 
 class Remote:
-    """One remote service: its base URL, its bearer token, and how patient we are with it.
+    """One remote service: its base URL, its bearer token ("": it wants none), and how patient we are with it.
 
     Reads raise `Unavailable` for every missing answer, since asking again changes nothing. Writes raise `Unavailable`
     only when no try can have arrived, else `Uncertain`. Without ``pause`` nothing is tried twice.
@@ -77,7 +77,9 @@ class Remote:
         return Rejected(f"{self._name} says no: status {response.status_code}")
 
     def _headers(self, accept: str = "application/json") -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._token}", "Accept": accept}
+        told = {"Accept": accept}
+        # a bearer of nothing is no header that HTTP allows, and would never leave this machine
+        return told | {"Authorization": f"Bearer {self._token}"} if self._token else told
 
     async def _write(self, method: str, path: str, body: bytes, key: str | None) -> httpx.Response:
         headers = self._headers() | {"Content-Type": "application/json"}

@@ -29,6 +29,7 @@ GUARDS = {
     "GET /back/{chat}": "capability",  # leads to the page that the chat sits on, by the random name of the chat
     "GET /back": "public",
     "POST /webhooks/rest/webhook": "front end",
+    "POST /webhooks/rest/pay-link": "front end",  # a letter goes to the address on file, and the answer tells nothing
     "GET /webhooks/rest/": "public",
     "POST /webhooks/payments/{gateway}": "signed",
     "GET /go/{token}": "capability",

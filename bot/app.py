@@ -32,6 +32,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bot import documents
 from bot.api import api_router, conversation_routes
 from bot.channels.rasa_callback import RasaCallback
+from bot.channels.whatsapp import WhatsApp
 from bot.delivery import Deliverer, Outlet
 from bot.effects import Hands
 from bot.help_articles import help_centers
@@ -232,6 +233,9 @@ def build(
     if url := settings.rasa.callback_url:
         token = settings.rasa.callback_token.get_secret_value()
         outlets.append(RasaCallback(Remote("the callback", http, url, token, pause=asyncio.sleep)))
+    if key := settings.whatsapp.token.get_secret_value():
+        number = Remote("WhatsApp", http, f"{settings.whatsapp.api}/{settings.whatsapp.phone_number_id}", key)
+        outlets.append(WhatsApp(number, store, clock, renderer.sentence, settings.whatsapp.template))
     worker = Worker(checkout, store, runtime, clock, timedelta(days=settings.chat.kept_days))
     return Remit(
         settings=settings,

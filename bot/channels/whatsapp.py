@@ -50,26 +50,12 @@ class Unsent(msgspec.Struct, frozen=True):
 # --- in -------------------------------------------------------------------------------------------------------------
 
 
-class _Text(msgspec.Struct):
+class _Words(msgspec.Struct, frozen=True):
+    """Of a text its ``body``, of a button its ``id``, of a template's button its ``text``."""
+
     body: str = ""
-
-
-class _Chosen(msgspec.Struct):
     id: str = ""
-
-
-class _Interactive(msgspec.Struct):
-    button_reply: _Chosen | None = None
-    list_reply: _Chosen | None = None
-
-
-class _Pressed(msgspec.Struct):
     text: str = ""
-
-
-class _Context(msgspec.Struct):
-    forwarded: bool = False
-    frequently_forwarded: bool = False
 
 
 class _Said(msgspec.Struct, rename={"number": "from", "user": "from_user_id"}):
@@ -77,10 +63,10 @@ class _Said(msgspec.Struct, rename={"number": "from", "user": "from_user_id"}):
     type: str
     number: str = ""  # is left out where the customer has a user name instead
     user: str = ""
-    text: _Text | None = None
-    interactive: _Interactive | None = None
-    button: _Pressed | None = None
-    context: _Context | None = None
+    text: _Words = _Words()
+    button: _Words = _Words()
+    interactive: dict[str, _Words | str] = {}
+    context: dict[str, Any] = {}
 
 
 class _Fault(msgspec.Struct):
@@ -95,23 +81,19 @@ class _Status(msgspec.Struct, rename={"number": "recipient_id", "user": "recipie
     errors: tuple[_Fault, ...] = ()
 
 
-class _Line(msgspec.Struct):
-    phone_number_id: str = ""
-
-
 class _Value(msgspec.Struct):
-    metadata: _Line
+    metadata: dict[str, str]
     messages: tuple[_Said, ...] = ()
     statuses: tuple[_Status, ...] = ()
 
 
 class _Change(msgspec.Struct):
     field: str
-    value: msgspec.Raw = msgspec.Raw(b"{}")  # of another field it is of another form
+    value: msgspec.Raw  # of another field it is of another form
 
 
 class _Entry(msgspec.Struct):
-    changes: tuple[_Change, ...] = ()
+    changes: tuple[_Change, ...]
 
 
 class _Webhook(msgspec.Struct):
@@ -138,7 +120,7 @@ def read(body: bytes, line: str) -> list[Inbound | Unsent]:
         values = [_value(change.value) for change in changes]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"not a webhook of WhatsApp: {type(error).__name__}") from None  # its text may hold a name
-    ours = [value for value in values if value.metadata.phone_number_id == line]
+    ours = [value for value in values if value.metadata.get("phone_number_id") == line]
     said = [_inbound(each, text) for value in ours for each in value.messages if (text := _text_of(each))]
     failed = [each for value in ours for each in value.statuses if each.status == "failed"]
     return [*said, *(Unsent(_chat(each), fault.code) for each in failed for fault in each.errors[:1])]
@@ -162,11 +144,10 @@ def _text_of(said: _Said) -> str:
         return ""
     if said.type == "edit":
         return "/edited"
-    if said.context is not None and (said.context.forwarded or said.context.frequently_forwarded):
+    if said.context.get("forwarded") or said.context.get("frequently_forwarded"):
         return "/unreadable"  # somebody else's words
-    chosen = said.interactive and (said.interactive.button_reply or said.interactive.list_reply)
-    words = chosen.id if chosen else (said.text and said.text.body) or (said.button and said.button.text)
-    return words or "/unreadable"
+    chosen = next((reply.id for reply in said.interactive.values() if isinstance(reply, _Words)), "")
+    return chosen or said.text.body or said.button.text or "/unreadable"
 
 
 # --- out ------------------------------------------------------------------------------------------------------------
@@ -178,12 +159,7 @@ class WhatsApp:
     prefix = PREFIX
 
     def __init__(
-        self,
-        remote: Remote,
-        store: Store,
-        clock: Callable[[], datetime],
-        say: Callable[[str, str], str],
-        template: str,
+        self, remote: Remote, store: Store, clock: Callable[[], datetime], say: Callable[[str, str], str], template: str
     ) -> None:
         """``remote`` is the phone number in the Graph API; ``say`` puts one of the wording's sentences (key, locale) in words.
 
@@ -244,14 +220,15 @@ class WhatsApp:
     def _bodies(self, message: Message, locale: str) -> Iterator[Body]:
         choices = [choice for choice in message.choices if len(choice.payload) <= LONGEST_ID]
         link, text = message.link, message.text
-        if link is not None and (choices or not link.url.startswith("https://")):  # it cannot be a button here
-            link, text = None, f"{text}\n{link.url}"
+        is_button = link is not None and not choices and link.url.startswith("https://")
+        if link is not None and not is_button:
+            text = f"{text}\n{link.url}"
         if any(len(choice.title) > LONGEST_BELOW for choice in choices):
             text = "\n".join([text, *(choice.title for choice in choices)])
-        *before, last = split(text, LONGEST_BODY if choices or link else LONGEST_TEXT)
+        *before, last = split(text, LONGEST_BODY if choices or is_button else LONGEST_TEXT)
         for part in before:
             yield _text(part)
-        if link is not None:
+        if link is not None and is_button:
             shown = {"display_text": _short(self._say(f"open_{link.kind}", locale), LONGEST_BUTTON), "url": link.url}
             yield _interactive("cta_url", last, {"name": "cta_url", "parameters": shown})
         elif not choices:
@@ -288,6 +265,5 @@ def _short(title: str, most: int) -> str:
     """At most so many characters, cut where a word ends."""
     if len(title) <= most:
         return title
-    cut = title[: most - 1]
-    at = cut.rfind(" ")
-    return f"{cut[:at] if at > most // 2 else cut}…"
+    at = title[:most].rfind(" ")
+    return f"{title[: at if at > most // 2 else most - 1]}…"

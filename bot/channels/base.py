@@ -48,5 +48,13 @@ def split(text: str, most: int) -> list[str]:
     return [*pieces, text or "…"]
 
 
+def short(title: str, most: int) -> str:
+    """At most so many characters, cut where a word ends."""
+    if len(title) <= most:
+        return title
+    at = title[:most].rfind(" ")
+    return f"{title[: at if at > most // 2 else most - 1]}…"
+
+
 def _units(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2

@@ -39,7 +39,7 @@ from aiogram.types import (
 )
 from pydantic import ValidationError
 
-from bot.channels.base import split
+from bot.channels.base import short, split
 from bot.delivery import Gone, Wait
 from bot.stores.base import Message as Told
 from services.errors import Malformed, Uncertain
@@ -260,7 +260,7 @@ class Telegram:
 
     def _keys(self, message: Told, locale: str) -> list[list[InlineKeyboardButton]]:
         keys = [
-            [InlineKeyboardButton(text=choice.title[:64], callback_data=choice.payload)]
+            [InlineKeyboardButton(text=short(choice.title, 64), callback_data=choice.payload)]
             for choice in message.choices
             if len(choice.payload.encode()) <= LONGEST_DATA
         ]

@@ -5,6 +5,7 @@ is known by the id that Meta made for this business, by the phone number only wh
 Limits are Meta's (Cloud API, messages: 4096 characters of text, 3 buttons of 20, 10 rows of 24 with 72 below).
 """
 
+import contextlib
 import hashlib
 import hmac
 import logging
@@ -14,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from bot.channels.base import Inbound, from_letters, in_letters, split
+from bot.channels.base import Inbound, from_letters, in_letters, short, split
 from bot.delivery import Gone, Wait
 from bot.stores.base import Button, Message, Store
 from services.errors import Malformed, Unavailable
@@ -100,12 +101,8 @@ class _Webhook(msgspec.Struct):
     entry: tuple[_Entry, ...]
 
 
-class _No(msgspec.Struct):
-    error: _Fault
-
-
 _webhook, _value = msgspec.json.Decoder(_Webhook).decode, msgspec.json.Decoder(_Value).decode
-_no = msgspec.json.Decoder(_No).decode
+_no = msgspec.json.Decoder(dict[str, _Fault]).decode
 
 
 def signed(body: bytes, told: str, secret: bytes) -> bool:
@@ -209,13 +206,10 @@ class WhatsApp:
         answer = await self._remote.post("/messages", _encode(told))
         if answer.is_success:
             return _Fault()
-        try:
-            fault = _no(answer.content).error
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            fault = _Fault()
-        if not fault.code:
-            raise Unavailable(f"WhatsApp says no: status {answer.status_code}")
-        return fault
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):  # a proxy's page says nothing of the message
+            if (fault := _no(answer.content).get("error", _Fault())).code:
+                return fault
+        raise Unavailable(f"WhatsApp says no: status {answer.status_code}")
 
     def _bodies(self, message: Message, locale: str) -> Iterator[Body]:
         choices = [choice for choice in message.choices if len(choice.payload) <= LONGEST_ID]
@@ -229,7 +223,7 @@ class WhatsApp:
         for part in before:
             yield _text(part)
         if link is not None and is_button:
-            shown = {"display_text": _short(self._say(f"open_{link.kind}", locale), LONGEST_BUTTON), "url": link.url}
+            shown = {"display_text": short(self._say(f"open_{link.kind}", locale), LONGEST_BUTTON), "url": link.url}
             yield _interactive("cta_url", last, {"name": "cta_url", "parameters": shown})
         elif not choices:
             yield _text(last)
@@ -257,13 +251,5 @@ def _interactive(kind: str, text: str, action: Body) -> Body:
 
 def _row(choice: Button) -> Body:
     """A line of a list; the whole title stands below one that had to be cut."""
-    below = {"description": _short(choice.title, LONGEST_BELOW)} if len(choice.title) > LONGEST_ROW else {}
-    return {"id": choice.payload, "title": _short(choice.title, LONGEST_ROW)} | below
-
-
-def _short(title: str, most: int) -> str:
-    """At most so many characters, cut where a word ends."""
-    if len(title) <= most:
-        return title
-    at = title[:most].rfind(" ")
-    return f"{title[: at if at > most // 2 else most - 1]}…"
+    below = {"description": short(choice.title, LONGEST_BELOW)} if len(choice.title) > LONGEST_ROW else {}
+    return {"id": choice.payload, "title": short(choice.title, LONGEST_ROW)} | below

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from functools import partial
 
 import pytest
 from graph_api import APP_SECRET, SETTINGS, VERIFY, GraphApi, no, signature
@@ -10,6 +11,7 @@ from texting import ROUTE, Texting
 from world import World
 
 from bot.settings import load
+from services import deliveries
 from services.errors import Misconfigured, Unavailable
 
 CARD = "my card is 4242 4242 4242 4242 exp 12/29"
@@ -233,6 +235,22 @@ async def test_whoever_is_not_there_is_left_alone_and_hears_what_was_said_once_t
     assert await texting.later(hours=1) == []
     assert len(texting.api.calls) == 1
     assert len(await texting.says("what do i owe?")) == 2
+
+
+async def test_whoever_comes_back_is_rung_for_once_they_count_as_there(texting: Texting):
+    """Or else what was kept for them would wait for the next sweep."""
+    texting.api.faults = [(400, no(131026))]
+    await texting.says("hello")
+    chats, rung = partial(deliveries.chats, prefix=texting.chat), []
+    assert _with(texting.world, chats) == []
+    texting.world.remit.bell.tap(lambda chat: rung.append(_with(texting.world, chats)))
+    assert await texting.deliver(texting.phone.says("help")) == 200
+    assert rung[-1] == [texting.chat]
+
+
+def _with(world: World, work):
+    with world.engine.connect() as conn:
+        return work(conn)
 
 
 async def test_a_window_that_meta_says_is_closed_keeps_what_was_to_be_said(texting: Texting):

@@ -1,7 +1,7 @@
 """The composition root: every object is built once, here, by hand, from the settings.
 
-To add a gateway or a source of invoices: its file, and its line below. A channel has its route in `web.py`, a language its
-name in the settings.
+To add a gateway or a source of invoices: its file, and its line below; so too a channel that is called. Every channel has its
+route in `web.py`, a language its name in the settings.
 """
 
 import asyncio

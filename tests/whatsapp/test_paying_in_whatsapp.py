@@ -82,6 +82,15 @@ async def test_an_ach_return_is_pushed_at_once_to_whoever_has_written_that_day(t
     assert "did not go through" in late[0]
 
 
+@pytest.mark.parametrize(
+    ("asked", "status"), [("Where is my payment?", "on its way"), ("¿Dónde está mi pago?", "camino")]
+)
+async def test_the_quick_reply_that_the_page_advises_for_the_template_is_understood(texting: Texting, asked, status):
+    await _pays_by_bank(texting, "000123456789")
+    pressed = texting.phone.message("button", button={"payload": asked, "text": asked})
+    assert status in " ".join(await texting.told(pressed))
+
+
 async def test_without_a_template_whoever_has_not_written_for_a_day_is_told_once_they_write(tmp_path):
     api = GraphApi()
     async with World(tmp_path, hosts={"graph": api}, whatsapp=SETTINGS | {"template": ""}) as world:

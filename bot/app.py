@@ -234,7 +234,9 @@ def build(
         token = settings.rasa.callback_token.get_secret_value()
         outlets.append(RasaCallback(Remote("the callback", http, url, token, pause=asyncio.sleep)))
     if key := settings.whatsapp.token.get_secret_value():
-        number = Remote("WhatsApp", http, f"{settings.whatsapp.api}/{settings.whatsapp.phone_number_id}", key)
+        number = Remote(
+            "WhatsApp", http, f"{settings.whatsapp.api.rstrip('/')}/{settings.whatsapp.phone_number_id}", key
+        )
         outlets.append(WhatsApp(number, store, clock, renderer.sentence, settings.whatsapp.template))
     worker = Worker(checkout, store, runtime, clock, timedelta(days=settings.chat.kept_days))
     return Remit(

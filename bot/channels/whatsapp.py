@@ -82,8 +82,13 @@ class _Status(msgspec.Struct, rename={"number": "recipient_id", "user": "recipie
     errors: tuple[_Fault, ...] = ()
 
 
+class _Who(msgspec.Struct):
+    user_id: str = ""
+
+
 class _Value(msgspec.Struct):
     metadata: dict[str, str]
+    contacts: tuple[_Who, ...] = ()  # who the messages are from: one, since they are of one customer
     messages: tuple[_Said, ...] = ()
     statuses: tuple[_Status, ...] = ()
 
@@ -118,18 +123,25 @@ def read(body: bytes, line: str) -> list[Inbound | Unsent]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"not a webhook of WhatsApp: {type(error).__name__}") from None  # its text may hold a name
     ours = [value for value in values if value.metadata.get("phone_number_id") == line]
-    said = [_inbound(each, text) for value in ours for each in value.messages if (text := _text_of(each))]
-    failed = [each for value in ours for each in value.statuses if each.status == "failed"]
-    return [*said, *(Unsent(_chat(each), fault.code) for each in failed for fault in each.errors[:1])]
+    said = [
+        Inbound(_chat(each.user, *(who.user_id for who in value.contacts[:1]), each.number), _name(each.id), text)
+        for value in ours
+        for each in value.messages
+        if (text := _text_of(each))
+    ]
+    failed = [
+        each for value in ours for each in value.statuses if each.status == "failed" and (each.user or each.number)
+    ]
+    return [*said, *(Unsent(_chat(each.user, each.number), fault.code) for each in failed for fault in each.errors[:1])]
 
 
-def _inbound(said: _Said, text: str) -> Inbound:
-    # the id itself has the customer's phone number in it
-    return Inbound(_chat(said), hashlib.sha256(said.id.encode()).hexdigest()[:32], text)
+def _name(message: str) -> str:
+    """A message's name without the customer's phone number, which is in Meta's own one."""
+    return hashlib.sha256(message.encode()).hexdigest()[:32]
 
 
-def _chat(who: _Said | _Status) -> str:
-    address = who.user or who.number
+def _chat(*addresses: str) -> str:
+    address = next(filter(None, addresses), "")
     if not 0 < len(address) <= LONGEST_NAME:
         raise Malformed("not a webhook of WhatsApp: it names nobody")
     return PREFIX + in_letters(address)

@@ -82,13 +82,9 @@ class _Status(msgspec.Struct, rename={"number": "recipient_id", "user": "recipie
     errors: tuple[_Fault, ...] = ()
 
 
-class _Who(msgspec.Struct):
-    user_id: str = ""
-
-
 class _Value(msgspec.Struct):
     metadata: dict[str, str]
-    contacts: tuple[_Who, ...] = ()  # who the messages are from: one, since they are of one customer
+    contacts: tuple[dict[str, Any], ...] = ()  # who the messages are from: one, since they are of one customer
     messages: tuple[_Said, ...] = ()
     statuses: tuple[_Status, ...] = ()
 
@@ -122,17 +118,15 @@ def read(body: bytes, line: str) -> list[Inbound | Unsent]:
         values = [_value(change.value) for change in changes]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"not a webhook of WhatsApp: {type(error).__name__}") from None  # its text may hold a name
-    ours = [value for value in values if value.metadata.get("phone_number_id") == line]
-    said = [
-        Inbound(_chat(each.user, *(who.user_id for who in value.contacts[:1]), each.number), _name(each.id), text)
-        for value in ours
-        for each in value.messages
-        if (text := _text_of(each))
-    ]
-    failed = [
-        each for value in ours for each in value.statuses if each.status == "failed" and (each.user or each.number)
-    ]
-    return [*said, *(Unsent(_chat(each.user, each.number), fault.code) for each in failed for fault in each.errors[:1])]
+    found: list[Inbound | Unsent] = []
+    for value in values:
+        if value.metadata.get("phone_number_id") == line:
+            user = next((str(who.get("user_id", "")) for who in value.contacts), "")
+            said = ((each, text) for each in value.messages if (text := _text_of(each)))
+            found += [Inbound(_chat(each.user, user, each.number), _name(each.id), text) for each, text in said]
+            failed = (each for each in value.statuses if each.status == "failed" and (each.user or each.number))
+            found += [Unsent(_chat(each.user, each.number), fault.code) for each in failed for fault in each.errors[:1]]
+    return found
 
 
 def _name(message: str) -> str:

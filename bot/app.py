@@ -1,7 +1,7 @@
 """The composition root: every object is built once, here, by hand, from the settings.
 
-To add a gateway or a source of invoices: its file, and its line below. A channel has its route in `web.py`, a language its
-name in the settings.
+To add a gateway or a source of invoices: its file, and its line below; so too a channel that is called. Every channel has its
+route in `web.py`, a language its name in the settings.
 """
 
 import asyncio
@@ -32,6 +32,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bot import asked_links, documents
 from bot.api import api_router, conversation_routes
 from bot.channels.rasa_callback import RasaCallback
+from bot.channels.whatsapp import WhatsApp
 from bot.delivery import Deliverer, Outlet
 from bot.effects import Hands
 from bot.help_articles import help_centers
@@ -232,6 +233,11 @@ def build(
     if url := settings.rasa.callback_url:
         token = settings.rasa.callback_token.get_secret_value()
         outlets.append(RasaCallback(Remote("the callback", http, url, token, pause=asyncio.sleep)))
+    if key := settings.whatsapp.token.get_secret_value():
+        number = Remote(
+            "WhatsApp", http, f"{settings.whatsapp.api.rstrip('/')}/{settings.whatsapp.phone_number_id}", key
+        )
+        outlets.append(WhatsApp(number, store, clock, renderer.sentence, settings.whatsapp.template))
     worker = Worker(checkout, store, runtime, clock, timedelta(days=settings.chat.kept_days))
     return Remit(
         settings=settings,

@@ -1,10 +1,10 @@
 """Typed settings: the environment beats the file given, which beats ``config/default.toml``."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from dialogs.model import House
@@ -89,6 +89,22 @@ class TelegramSettings(_Section):
     api: str
 
 
+class WhatsAppSettings(_Section):
+    token: SecretStr
+    phone_number_id: str = Field(pattern="^[0-9]*$")
+    app_secret: SecretStr
+    verify_token: SecretStr
+    template: str
+    api: str
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        needed = self.phone_number_id, self.app_secret.get_secret_value(), self.verify_token.get_secret_value()
+        if self.token.get_secret_value() and not all(needed):
+            raise ValueError("with a token, set phone_number_id, app_secret and verify_token, too")
+        return self
+
+
 class RasaSettings(_Section):
     callback_url: str = Field(pattern=r"^(https?://.+)?$")
     callback_token: SecretStr
@@ -143,6 +159,7 @@ class Settings(BaseSettings):
     help: HelpSettings
     widget: Widget
     telegram: TelegramSettings
+    whatsapp: WhatsAppSettings
     rasa: RasaSettings
     actions: ActionSettings
     invoices: InvoiceSettings
@@ -197,6 +214,7 @@ class Settings(BaseSettings):
             return ()
         vouched = {
             "telegram": bool(self.telegram.bot or self.telegram.token.get_secret_value()),
+            "whatsapp": bool(self.whatsapp.token.get_secret_value()),
             "rasa": self.sign_in.rasa_senders,
         }
         return ("web", "console", *(channel for channel, is_vouched in vouched.items() if is_vouched))

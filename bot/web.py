@@ -21,8 +21,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from bot.channels import rasa, rasa_callback
+from bot.channels import rasa, rasa_callback, whatsapp
 from bot.channels.base import Inbound
+from bot.intake import Intake
 from bot.names import Names
 from services import deliveries
 from services.errors import Forged, Malformed, RemitError, Uncertain
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 RASA = "/webhooks/rest/webhook"
 PAY_LINK = "/webhooks/rest/pay-link"
 CALLBACK = "/webhooks/callback/webhook"
+WHATSAPP = "/webhooks/whatsapp"
 # A proxy or a browser speaks for somebody else, who may be anywhere (DNS rebinding makes any page a local one).
 _RELAYED = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"origin"})
 WEBHOOK_LARGEST = 256 * 1024  # bytes
@@ -90,10 +92,16 @@ def hot_routes(remit: "Remit") -> dict[str, Endpoint]:
 
 def public_routes(remit: "Remit") -> list[Route]:
     """What customers, partners and providers reach."""
+    intake = Intake(remit.runtime, remit.transact, remit.bell)
     return [
         Route(RASA, safely(_rasa(remit)), methods=["POST"]),
         Route("/webhooks/rest/", _rasa_health, methods=["GET"]),
-        *([Route(CALLBACK, safely(_callback(remit)), methods=["POST"])] if remit.settings.rasa.callback_url else ()),
+        *(
+            [Route(CALLBACK, safely(_callback(remit, intake)), methods=["POST"])]
+            if remit.settings.rasa.callback_url
+            else ()
+        ),
+        *(_whatsapp(remit, intake) if remit.settings.whatsapp.token.get_secret_value() else ()),
         Route("/webhooks/payments/{gateway}", safely(_payments(remit)), methods=["POST"]),
         Route("/go/{token}", safely(_go(remit)), methods=["GET"]),
         Route("/back", _back, methods=["GET"]),
@@ -174,18 +182,54 @@ async def _after(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byte
         yield line
 
 
-def _callback(remit: "Remit") -> Endpoint:
-    runtime, heard = remit.runtime, _heard(remit, rasa_callback.read)
+def _callback(remit: "Remit", intake: Intake) -> Endpoint:
+    heard = _heard(remit, rasa_callback.read)
 
     async def webhook(request: Request) -> Response:
         inbound = await heard(request)
         if isinstance(inbound, Response):
             return inbound
-        await remit.transact(partial(deliveries.begin, chat=inbound.chat))
-        await runtime.handle(inbound)  # what it says goes out by the callback
+        await intake.hear([inbound])
         return Response("success", media_type="text/plain")
 
     return webhook
+
+
+# --- WhatsApp -------------------------------------------------------------------------------------------------------
+
+
+def _whatsapp(remit: "Remit", intake: Intake) -> list[Route]:
+    chosen = remit.settings.whatsapp
+    secret, verify = chosen.app_secret.get_secret_value().encode(), chosen.verify_token.get_secret_value().encode()
+
+    async def verified(request: Request) -> Response:
+        """Meta asks once whether this address is the business's."""
+        asked = request.query_params
+        own = hmac.compare_digest(asked.get("hub.verify_token", "").encode(), verify)
+        if not own or asked.get("hub.mode") != "subscribe":
+            return refusal(403, "forbidden", "hub.verify_token is not [whatsapp] verify_token")
+        return Response(asked.get("hub.challenge", ""), media_type="text/plain")
+
+    async def webhook(request: Request) -> Response:
+        body = await read_body(request, whatsapp.LARGEST)
+        if not whatsapp.signed(body, request.headers.get("x-hub-signature-256", ""), secret):
+            return refusal(403, "forbidden", "the signature does not fit")
+        try:
+            found = whatsapp.read(body, chosen.phone_number_id)
+        except Malformed as error:
+            return refusal(400, "malformed", str(error))
+        for each in found:
+            if isinstance(each, whatsapp.Unsent):
+                log.warning("WhatsApp could not bring a message: code %d", each.code)
+                if each.code in whatsapp.AWAY:
+                    await remit.transact(partial(deliveries.gone, chat=each.chat, now=remit.clock()))
+        await intake.hear([each for each in found if isinstance(each, Inbound)])
+        return answer({"status": "ok"})
+
+    return [
+        Route(WHATSAPP, verified, methods=["GET"]),
+        Route(WHATSAPP, safely(webhook), methods=["POST"]),
+    ]
 
 
 def may_speak(request: Request, token: bytes, client: str) -> bool:

@@ -6,6 +6,7 @@ webhooks end in the assistant. Crashing it means building it again over the same
 
 import random
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
@@ -69,6 +70,16 @@ class _Later:
         await self.app(scope, receive, send)
 
 
+class _Hosts(httpx.AsyncBaseTransport):
+    """A network of ASGI apps. Whoever calls another host has forgotten to name it."""
+
+    def __init__(self, apps: Mapping[str, ASGIApp]) -> None:
+        self._hosts = {name: httpx.ASGITransport(app) for name, app in apps.items()}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._hosts[request.url.host].handle_async_request(request)
+
+
 def settings(**sections: dict[str, object]) -> Settings:
     return load(
         None,
@@ -90,9 +101,15 @@ class World:
     """The assistant and its sandbox. `async with` it."""
 
     def __init__(
-        self, folder: Path, *, seed: int = 1, bot_api: ASGIApp | None = None, **sections: dict[str, object]
+        self,
+        folder: Path,
+        *,
+        seed: int = 1,
+        bot_api: ASGIApp | None = None,
+        hosts: Mapping[str, ASGIApp] | None = None,
+        **sections: dict[str, object],
     ) -> None:
-        """``bot_api`` stands in for Telegram's Bot API."""
+        """``bot_api`` stands in for Telegram's Bot API, and ``hosts`` for others that are called, by their names."""
         self.clock = Clock()
         self.chance = random.Random(seed)
         self.folder = folder
@@ -117,7 +134,7 @@ class World:
             },
             trust_env=False,
         )
-        self.http = open_http(httpx.ASGITransport(self.sandbox.app))
+        self.http = open_http(_Hosts({"sandbox": self.sandbox.app} | dict(hosts or {})))
         self.telegram_http = None if bot_api is None else open_http(httpx.ASGITransport(bot_api))
         self.engine = open_engine(f"sqlite:///{folder / 'ledger.db'}")
         upgrade(self.engine)

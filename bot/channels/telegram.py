@@ -39,6 +39,7 @@ from aiogram.types import (
 )
 from pydantic import ValidationError
 
+from bot.channels.base import short, split
 from bot.delivery import Gone, Wait
 from bot.stores.base import Message as Told
 from services.errors import Malformed, Uncertain
@@ -46,7 +47,7 @@ from services.errors import Malformed, Uncertain
 log = logging.getLogger(__name__)
 
 PREFIX = "telegram:"
-LONGEST_TEXT = 4096  # characters of one message (Bot API, sendMessage)
+LONGEST_TEXT = 4096  # UTF-16 units of one message (Bot API, sendMessage)
 LONGEST_DATA = 64  # bytes of a button's payload (Bot API, InlineKeyboardButton)
 COMMANDS = ("pay", "invoices", "status", "methods", "human", "cancel", "language", "help")
 WANTED = ["message", "edited_message", "callback_query", "my_chat_member"]  # the kinds of updates that are asked for
@@ -239,7 +240,7 @@ class Telegram:
         if message.link is not None and not any(key.url for row in keys for key in row):
             text = f"{text}\n{message.link.url}"
         markup = InlineKeyboardMarkup(inline_keyboard=keys) if keys else None
-        *before, last = split(text)
+        *before, last = split(text, LONGEST_TEXT)
         try:
             for part in before:
                 await self._bot.send_message(number_of(chat), part, link_preview_options=_NO_PREVIEW)
@@ -259,7 +260,7 @@ class Telegram:
 
     def _keys(self, message: Told, locale: str) -> list[list[InlineKeyboardButton]]:
         keys = [
-            [InlineKeyboardButton(text=choice.title[:64], callback_data=choice.payload)]
+            [InlineKeyboardButton(text=short(choice.title, 64), callback_data=choice.payload)]
             for choice in message.choices
             if len(choice.payload.encode()) <= LONGEST_DATA
         ]
@@ -352,19 +353,3 @@ _NOBODY = ("chat not found", "user is deactivated", "bot was blocked", "bot can'
 
 def _is_nobody(error: TelegramBadRequest) -> bool:
     return any(sign in error.message.lower() for sign in _NOBODY)
-
-
-def split(text: str) -> list[str]:
-    """The text in pieces that Telegram takes, cut where a line or a word ends. Telegram counts UTF-16 units."""
-    pieces: list[str] = []
-    while _units(text) > LONGEST_TEXT:
-        cut = text.encode("utf-16-le")[: 2 * LONGEST_TEXT].decode("utf-16-le", errors="ignore")
-        ends = (cut.rfind("\n"), cut.rfind(" "), len(cut))
-        at = next(end for end in ends if end > len(cut) // 2)
-        pieces.append(text[:at].rstrip())
-        text = text[at:].lstrip()
-    return [*pieces, text or "…"]
-
-
-def _units(text: str) -> int:
-    return len(text.encode("utf-16-le")) // 2

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import httpx
 import msgspec
 import pytest
 from front_end import URL, FrontEnd, words
@@ -254,19 +253,8 @@ class Called:
 async def called(tmp_path):
     front = Called()
     hook = {"callback_url": "http://front/hook", "callback_token": "a-secret"}
-    async with World(tmp_path, rasa=hook) as world:
-        sandbox = httpx.ASGITransport(world.sandbox.app)
-        router = {"front": httpx.ASGITransport(front), "sandbox": sandbox}
-        world.http._transport = Switch(router)
+    async with World(tmp_path, rasa=hook, hosts={"front": front}) as world:
         yield world, front
-
-
-class Switch(httpx.AsyncBaseTransport):
-    def __init__(self, hosts: dict[str, httpx.AsyncBaseTransport]) -> None:
-        self.hosts = hosts
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return await self.hosts[request.url.host].handle_async_request(request)
 
 
 async def say(world, text: str) -> None:

@@ -33,6 +33,8 @@ from bot import asked_links, documents
 from bot.api import api_router, conversation_routes
 from bot.channels.rasa_callback import RasaCallback
 from bot.delivery import Deliverer, Outlet
+from bot.desk.actions import Desk
+from bot.desk.copying import Copying
 from bot.effects import Hands
 from bot.help_articles import help_centers
 from bot.internal import internal_routes, read_address, write_address
@@ -54,8 +56,10 @@ from bot.understanding import model
 from bot.web import Endpoint, hot_routes, public_routes, refusal
 from bot.wording import Wording
 from bot.worker import Worker
+from dialogs.conversation import Held
 from dialogs.model import HopLink
 from services.database import Transact, open_engine, threaded, upgrade
+from services.desk import handoffs
 from services.errors import Misconfigured, Unavailable
 from services.hops import Hops
 from services.http import Remote, open_http
@@ -103,6 +107,8 @@ class Remit:
     worker: Worker
     mail: Mail | None  # None: no mail server is configured, so none is sent
     bell: Bell
+    desk: Desk
+    copying: Copying
     deliverer: Deliverer
     telegram: "TelegramIntake | None"  # None: no bot is configured
     secret: bytes
@@ -199,6 +205,11 @@ def build(
     bell = Bell()
     hops = Hops(transact=transact, clock=clock, random=random)
 
+    async def holder(chat: str) -> tuple[Held | None, Held | None]:
+        found = await transact(lambda conn: handoffs.holder(conn, chat))
+        person = None if found is None else Held(found.id, found.agent_name)
+        return (person, None) if found is not None and found.state is handoffs.State.HELD else (None, person)
+
     async def hop_link(link: HopLink) -> str:
         token = await hops.issue(link.chat, link.keys, link.channel)
         return settings.telegram_link(token) if link.channel == "telegram" else f"{settings.base_url}/chat?i={token}"
@@ -220,6 +231,7 @@ def build(
         hops=hops,
         latest=checkout.latest,
         signed_in=sign_in.was_used_in,
+        holder=holder,
         renderer=renderer,
         house=house,
         clock=clock,
@@ -227,12 +239,21 @@ def build(
         random=random,
         patience=settings.chat.patience_seconds,
     )
+    desk = Desk(
+        runtime=runtime,
+        transact=transact,
+        books=books,
+        bell=bell,
+        rules=house.rules,
+        clock=clock,
+        agent_limit_minor=settings.desk.agent_limit_minor,
+    )
     telegram = _telegram(settings, telegram_http or http, renderer)
     outlets: list[Outlet] = [] if telegram is None else [telegram]
     if url := settings.rasa.callback_url:
         token = settings.rasa.callback_token.get_secret_value()
         outlets.append(RasaCallback(Remote("the callback", http, url, token, pause=asyncio.sleep)))
-    worker = Worker(checkout, store, runtime, clock, timedelta(days=settings.chat.kept_days))
+    worker = Worker(checkout, store, runtime, desk, clock, timedelta(days=settings.chat.kept_days))
     return Remit(
         settings=settings,
         clock=clock,
@@ -251,6 +272,8 @@ def build(
         worker=worker,
         mail=mail,
         bell=bell,
+        desk=desk,
+        copying=Copying(store, transact, bell, clock),
         deliverer=Deliverer(store, transact, bell, outlets, clock),
         telegram=None if telegram is None else _intake(telegram, runtime, store, transact, clock, secret),
         secret=secret,
@@ -482,6 +505,7 @@ def production(settings: Settings) -> ASGIApp:
         if shared:
             going.append(asyncio.create_task(shared.watch(remit.bell.ring, remit.bell.ring_all), name="bell"))
         going.append(asyncio.create_task(remit.deliverer.run(), name="deliverer"))
+        going.append(asyncio.create_task(remit.copying.run(), name="transcripts"))
         if remit.telegram:
             going.append(asyncio.create_task(remit.telegram.run(settings), name="telegram"))
         yield

@@ -525,7 +525,8 @@ errand = Table(  # what people at the desk want of a conversation, in order, unt
     schema,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("chat", String(200), nullable=False, index=True),
-    Column("body", Text, nullable=False),  # JSON of `Errand`; emptied once it was done
+    Column("key", String(120), unique=True),  # of a form that may be sent twice
+    Column("body", Text, nullable=False),  # JSON; emptied once it was done
     Column("at", BigInteger, nullable=False),
     Column("done_at", BigInteger),
 )
@@ -559,7 +560,7 @@ proposal = Table(  # payments that people at the desk propose
     Column("amount_minor", BigInteger, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("reason", Text, nullable=False, server_default=""),
-    Column("state", String(16), nullable=False),  # offered, confirmed, declined, withdrawn
+    Column("state", String(16), nullable=False),  # offered, confirmed, declined, withdrawn, blocked
     Column("payment", String(32)),  # once it is confirmed: its state is the ledger's
     Column("made_at", BigInteger, nullable=False),
     Column("changed_at", BigInteger, nullable=False),

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
-from services.database import micros
+from services.database import insert_once, micros
 from services.schema import errand
 
 
@@ -22,11 +22,9 @@ class Errand(NamedTuple):
     body: str
 
 
-def add(conn: Connection, chat: str, body: str, now: datetime) -> int:
-    """Write one down; answers its number, which only grows."""
-    row = conn.execute(insert(errand).values(chat=chat, body=body, at=micros(now)))
-    assert row.inserted_primary_key is not None
-    return int(row.inserted_primary_key[0])
+def add(conn: Connection, chat: str, body: str, now: datetime, key: str | None = None) -> bool:
+    """Write one down, once per ``key``; False when it was before. Their numbers only grow."""
+    return insert_once(conn, errand, chat=chat, key=key, body=body, at=micros(now))
 
 
 def next_of(conn: Connection, chat: str) -> Errand | None:

@@ -29,6 +29,18 @@ class State(StrEnum):
     RESOLVED = "resolved"
 
 
+class Tried(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One payment of the chat, as it was last told there."""
+
+    reference: str
+    method: str
+    amount_minor: int
+    currency: str
+    state: str
+    reason: str = ""
+    declines: int = 0
+
+
 class Brief(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a person needs to know, so that the customer repeats nothing. Kept up to date; holds no card data."""
 
@@ -38,10 +50,12 @@ class Brief(msgspec.Struct, frozen=True, omit_defaults=True):
     language: str = ""
     channel: str = ""
     invoices: tuple[str, ...] = ()  # numbers
-    step: str = ""  # the slot that is asked for, or the state of the payment under way
-    payment: str = ""  # reference of the newest
-    tried: tuple[str, ...] = ()  # what was tried and why it failed, newest last
-    quote: str = ""  # the amount on the screen
+    step: str = ""  # what is asked for just now: a slot's name, or ""
+    quote_minor: int = 0  # the sum on the screen, waiting for a yes
+    currency: str = ""
+    tried: tuple[Tried, ...] = ()  # the newest last
+    wrong_proofs: int = 0
+    misses: int = 0  # messages in a row that were not understood
 
 
 class Handoff(msgspec.Struct, frozen=True):
@@ -127,6 +141,12 @@ def rate(conn: Connection, handoff: int, chat: str, stars: int) -> bool:
     """The customer's word on how it was, 1 to 5; False when there is no such handoff of this chat."""
     this = handoffs.c.id == handoff, handoffs.c.chat == chat, handoffs.c.resolved_at.is_not(None)
     return conn.execute(update(handoffs).where(*this).values(stars=stars)).rowcount == 1
+
+
+def holder(conn: Connection, chat: str) -> Handoff | None:
+    """The open handoff of a chat that is somebody's."""
+    found = of_chat(conn, chat)
+    return found if found is not None and found.state in (State.HELD, State.LENT) else None
 
 
 def heard(conn: Connection, chat: str, at: datetime) -> None:

@@ -14,7 +14,7 @@ from services.database import instant, micros
 from services.model import Money
 from services.schema import proposal as proposals
 
-State = Literal["offered", "confirmed", "declined", "withdrawn"]
+State = Literal["offered", "confirmed", "declined", "withdrawn", "blocked"]  # blocked: by a payment under way
 
 
 class Proposal(msgspec.Struct, frozen=True):

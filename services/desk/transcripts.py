@@ -30,8 +30,10 @@ def last(conn: Connection, chat: str) -> int:
 
 
 def add(conn: Connection, chat: str, lines: Sequence[Line]) -> int:
-    """Copy these; answers how many were new."""
-    return sum(insert_once(conn, transcript, chat=chat, **(line._asdict() | {"at": micros(line.at)})) for line in lines)
+    """Copy these; answers how many were new. What was copied before reads as it does now: a number may have been taken out."""
+    new = [insert_once(conn, transcript, chat=chat, **(line._asdict() | {"at": micros(line.at)})) for line in lines]
+    overwrite(conn, chat, {line.seq: line.text for line, fresh in zip(lines, new, strict=True) if not fresh})
+    return sum(new)
 
 
 def of(conn: Connection, chat: str, after: int = 0, most: int = 1000) -> list[Line]:

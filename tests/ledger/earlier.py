@@ -141,7 +141,7 @@ ROWS: dict[str, Rows] = {
             {"id": 1, "chat": "web:1", "state": "held", "reason": "asked", "asked_at": AT, "agent": 1, "taken_at": AT,
              "resolved_at": None, "brief": "", "waits_since": None, "stars": None, "changed_at": AT},
         ],
-        "errand": [{"id": 1, "chat": "web:1", "body": "{}", "at": AT, "done_at": None}],
+        "errand": [{"id": 1, "chat": "web:1", "key": "1:a", "body": "{}", "at": AT, "done_at": None}],
         "transcript": [{"chat": "web:1", "seq": 1, "sender": "customer", "name": "", "text": "hello", "at": AT}],
         "proposal": [
             {"id": 1, "chat": "web:1", "handoff": 1, "agent": 1, "invoices": "[]", "numbers": "[]", "amount_minor": 12000,

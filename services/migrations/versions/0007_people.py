@@ -67,6 +67,7 @@ def _handoffs() -> None:
         "errand",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
         sa.Column("chat", sa.String(200), nullable=False),
+        sa.Column("key", sa.String(120), unique=True),
         sa.Column("body", sa.Text, nullable=False),
         sa.Column("at", sa.BigInteger, nullable=False),
         sa.Column("done_at", sa.BigInteger),

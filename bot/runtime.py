@@ -695,8 +695,9 @@ class Runtime:
                 return  # heeded before
             commit = await self._compose(found, turn, event.at)
             if await self._commit(commit):
-                for key, effect in commit.effects:
-                    self._start(key, chat, "", effect)
+                work = [self._start(key, chat, "", effect) for key, effect in commit.effects]
+                if work:  # notes of the desk's own, as a rule: what somebody does there next may rest on them
+                    await asyncio.wait(work, timeout=self._patience)
                 return
 
     async def resume(self, waiting: Waiting) -> None:

@@ -205,7 +205,7 @@ class Hands:
             case AskAgent(reason):
                 await self._transact(lambda conn: handoffs.ask(conn, chat, reason, now))
             case NoteProposal(proposal, state, payment):
-                await self._transact(lambda conn: proposals.moved(conn, proposal, state, payment or None, now))
+                await self._transact(lambda conn: proposals.moved(conn, proposal, chat, state, payment or None, now))
             case HandBack():
                 await self._transact(lambda conn: handoffs.give_back(conn, chat, now))
             case RateHandoff(handoff, stars):

@@ -64,12 +64,12 @@ def make(  # noqa: PLR0917  # a row's columns
     return int(row.inserted_primary_key[0])
 
 
-def moved(conn: Connection, number: int, state: State, payment: str | None, now: datetime) -> bool:
-    """What became of it. What was confirmed stays confirmed, and follows its newest payment."""
-    this = proposals.c.id == number
+def moved(conn: Connection, number: int, chat: str, state: State, payment: str | None, now: datetime) -> bool:  # noqa: PLR0917
+    """What became of one of this chat's. What was confirmed stays confirmed, and follows its newest payment."""
+    this = proposals.c.id == number, proposals.c.chat == chat
     before = proposals.c.state == "offered" if state != "confirmed" else proposals.c.state.in_(("offered", "confirmed"))
     values = {"state": state, "changed_at": micros(now)} | ({"payment": payment} if payment else {})
-    return conn.execute(update(proposals).where(this, before).values(**values)).rowcount == 1
+    return conn.execute(update(proposals).where(*this, before).values(**values)).rowcount == 1
 
 
 def find(conn: Connection, number: int) -> Proposal | None:

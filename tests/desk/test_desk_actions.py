@@ -243,3 +243,18 @@ async def test_outside_opening_hours_the_customer_hears_when_somebody_comes(tmp_
         )
         world.clock.advance(hours=2)
         assert "they will get back to you" in (await world.say("rasa:two", "human"))[-1].text
+
+
+async def test_only_the_chat_that_was_helped_rates_and_only_once_it_is_over(world):
+    handoff, maria = await asked_for(world), await world.agent()
+    await world.remit.desk.take(maria, handoff)
+    await world.remit.desk.lend(maria, handoff)
+    for chat in (CHAT, "rasa:somebody-else"):
+        await world.say(chat, f"/stars {handoff} 1")
+    await world.remit.desk.resolve(maria, handoff)
+    await world.say("rasa:somebody-else", f"/stars {handoff} 2")
+    await world.work()
+    assert (await world.remit.transact(lambda conn: handoffs.find(conn, handoff))).stars is None
+    await world.say(CHAT, "4")
+    await world.work()
+    assert (await world.remit.transact(lambda conn: handoffs.find(conn, handoff))).stars == 4

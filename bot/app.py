@@ -34,6 +34,8 @@ from bot.api import api_router, conversation_routes
 from bot.channels.rasa_callback import RasaCallback
 from bot.channels.whatsapp import WhatsApp
 from bot.delivery import Deliverer, Outlet
+from bot.desk.actions import Desk
+from bot.desk.copying import Copying
 from bot.effects import Hands
 from bot.help_articles import help_centers
 from bot.internal import internal_routes, read_address, write_address
@@ -55,8 +57,10 @@ from bot.understanding import model
 from bot.web import Endpoint, hot_routes, public_routes, refusal
 from bot.wording import Wording
 from bot.worker import Worker
+from dialogs.conversation import Held
 from dialogs.model import HopLink
 from services.database import Transact, open_engine, threaded, upgrade
+from services.desk import handoffs
 from services.errors import Misconfigured, Unavailable
 from services.hops import Hops
 from services.http import Remote, open_http
@@ -104,6 +108,8 @@ class Remit:
     worker: Worker
     mail: Mail | None  # None: no mail server is configured, so none is sent
     bell: Bell
+    desk: Desk
+    copying: Copying
     deliverer: Deliverer
     telegram: "TelegramIntake | None"  # None: no bot is configured
     secret: bytes
@@ -200,6 +206,11 @@ def build(
     bell = Bell()
     hops = Hops(transact=transact, clock=clock, random=random)
 
+    async def holder(chat: str) -> tuple[Held | None, Held | None]:
+        found = await transact(lambda conn: handoffs.holder(conn, chat))
+        person = None if found is None else Held(found.id, found.agent_name)
+        return (person, None) if found is not None and found.state is handoffs.State.HELD else (None, person)
+
     async def hop_link(link: HopLink) -> str:
         token = await hops.issue(link.chat, link.keys, link.channel)
         return settings.telegram_link(token) if link.channel == "telegram" else f"{settings.base_url}/chat?i={token}"
@@ -221,12 +232,22 @@ def build(
         hops=hops,
         latest=checkout.latest,
         signed_in=sign_in.was_used_in,
+        holder=holder,
         renderer=renderer,
         house=house,
         clock=clock,
         timezone=settings.zone,
         random=random,
         patience=settings.chat.patience_seconds,
+    )
+    desk = Desk(
+        runtime=runtime,
+        transact=transact,
+        books=books,
+        bell=bell,
+        rules=house.rules,
+        clock=clock,
+        agent_limit_minor=settings.desk.agent_limit_minor,
     )
     telegram = _telegram(settings, telegram_http or http, renderer)
     outlets: list[Outlet] = [] if telegram is None else [telegram]
@@ -238,7 +259,7 @@ def build(
             "WhatsApp", http, f"{settings.whatsapp.api.rstrip('/')}/{settings.whatsapp.phone_number_id}", key
         )
         outlets.append(WhatsApp(number, store, clock, renderer.sentence, settings.whatsapp.template))
-    worker = Worker(checkout, store, runtime, clock, timedelta(days=settings.chat.kept_days))
+    worker = Worker(checkout, store, runtime, desk, clock, timedelta(days=settings.chat.kept_days))
     return Remit(
         settings=settings,
         clock=clock,
@@ -257,6 +278,8 @@ def build(
         worker=worker,
         mail=mail,
         bell=bell,
+        desk=desk,
+        copying=Copying(store, transact, bell, clock),
         deliverer=Deliverer(store, transact, bell, outlets, clock),
         telegram=None if telegram is None else _intake(telegram, runtime, store, transact, clock, secret),
         secret=secret,
@@ -488,6 +511,7 @@ def production(settings: Settings) -> ASGIApp:
         if shared:
             going.append(asyncio.create_task(shared.watch(remit.bell.ring, remit.bell.ring_all), name="bell"))
         going.append(asyncio.create_task(remit.deliverer.run(), name="deliverer"))
+        going.append(asyncio.create_task(remit.copying.run(), name="transcripts"))
         if remit.telegram:
             going.append(asyncio.create_task(remit.telegram.run(settings), name="telegram"))
         yield

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from dialogs.model import House
 from services.errors import Misconfigured
 from services.model import Method, Rules, Spread
+from services.model.hours import hours
 
 CONFIG = Path(__file__).parent.parent / "config"
 
@@ -118,6 +119,22 @@ class ActionSettings(_Section):
     client_addresses: bool
 
 
+class DeskSettings(_Section):
+    hours: tuple[str, ...]
+    agent_limit_minor: int | None = Field(ge=1)
+
+    @field_validator("hours")
+    @classmethod
+    def _readable(cls, told: tuple[str, ...]) -> tuple[str, ...]:
+        hours(told)
+        return told
+
+    @field_validator("agent_limit_minor", mode="before")
+    @classmethod
+    def _no_limit(cls, told: object) -> object:
+        return told or None
+
+
 class Links(_Section):
     days: int = Field(ge=1)
 
@@ -162,6 +179,7 @@ class Settings(BaseSettings):
     whatsapp: WhatsAppSettings
     rasa: RasaSettings
     actions: ActionSettings
+    desk: DeskSettings
     invoices: InvoiceSettings
     gateway: GatewaySettings
     mail: MailSettings
@@ -205,6 +223,7 @@ class Settings(BaseSettings):
             sign_in=self._sign_in_channels(),
             remember=("web",),
             hops=bool(self.telegram.bot),
+            hours=hours(self.desk.hours),
             locales=self.chat.locales,
         )
 

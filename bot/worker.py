@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, assert_never
 
+from bot.desk.actions import Desk
 from bot.runtime import Runtime
 from bot.stores.base import Store, Waiting
 from services import pruning
@@ -36,13 +37,20 @@ PRUNE_EVERY = timedelta(days=1)
 class Worker:
     """One per process. `run` goes on until canceled; `work` is one round of its jobs and questions, to their ends."""
 
-    def __init__(
-        self, checkout: Checkout, store: Store, runtime: Runtime, clock: Callable[[], datetime], kept: timedelta
+    def __init__(  # noqa: PLR0917  # as they stand in `bot.app`
+        self,
+        checkout: Checkout,
+        store: Store,
+        runtime: Runtime,
+        desk: Desk,
+        clock: Callable[[], datetime],
+        kept: timedelta,
     ) -> None:
         """``kept``: how long a silent conversation is."""
         self._checkout = checkout
         self._store = store
         self._runtime = runtime
+        self._desk = desk
         self._clock = clock
         self._kept = kept
         self._woken = asyncio.Event()
@@ -56,7 +64,7 @@ class Worker:
 
     async def run(self) -> None:
         """Each at its own pace: a comparison of an hour holds up neither the jobs nor the questions of the minute."""
-        errands = (self._reconcile, self._compare, self._prune_daily, self._tell_answers)
+        errands = (self._reconcile, self._compare, self._prune_daily, self._tell_answers, self._desk.catch_up)
         await asyncio.gather(self._keep_working(), *(self._keep_looking(errand) for errand in errands))
 
     async def _keep_working(self) -> None:
@@ -81,8 +89,10 @@ class Worker:
         """One round; whether there was anything to do, so that another round is worth it."""
         busy, due = await self._claim()
         # whoever does not answer holds up neither the others nor the questions to the gateway
-        *_, told, compared = await _all((*due, self._tell_answers(), self._ask_the_gateway()))
-        return busy or told or bool(compared)
+        *_, left, told, compared = await _all(
+            (*due, self._desk.catch_up(), self._tell_answers(), self._ask_the_gateway())
+        )
+        return busy or left or told or bool(compared)
 
     # --- jobs and effects ----------------------------------------------------------------------------------------
 

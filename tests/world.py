@@ -9,9 +9,10 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import httpx
+from sqlalchemy import Connection, select
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.app import Remit, asgi, build
@@ -19,11 +20,13 @@ from bot.channels.base import Inbound
 from bot.settings import CONFIG, Settings, load
 from bot.stores.base import Message
 from bot.stores.sqlite import SqliteStore
-from services.database import inline, open_engine, upgrade
+from services.database import inline, insert_once, open_engine, upgrade
+from services.desk.agents import Agent
 from services.http import open_http
 from services.mail import Letter
 from services.sandbox.rehearsal import BANK, CARD
 from services.sandbox.world import build_sandbox, load_demo
+from services.schema import agent as agents
 
 NOW = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
 KEY, SECRET, TOKEN = "test-key", "test-secret", "test-token"
@@ -198,6 +201,19 @@ class World:
         messages = await self.remit.runtime.handle(inbound)
         await self.remit.postman.drain()
         return messages
+
+    async def agent(self, name: str = "Maria", role: Literal["agent", "supervisor"] = "agent") -> Agent:
+        """Somebody at the desk, of this name."""
+        email = f"{name.lower()}@example.test"
+
+        def work(conn: Connection) -> Agent:
+            insert_once(
+                conn, agents, email=email, name=name, role=role, password="", made_at=0
+            )  # nobody signs in by it
+            found = conn.execute(select(agents.c.id).where(agents.c.email == email)).scalar_one()
+            return Agent(found, email, name, role)
+
+        return await self.remit.transact(work)
 
     async def link(self, number: str, days: int = 60) -> str:
         (invoice,) = await self.remit.invoices.find(number)

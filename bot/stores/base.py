@@ -39,6 +39,8 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     choices: tuple[Button, ...]  # stands in the JSON even when empty: front ends need no case for its absence
     card: dict[str, Any] | None = None  # plain JSON
     link: Link | None = None
+    name: str = ""  # of the agent who wrote it
+    at: int = 0  # seconds since 1970 UTC
 
 
 class Loaded(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Connection, Row, or_, select, update
 
 from services.database import insert_once, instant, micros
+from services.desk import handoffs
 from services.model import Request, Requests
 from services.payments.cases import Trouble, open_case, short
 from services.schema import handoff_case as cases
@@ -82,6 +83,7 @@ def _open(conn: Connection, wish: Wish, now: datetime) -> Row[Any]:
         customer=wish.customer,
         words=wish.words,
     )
+    handoffs.ask(conn, wish.chat, _REASONS[wish.kind], now)
     return _row(conn, cases.c.key == key)
 
 

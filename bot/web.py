@@ -23,6 +23,7 @@ from starlette.routing import Route
 
 from bot.channels import rasa, rasa_callback
 from bot.channels.base import Inbound
+from bot.names import Names
 from services import deliveries
 from services.errors import Forged, Malformed, RemitError, Uncertain
 from services.payments.links import Refusal
@@ -164,12 +165,16 @@ async def _after(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byte
 
 
 def _callback(remit: "Remit") -> Endpoint:
-    runtime, heard = remit.runtime, _heard(remit, rasa_callback.read)
+    runtime, heard, names = remit.runtime, _heard(remit, rasa_callback.read), Names(remit.secret)
 
     async def webhook(request: Request) -> Response:
         inbound = await heard(request)
         if isinstance(inbound, Response):
             return inbound
+        if names.kept(inbound).chat != inbound.chat:
+            return refusal(
+                400, "malformed", "this sender reads like a card number: it is not kept, so it cannot be called"
+            )
         await remit.transact(partial(deliveries.begin, chat=inbound.chat))
         await runtime.handle(inbound)  # what it says goes out by the callback
         return Response("success", media_type="text/plain")

@@ -12,9 +12,10 @@ import hmac
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -31,6 +32,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot import asked_links, documents
 from bot.api import api_router, conversation_routes
+from bot.background import kept_going
 from bot.channels.rasa_callback import RasaCallback
 from bot.channels.whatsapp import WhatsApp
 from bot.delivery import Deliverer, Outlet
@@ -253,7 +255,8 @@ def build(
     outlets: list[Outlet] = [] if telegram is None else [telegram]
     if url := settings.rasa.callback_url:
         token = settings.rasa.callback_token.get_secret_value()
-        outlets.append(RasaCallback(Remote("the callback", http, url, token, pause=asyncio.sleep)))
+        remote = Remote("the callback", http, url, token)  # it is the deliverer who tries again
+        outlets.append(RasaCallback(remote, clock))
     if key := settings.whatsapp.token.get_secret_value():
         number = Remote(
             "WhatsApp", http, f"{settings.whatsapp.api.rstrip('/')}/{settings.whatsapp.phone_number_id}", key
@@ -281,7 +284,7 @@ def build(
         desk=desk,
         copying=Copying(store, transact, bell, clock),
         deliverer=Deliverer(store, transact, bell, outlets, clock),
-        telegram=None if telegram is None else _intake(telegram, runtime, store, transact, clock, secret),
+        telegram=None if telegram is None else _intake(telegram, runtime, bell, store, transact, clock, secret),
         secret=secret,
         begin_limit=Limit("begin", 300, 10.0, monotonic, knock),  # conversations of one address
         say_limit=Limit("say", 60, 5.0, monotonic, knock),  # messages of one conversation
@@ -359,6 +362,7 @@ def _telegram(settings: Settings, http: httpx.AsyncClient, renderer: Renderer) -
 def _intake(  # noqa: PLR0917  # as they stand in `build`
     telegram: "Telegram",
     runtime: Runtime,
+    bell: Bell,
     store: Store,
     transact: Transact,
     clock: Callable[[], datetime],
@@ -366,7 +370,7 @@ def _intake(  # noqa: PLR0917  # as they stand in `build`
 ) -> "TelegramIntake":
     from bot.telegram_intake import TelegramIntake  # noqa: PLC0415  # as above
 
-    return TelegramIntake(telegram, runtime, store, transact, clock, secret=_webhook_secret(secret))
+    return TelegramIntake(telegram, runtime, store, transact, clock, bell=bell, secret=_webhook_secret(secret))
 
 
 def _webhook_secret(secret: bytes) -> str:
@@ -507,17 +511,12 @@ def production(settings: Settings) -> ASGIApp:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         gc.collect()
         gc.freeze()  # what start-up built lives as long as the process: no collection needs to walk it in a turn
-        going = [asyncio.create_task(remit.worker.run(), name="worker")]
-        if shared:
-            going.append(asyncio.create_task(shared.watch(remit.bell.ring, remit.bell.ring_all), name="bell"))
-        going.append(asyncio.create_task(remit.deliverer.run(), name="deliverer"))
-        going.append(asyncio.create_task(remit.copying.run(), name="transcripts"))
-        if remit.telegram:
-            going.append(asyncio.create_task(remit.telegram.run(settings), name="telegram"))
+        going = [asyncio.create_task(kept_going(*each)) for each in _beside(remit, shared)]
         yield
         for task in going:
             task.cancel()
         await asyncio.gather(*going, return_exceptions=True)
+        await remit.deliverer.drain()
         if remit.telegram:
             await remit.telegram.drain()
         await remit.runtime.drain()
@@ -530,6 +529,17 @@ def production(settings: Settings) -> ASGIApp:
         transact.close()
 
     return asgi(remit, address.token, lifespan)
+
+
+def _beside(remit: Remit, shared: RedisStore | None) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
+    """What goes on beside the requests, each by its name in the log."""
+    yield "the worker", remit.worker.run
+    yield "the deliverer", remit.deliverer.run
+    yield "the transcripts", remit.copying.run
+    if shared:
+        yield "the bell", partial(shared.watch, remit.bell.ring, remit.bell.ring_all)
+    if remit.telegram:
+        yield "Telegram", partial(remit.telegram.run, remit.settings)
 
 
 def _conversations(settings: Settings) -> SqliteStore | RedisStore:

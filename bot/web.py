@@ -183,12 +183,16 @@ async def _after(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byte
 
 
 def _callback(remit: "Remit", intake: Intake) -> Endpoint:
-    heard = _heard(remit, rasa_callback.read)
+    heard, names = _heard(remit, rasa_callback.read), Names(remit.secret)
 
     async def webhook(request: Request) -> Response:
         inbound = await heard(request)
         if isinstance(inbound, Response):
             return inbound
+        if names.kept(inbound).chat != inbound.chat:
+            return refusal(
+                400, "malformed", "this sender reads like a card number: it is not kept, so it cannot be called"
+            )
         await intake.hear([inbound])
         return Response("success", media_type="text/plain")
 

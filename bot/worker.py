@@ -4,6 +4,7 @@ be done twice.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Iterable
 from datetime import datetime, timedelta
@@ -65,7 +66,10 @@ class Worker:
     async def run(self) -> None:
         """Each at its own pace: a comparison of an hour holds up neither the jobs nor the questions of the minute."""
         errands = (self._reconcile, self._compare, self._prune_daily, self._tell_answers, self._desk.catch_up)
-        await asyncio.gather(self._keep_working(), *(self._keep_looking(errand) for errand in errands))
+        async with asyncio.TaskGroup() as group:  # where one breaks, all end, and whoever began them begins again
+            group.create_task(self._keep_working())
+            for errand in errands:
+                group.create_task(self._keep_looking(errand))
 
     async def _keep_working(self) -> None:
         while True:
@@ -80,10 +84,9 @@ class Worker:
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _rest(self) -> None:
-        try:
-            await asyncio.wait_for(self._woken.wait(), PAUSE_SECONDS)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):  # not `wait_for`, which may lose a cancellation (Python 3.11)
+            async with asyncio.timeout(PAUSE_SECONDS):
+                await self._woken.wait()
 
     async def work(self) -> bool:
         """One round; whether there was anything to do, so that another round is worth it."""

@@ -92,11 +92,10 @@ def settings(**sections: dict[str, object]) -> Settings:
             "timezone": "America/Los_Angeles",
             "currency": "USD",
         },
-        server={"base_url": HANDOFF},
         invoices={"sources": ["book", "portal"], "portal_url": "http://sandbox/portal", "portal_key": KEY},
         gateway={"url": "http://sandbox/processor", "key": KEY, "webhook_secret": SECRET},
         sign_in={"page_secret": PAGE_SECRET},
-        **{"mail": {"host": "mail.test", "from": "billing@example.com"}, **sections},
+        **{"server": {"base_url": HANDOFF}, "mail": {"host": "mail.test", "from": "billing@example.com"}, **sections},
     )
 
 

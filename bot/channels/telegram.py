@@ -40,7 +40,7 @@ from aiogram.types import (
 from pydantic import ValidationError
 
 from bot.channels.base import short, split
-from bot.delivery import Gone, Wait
+from bot.delivery import Gone, Pieces, Wait
 from bot.stores.base import Message as Told
 from services.errors import Malformed, Uncertain
 
@@ -51,6 +51,8 @@ LONGEST_TEXT = 4096  # UTF-16 units of one message (Bot API, sendMessage)
 LONGEST_DATA = 64  # bytes of a button's payload (Bot API, InlineKeyboardButton)
 COMMANDS = ("pay", "invoices", "status", "methods", "human", "cancel", "language", "help")
 WANTED = ["message", "edited_message", "callback_query", "my_chat_member"]  # the kinds of updates that are asked for
+_EDITED, _UNREADABLE = "/edited", "/unreadable"
+_NO_WORDS = (_EDITED, _UNREADABLE)
 _DIGITS, _LETTERS = "0123456789", "cdfkmnprvw"  # letters that nobody takes for digits
 _TO_LETTERS, _TO_DIGITS = str.maketrans(_DIGITS, _LETTERS), str.maketrans(_LETTERS, _DIGITS)
 
@@ -77,11 +79,14 @@ class Moved(msgspec.Struct, frozen=True):
 
 
 class Elsewhere(msgspec.Struct, frozen=True):
-    """Somebody spoke where no payments are taken, such as in a group."""
+    """Somebody spoke where no payments are taken, such as in a group. ``under`` is what stands in the message."""
 
     update: int
     chat: int
+    message: int
     locale: str = ""
+    asked: bool = False  # by a command, which is answered
+    under: str = ""
 
 
 class Nothing(msgspec.Struct, frozen=True):
@@ -101,7 +106,7 @@ def read(body: bytes) -> Said | Moved | Elsewhere | Nothing:
     if update.my_chat_member is not None:
         return _moved(update.update_id, update.my_chat_member)
     if update.edited_message is not None:
-        return _said(update.update_id, update.edited_message, "/edited")
+        return _said(update.update_id, update.edited_message, _EDITED)
     if update.message is not None:
         return _said(update.update_id, update.message, _text_of(update.message))
     return Nothing(update.update_id)
@@ -111,8 +116,9 @@ def _said(update: int, message: Message, text: str) -> Said | Elsewhere | Nothin
     if message.from_user is None or message.from_user.is_bot:
         return Nothing(update)
     if message.chat.type != "private":
-        asked = message.text is not None and message.text.startswith("/")
-        return Elsewhere(update, message.chat.id, _locale(message.from_user)) if asked else Nothing(update)
+        asked = text.startswith("/") and text not in _NO_WORDS
+        under = message.text or message.caption or ""
+        return Elsewhere(update, message.chat.id, message.message_id, _locale(message.from_user), asked, under)
     # what is not answered may hold a number all the same, and is looked at for it
     under = "" if text == message.text else message.text or message.caption or ""
     return Said(update, message.chat.id, message.message_id, text, _locale(message.from_user), under=under)
@@ -121,7 +127,7 @@ def _said(update: int, message: Message, text: str) -> Said | Elsewhere | Nothin
 def _text_of(message: Message) -> str:
     """The words of a message; what has none, or is somebody else's, is answered as such."""
     if message.text is None or message.forward_origin is not None:
-        return "/unreadable"
+        return _UNREADABLE
     if message.text.startswith("/"):
         command, *rest = message.text.split(maxsplit=1)
         # "/pay@our_bot" is what Telegram makes of a command that is picked from a list
@@ -160,6 +166,11 @@ def name_of(chat: int) -> str:
 def number_of(name: str) -> int:
     """Telegram's number of a chat, by its name here."""
     return int(name.removeprefix(PREFIX).translate(_TO_DIGITS))
+
+
+def is_private(name: str) -> bool:
+    """Whether a chat is one with the bot alone: groups have numbers below zero (core.telegram.org/api/bots/ids)."""
+    return number_of(name) > 0
 
 
 # --- out ------------------------------------------------------------------------------------------------------------
@@ -233,6 +244,7 @@ class Telegram:
         self._line = _Line(http, TelegramAPIServer.from_base(api))
         self._bot = Bot(token, session=self._line)
         self._say = say
+        self._pieces = Pieces()
 
     async def send(self, chat: str, message: Told, locale: str) -> Wait | Gone | None:
         """One message of the log, in as many of Telegram's as it takes; the buttons are under the last."""
@@ -240,11 +252,14 @@ class Telegram:
         if message.link is not None and not any(key.url for row in keys for key in row):
             text = f"{text}\n{message.link.url}"
         markup = InlineKeyboardMarkup(inline_keyboard=keys) if keys else None
-        *before, last = split(text, LONGEST_TEXT)
+        parts = split(text, LONGEST_TEXT)
+
+        async def one(nth: int, part: str) -> None:
+            under = markup if nth == len(parts) - 1 else None
+            await self._bot.send_message(number_of(chat), part, reply_markup=under, link_preview_options=_NO_PREVIEW)
+
         try:
-            for part in before:
-                await self._bot.send_message(number_of(chat), part, link_preview_options=_NO_PREVIEW)
-            await self._bot.send_message(number_of(chat), last, reply_markup=markup, link_preview_options=_NO_PREVIEW)
+            await self._pieces.send(chat, message.seq, parts, one)
         except TelegramRetryAfter as error:
             return Wait(error.retry_after)
         except TelegramForbiddenError:
@@ -288,7 +303,7 @@ class Telegram:
         await self._try(self._bot.send_chat_action(chat, "typing"))
 
     async def delete(self, chat: int, messages: Sequence[int]) -> bool:
-        """Takes messages out of the chat, where Telegram allows it: those of a private chat, for 48 hours.
+        """Takes messages out of the chat, where Telegram allows it: for 48 hours, and in a group to its administrators.
 
         False when Telegram was away or asked to wait: then it is to be tried again. A refusal is final.
         """

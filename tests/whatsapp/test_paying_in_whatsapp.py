@@ -146,7 +146,7 @@ async def test_a_thumb_up_is_no_yes_and_needs_no_answer(texting: Texting):
 
 
 async def _shown(texting: Texting, message: Message, locale: str = "en"):
-    outlet = next(each for each in texting.world.remit.deliverer._outlets if each.prefix == "whatsapp:")
+    outlet = next(line.outlet for line in texting.world.remit.deliverer._lines if line.outlet.prefix == "whatsapp:")
     before = len(texting.phone.screen)
     assert await outlet.send(texting.chat, message, locale) is None
     return texting.phone.screen[before:]

@@ -98,6 +98,7 @@ class Remit:
     identity: Identity
     sign_in: SignIn
     visitors: Visitors
+    wallet: Wallet
     postman: Postman
     runtime: Runtime
     worker: Worker
@@ -246,6 +247,7 @@ def build(
         identity=identity,
         sign_in=sign_in,
         visitors=visitors,
+        wallet=wallet,
         postman=postman,
         runtime=runtime,
         worker=worker,

@@ -233,7 +233,9 @@ def build(
     if url := settings.rasa.callback_url:
         token = settings.rasa.callback_token.get_secret_value()
         outlets.append(RasaCallback(Remote("the callback", http, url, token, pause=asyncio.sleep)))
-    worker = Worker(checkout, store, runtime, clock, timedelta(days=settings.chat.kept_days))
+    worker = Worker(
+        checkout, store, runtime, clock, timedelta(days=settings.privacy.conversations_days), settings.spans
+    )
     return Remit(
         settings=settings,
         clock=clock,
@@ -254,7 +256,9 @@ def build(
         mail=mail,
         bell=bell,
         deliverer=Deliverer(store, transact, bell, outlets, clock),
-        telegram=None if telegram is None else _intake(telegram, runtime, store, transact, clock, secret),
+        telegram=None
+        if telegram is None
+        else _intake(telegram, runtime, store, transact, clock, secret, timedelta(days=settings.privacy.telegram_days)),
         secret=secret,
         begin_limit=Limit("begin", 300, 10.0, monotonic, knock),  # conversations of one address
         say_limit=Limit("say", 60, 5.0, monotonic, knock),  # messages of one conversation
@@ -336,10 +340,11 @@ def _intake(  # noqa: PLR0917  # as they stand in `build`
     transact: Transact,
     clock: Callable[[], datetime],
     secret: bytes,
+    kept: timedelta,
 ) -> "TelegramIntake":
     from bot.telegram_intake import TelegramIntake  # noqa: PLC0415  # as above
 
-    return TelegramIntake(telegram, runtime, store, transact, clock, secret=_webhook_secret(secret))
+    return TelegramIntake(telegram, runtime, store, transact, clock, secret=_webhook_secret(secret), kept=kept)
 
 
 def _webhook_secret(secret: bytes) -> str:
@@ -506,7 +511,7 @@ def production(settings: Settings) -> ASGIApp:
 
 def _conversations(settings: Settings) -> SqliteStore | RedisStore:
     if redis := settings.redis_url.get_secret_value():
-        kept = timedelta(days=settings.chat.kept_days)
+        kept = timedelta(days=settings.privacy.conversations_days)
         return RedisStore(redis, random=os.urandom, pause=asyncio.sleep, kept=kept)
     store = SqliteStore(str(settings.server.data / "conversations.db"))
     store.release_leases()

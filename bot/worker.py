@@ -37,14 +37,21 @@ class Worker:
     """One per process. `run` goes on until canceled; `work` is one round of its jobs and questions, to their ends."""
 
     def __init__(
-        self, checkout: Checkout, store: Store, runtime: Runtime, clock: Callable[[], datetime], kept: timedelta
+        self,
+        checkout: Checkout,
+        store: Store,
+        runtime: Runtime,
+        clock: Callable[[], datetime],
+        kept: timedelta,
+        spans: pruning.Spans,
     ) -> None:
-        """``kept``: how long a silent conversation is."""
+        """``kept``: how long a silent conversation is; ``spans``: how long rows of the ledger's database are."""
         self._checkout = checkout
         self._store = store
         self._runtime = runtime
         self._clock = clock
         self._kept = kept
+        self._spans = spans
         self._woken = asyncio.Event()
         self._reconciled: datetime | None = None
         self._compared: datetime | None = None
@@ -198,7 +205,7 @@ class Worker:
         for table in pruning.TABLES:
             after: str | int | None = table.first
             while after is not None:
-                piece = partial(pruning.prune, table=table, after=after, now=now)
+                piece = partial(pruning.prune, table=table, after=after, now=now, spans=self._spans)
                 gone, after = await self._checkout.transact(piece)
                 rows += gone
         if talks or rows:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace

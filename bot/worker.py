@@ -36,7 +36,7 @@ PRUNE_EVERY = timedelta(days=1)
 class Worker:
     """One per process. `run` goes on until canceled; `work` is one round of its jobs and questions, to their ends."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  # as they stand in `build`
         self,
         checkout: Checkout,
         store: Store,

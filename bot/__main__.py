@@ -22,6 +22,7 @@ from bot.command_line import Server
 from bot.internal import ImportOrder, InviteOrder, LinkOrder, SendOrder
 from bot.invitations import Outcome as Invited
 from bot.office_commands import add_commands
+from bot.privacy_commands import add_privacy
 from bot.send_links import Outcome as Sent
 from bot.settings import Settings, load
 from bot.workers import supervise
@@ -114,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_readings(commands)
     help_search.add_command(commands)
     add_commands(commands, _server)
+    add_privacy(commands, _server)
     return parser
 
 

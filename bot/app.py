@@ -105,6 +105,7 @@ class Remit:
     identity: Identity
     sign_in: SignIn
     visitors: Visitors
+    wallet: Wallet
     postman: Postman
     runtime: Runtime
     worker: Worker
@@ -262,7 +263,8 @@ def build(
             "WhatsApp", http, f"{settings.whatsapp.api.rstrip('/')}/{settings.whatsapp.phone_number_id}", key
         )
         outlets.append(WhatsApp(number, store, clock, renderer.sentence, settings.whatsapp.template))
-    worker = Worker(checkout, store, runtime, desk, clock, timedelta(days=settings.chat.kept_days))
+    kept = timedelta(days=settings.privacy.conversations_days)
+    worker = Worker(checkout, store, runtime, desk, clock, kept, settings.spans)
     return Remit(
         settings=settings,
         clock=clock,
@@ -276,6 +278,7 @@ def build(
         identity=identity,
         sign_in=sign_in,
         visitors=visitors,
+        wallet=wallet,
         postman=postman,
         runtime=runtime,
         worker=worker,
@@ -284,7 +287,11 @@ def build(
         desk=desk,
         copying=Copying(store, transact, bell, clock),
         deliverer=Deliverer(store, transact, bell, outlets, clock),
-        telegram=None if telegram is None else _intake(telegram, runtime, bell, store, transact, clock, secret),
+        telegram=None
+        if telegram is None
+        else _intake(
+            telegram, runtime, bell, store, transact, clock, secret, timedelta(days=settings.privacy.telegram_days)
+        ),
         secret=secret,
         begin_limit=Limit("begin", 300, 10.0, monotonic, knock),  # conversations of one address
         say_limit=Limit("say", 60, 5.0, monotonic, knock),  # messages of one conversation
@@ -367,10 +374,12 @@ def _intake(  # noqa: PLR0917  # as they stand in `build`
     transact: Transact,
     clock: Callable[[], datetime],
     secret: bytes,
+    kept: timedelta,
 ) -> "TelegramIntake":
     from bot.telegram_intake import TelegramIntake  # noqa: PLC0415  # as above
 
-    return TelegramIntake(telegram, runtime, store, transact, clock, bell=bell, secret=_webhook_secret(secret))
+    mine = _webhook_secret(secret)
+    return TelegramIntake(telegram, runtime, store, transact, clock, bell=bell, secret=mine, kept=kept)
 
 
 def _webhook_secret(secret: bytes) -> str:
@@ -544,7 +553,7 @@ def _beside(remit: Remit, shared: RedisStore | None) -> Iterator[tuple[str, Call
 
 def _conversations(settings: Settings) -> SqliteStore | RedisStore:
     if redis := settings.redis_url.get_secret_value():
-        kept = timedelta(days=settings.chat.kept_days)
+        kept = timedelta(days=settings.privacy.conversations_days)
         return RedisStore(redis, random=os.urandom, pause=asyncio.sleep, kept=kept)
     store = SqliteStore(str(settings.server.data / "conversations.db"))
     store.release_leases()

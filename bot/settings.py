@@ -1,5 +1,6 @@
 """Typed settings: the environment beats the file given, which beats ``config/default.toml``."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -11,6 +12,7 @@ from dialogs.model import House
 from services.errors import Misconfigured
 from services.model import Method, Rules, Spread
 from services.model.hours import hours
+from services.pruning import Spans
 
 CONFIG = Path(__file__).parent.parent / "config"
 
@@ -67,7 +69,19 @@ class Chat(_Section):
     wrong_proofs: int = Field(ge=1, le=10)
     patience_seconds: float = Field(gt=0, le=30)
     locales: tuple[str, ...] = Field(min_length=1)
-    kept_days: int = Field(ge=1, le=3650)
+
+
+_BANK_RETURNS = (
+    60  # days within which a bank may send a payment back (NACHA operating rules, unauthorized consumer debits)
+)
+
+
+class PrivacySettings(_Section):
+    conversations_days: int = Field(ge=1, le=3650)
+    cases_days: int = Field(ge=_BANK_RETURNS, le=3650)
+    questions_days: int = Field(ge=1, le=3650)
+    traces_days: int = Field(ge=_BANK_RETURNS, le=3650)
+    telegram_days: int = Field(ge=2, le=3650)
 
 
 class HelpSettings(_Section):
@@ -171,6 +185,7 @@ class Settings(BaseSettings):
     server: Server
     rules: RuleSettings
     chat: Chat
+    privacy: PrivacySettings
     links: Links
     sign_in: SignInSettings
     help: HelpSettings
@@ -205,6 +220,14 @@ class Settings(BaseSettings):
             "REMIT_DATABASE_URL": bool(self.database_url) and not self.database_url.startswith("sqlite"),
         }
         return tuple(name for name, is_shared in shared.items() if not is_shared)
+
+    @property
+    def spans(self) -> Spans:
+        """How long rows of the ledger's database are kept."""
+        kept = self.privacy
+        return Spans(
+            timedelta(days=kept.traces_days), timedelta(days=kept.cases_days), timedelta(days=kept.questions_days)
+        )
 
     @property
     def zone(self) -> ZoneInfo:

@@ -9,7 +9,7 @@ import asyncio
 import hmac
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
@@ -60,9 +60,12 @@ class TelegramIntake:
         *,
         bell: Bell,
         secret: str,
+        kept: timedelta = telegram_updates.KEPT,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """``bell`` rings for who is back; ``secret`` is what Telegram sends with each webhook; ``pause`` sleeps for seconds."""
+        """``bell`` rings for who is back; ``secret`` is what Telegram sends with each webhook; ``kept``: how long an answered
+        update is known; ``pause`` sleeps for seconds.
+        """
         self._telegram = telegram
         self._runtime = runtime
         self._bell = bell
@@ -70,6 +73,7 @@ class TelegramIntake:
         self._transact = transact
         self._clock = clock
         self._secret = secret.encode()
+        self._kept = kept
         self._pause = pause
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # as long as somebody holds one
         self._working: set[asyncio.Task[None]] = set()
@@ -219,7 +223,7 @@ class TelegramIntake:
             try:
                 for chat in await self._transact(telegram_updates.waiting):
                     self.work_on(chat)
-                await self._transact(partial(telegram_updates.prune, now=self._clock()))
+                await self._transact(partial(telegram_updates.prune, now=self._clock(), kept=self._kept))
             except RemitError as error:
                 log.warning("updates that were left are looked for later: %s", error)
             await self._pause(LOOK_EVERY_S)

@@ -46,14 +46,16 @@ class Worker:
         desk: Desk,
         clock: Callable[[], datetime],
         kept: timedelta,
+        spans: pruning.Spans,
     ) -> None:
-        """``kept``: how long a silent conversation is."""
+        """``kept``: how long a silent conversation is; ``spans``: how long rows of the ledger's database are."""
         self._checkout = checkout
         self._store = store
         self._runtime = runtime
         self._desk = desk
         self._clock = clock
         self._kept = kept
+        self._spans = spans
         self._woken = asyncio.Event()
         self._reconciled: datetime | None = None
         self._compared: datetime | None = None
@@ -211,7 +213,7 @@ class Worker:
         for table in pruning.TABLES:
             after: str | int | None = table.first
             while after is not None:
-                piece = partial(pruning.prune, table=table, after=after, now=now)
+                piece = partial(pruning.prune, table=table, after=after, now=now, spans=self._spans)
                 gone, after = await self._checkout.transact(piece)
                 rows += gone
         if talks or rows:

@@ -33,6 +33,7 @@ from services.desk.handoffs import Handoff, State, TakenBy
 from services.errors import RemitError
 from services.invoices.base import Books
 from services.model import Invoice, Money, Rules, standing
+from services.payments import cases
 from services.schema import payment, payment_invoice
 
 log = logging.getLogger(__name__)
@@ -130,6 +131,7 @@ class Desk:
             if not handoffs.resolve(conn, handoff, agent.id, self._clock()):
                 return ""
             chat = _chat(conn, handoff)
+            cases.answer_calls(conn, chat, self._clock())
             self._order(conn, agent, chat, "resolved", AgentResolved(handoff))
             return chat
 

@@ -13,11 +13,12 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, and_, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, func, not_, or_, select, update
 
 from services.database import insert_once, instant, micros
 from services.schema import agent as agents
 from services.schema import handoff as handoffs
+from services.schema import handoff_case
 
 
 class State(StrEnum):
@@ -135,6 +136,15 @@ def give_back(conn: Connection, chat: str, now: datetime) -> bool:
     """The assistant is through with what it was lent for: whoever lent the chat holds it again."""
     this = *_open(chat), handoffs.c.state == State.LENT
     return conn.execute(update(handoffs).where(*this).values(state=State.HELD, changed_at=micros(now))).rowcount == 1
+
+
+def settled(conn: Connection, chat: str, now: datetime) -> bool:
+    """A case of this chat was closed: where it was the last one, and nobody has taken the chat, nobody needs to."""
+    open_ = select(handoff_case.c.id).where(handoff_case.c.chat == chat, handoff_case.c.closed_at.is_(None)).exists()
+    at = micros(now)
+    over = {"state": State.RESOLVED, "resolved_at": at, "waits_since": None, "changed_at": at}
+    this = *_open(chat), handoffs.c.state == State.WAITING, not_(open_)
+    return conn.execute(update(handoffs).where(*this).values(**over)).rowcount == 1
 
 
 def rate(conn: Connection, handoff: int, chat: str, stars: int) -> bool:

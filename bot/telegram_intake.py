@@ -183,12 +183,16 @@ class TelegramIntake:
                 log.warning("%s; it is tried again", error)
                 await self._pause(30.0)
 
+    async def look(self) -> None:
+        """Begin to answer what a process left that died before its answer, and forget what Telegram repeats no more."""
+        for chat in await self._transact(telegram_updates.waiting):
+            self.work_on(chat)
+        await self._transact(partial(telegram_updates.prune, now=self._clock()))
+
     async def _keep_looking(self) -> None:
         while True:
             try:
-                for chat in await self._transact(telegram_updates.waiting):
-                    self.work_on(chat)
-                await self._transact(partial(telegram_updates.prune, now=self._clock()))
+                await self.look()
             except RemitError as error:
                 log.warning("updates that were left are looked for later: %s", error)
             await self._pause(LOOK_EVERY_S)

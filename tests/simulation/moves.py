@@ -64,11 +64,8 @@ class Moves:
         if missing and not phone.blocked:
             first = missing[0].text[:60]
             self._world.violate(f"{phone.texter.name} never got {len(missing)} messages, the first of them {first!r}")
-        elif missing and not self._gone(phone):
+        elif missing and not phones.gone(phone):
             self._world.violate(f"{phone.texter.name} has blocked the bot, which goes on calling")
-
-    def _gone(self, phone: Phone) -> bool:
-        return bool(self._world.rows("SELECT 1 FROM delivery WHERE chat = :c AND gone_at IS NOT NULL", c=phone.chat))
 
     def _taken_once(self, phones: Phones, phone: Phone) -> None:
         times: dict[str, int] = defaultdict(int)

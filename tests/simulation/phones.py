@@ -6,6 +6,7 @@ holds a phone is known to `texters`; what must hold at rest is judged in `moves`
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -117,9 +118,20 @@ class Phones:
         """Updates that are due go to the assistant, and what it has to say to the phones; whether there was anything."""
         shown = sum(len(phone.heard) for phone in self.every)
         took = await self._pump()
-        for process in self._world.processes:
-            await process.carry()
+        if self._anything():  # a round that finds nothing costs as much as any other
+            await self._world.someone().carry()
         return took or shown != sum(len(phone.heard) for phone in self.every)
+
+    def _anything(self) -> bool:
+        """Whether an update waits for its answer, or anything said for its way to a phone."""
+        waiting = "SELECT 1 FROM telegram_update WHERE done_at IS NULL"
+        return bool(self._world.rows(waiting)) or any(
+            self._to_come(phone) and not (phone.blocked and self.gone(phone)) for phone in self.every
+        )
+
+    def gone(self, phone: Phone) -> bool:
+        """Whether the assistant knows that nobody is there."""
+        return bool(self._world.rows("SELECT 1 FROM delivery WHERE chat = :c AND gone_at IS NOT NULL", c=phone.chat))
 
     async def _pump(self) -> bool:
         world, now = self._world, self._world.loop.time()
@@ -164,20 +176,22 @@ class Phones:
 
     # --- from the assistant ------------------------------------------------------------------------------------------
 
-    def serve(self, request: httpx.Request) -> httpx.Response:
-        """One call of the Bot API, carried out at once."""
+    def serve(self, request: httpx.Request, *, troubled: bool = False) -> httpx.Response:
+        """One call of the Bot API, carried out at once. ``troubled``: its answer will not be as it should."""
         method = request.url.path.rpartition("/")[2]
         told = dict(parse_qsl(request.content.decode(), keep_blank_values=True))
         phone = self._by_number[int(told["chat_id"])] if "chat_id" in told else None
         if method == "sendMessage" and phone is not None:
-            return self._send_message(request, phone, told)
+            return self._send_message(request, phone, told, self._world.story.faults - troubled)
         if method == "deleteMessages" and phone is not None:
             phone.deleted.update(msgspec.json.decode(told["message_ids"], type=list[int]))
         elif method == "editMessageText" and phone is not None:
             return _answer(request, _message(phone, int(told["message_id"]), told["text"]))
         return _answer(request, True)
 
-    def _send_message(self, request: httpx.Request, phone: Phone, told: dict[str, str]) -> httpx.Response:
+    def _send_message(
+        self, request: httpx.Request, phone: Phone, told: dict[str, str], faults: int
+    ) -> httpx.Response:
         world = self._world
         self._called(phone)
         if world.weather.flood and world.chance.random() < world.weather.flood:
@@ -188,7 +202,7 @@ class Phones:
         if phone.blocked:
             return _refusal(request, 403, "Forbidden: bot was blocked by the user")
         number = self.number()
-        if (message := self._which(phone, told["text"])) is not None:
+        if (message := self._which(phone, told["text"], faults)) is not None:
             for choice in message.choices:
                 phone.keys[choice.payload] = (number, told["text"])
             phone.texter.shown(message)
@@ -207,13 +221,13 @@ class Phones:
             if since > _LEASE_S + 2 * GIVES_UP_S and not (world.leaps or world.skewed):
                 world.violate(f"{name} was called {since:.0f} s after they were found to be gone")
 
-    def _which(self, phone: Phone, text: str) -> Message | None:
+    def _which(self, phone: Phone, text: str, faults: int) -> Message | None:
         """The message of the log that this is; None for one that the phone has, or whose log is lost."""
         world = self._world
         coming = self._to_come(phone)
         if coming and text in (shown_as(coming[0][1]), *_rewritten(coming[0][1], text)):
             phone.last, message = coming[0]
-            phone.heard.append(Heard(message, world.story.faults))
+            phone.heard.append(Heard(message, faults))
             return message
         for before in reversed(phone.heard):
             if shown_as(before.message) == text and (world.story.faults > before.faults or world.skewed):
@@ -279,10 +293,10 @@ class BotLine(httpx.AsyncBaseTransport):
         await life.give_way("after a call to Telegram")
         return answered
 
-    def _serve(self, request: httpx.Request) -> httpx.Response:
+    def _serve(self, request: httpx.Request, *, troubled: bool = False) -> httpx.Response:
         phones = self._world.phones
         assert phones is not None
-        return phones.serve(request)
+        return phones.serve(request, troubled=troubled)
 
     async def _disturbed(self, request: httpx.Request) -> httpx.Response:
         world = self._world
@@ -294,15 +308,16 @@ class BotLine(httpx.AsyncBaseTransport):
             case "busy":
                 return _refusal(request, 502, "Bad Gateway")
             case "502 after":
-                self._serve(request)
+                self._serve(request, troubled=True)
                 return httpx.Response(502, content=b"<html>Bad Gateway</html>", request=request)
             case "slow":
                 await asyncio.sleep(world.chance.uniform(0.5, 9.0))
                 return self._serve(request)
             case "lost after":
-                self._serve(request)
+                self._serve(request, troubled=True)
             case "late":
-                world.loop.call_later(world.chance.choice((1.0, 12.0)), self._serve, request)
+                late = partial(self._serve, request, troubled=True)
+                world.loop.call_later(world.chance.choice((1.0, 12.0)), late)
             case _:
                 pass
         await asyncio.sleep(GIVES_UP_S)

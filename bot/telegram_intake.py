@@ -94,9 +94,8 @@ class TelegramIntake:
             case Said() as said:
                 return await self._keep(said)
             case Moved(_, chat, gone):
-                change = partial(deliveries.gone, now=self._clock()) if gone else deliveries.back
-                name = name_of(chat)
-                await self._transact(lambda conn: change(conn, name))
+                if not gone:  # who left is found by the next call; this update may come late, when they are back
+                    await self._transact(partial(deliveries.back, chat=name_of(chat)))
                 return ""
             case Elsewhere(_, chat, locale):
                 await self._telegram.say_elsewhere(chat, locale)

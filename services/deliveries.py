@@ -22,8 +22,13 @@ class Not(StrEnum):
 
 
 def begin(conn: Connection, chat: str) -> None:
-    """From now on the messages of this chat are carried to it; where they were already, they go on."""
+    """Somebody writes from this chat: from now on its messages are carried to it; where they were already, they go on.
+
+    Who was gone is back, and hears what was said meanwhile: word of their return may be late, or none may come.
+    """
     insert_once(conn, delivery, chat=chat, sent=0, leased_until=0, due_at=0, attempts=0)
+    away = delivery.c.chat == chat, delivery.c.gone_at.is_not(None)
+    conn.execute(update(delivery).where(*away).values(gone_at=None, due_at=0, attempts=0))
 
 
 def take(conn: Connection, chat: str, now: datetime, lease: timedelta) -> int | Not:

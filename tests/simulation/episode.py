@@ -336,6 +336,9 @@ class Episode:
         world = self._world
         world.calm()
         world.tell("everything comes to rest")
+        for phone in [] if world.phones is None else world.phones.every:
+            if phone.blocked and world.chance.random() < 0.7:
+                await phone.texter.come_back()
         decided = _DECIDED if world.chance.random() < 0.5 else ()  # else some are judged while a bank has the money
         for pause in (*_RESTS, *decided, *_LAST):
             world.step()

@@ -213,9 +213,9 @@ class Person:
         if "/here" in offered and luck < 0.7:
             return self.say("/here")
         if last is not None and last.link and luck < 0.8:
-            return self._follow() if last.link.kind == "hop" else self._pay(self._links[-1])
+            return self._pay(self._links[-1]) if last.link.kind != "hop" else self._follow()
         if self.twin is not None and chance.random() < 0.1:
-            return self._follow() if self._ways and chance.random() < 0.2 else self.say(self.asked_back)
+            return self._follow() if self._ways and chance.random() < 0.5 else self.say(self.asked_back)
         return self._wander(offered)
 
     def _begin(self) -> Coroutine[None, None, None]:

@@ -66,6 +66,7 @@ class Update:
     said: bool  # rather than that somebody blocked the bot, or is back
     due: float = 0.0
     tries: int = 0
+    lost: int = -1  # how often all was lost when it was first sent: it may have been answered then
 
 
 class Phones:
@@ -75,7 +76,7 @@ class Phones:
         self._world = world
         self._queue: list[Update] = []
         self._numbers = 1_000
-        self._accepted: dict[int, tuple[Phone, int]] = {}  # updates that were taken, with how often all was lost by then
+        self._accepted: dict[int, tuple[Phone, int]] = {}  # updates that were taken, with `Update.lost`
         self._by_number: dict[int, Phone] = {}
 
     def add(self, number: int, chat: str, texter: "Texter") -> Phone:
@@ -93,7 +94,7 @@ class Phones:
         return len(self._queue)
 
     def accepted(self, phone: Phone) -> list[int]:
-        """The updates of this phone that were taken since the last time that everything was lost."""
+        """The updates of this phone that were sent and taken since the last time that everything was lost."""
         now = self._world.forgotten
         return [number for number, (whose, lost) in self._accepted.items() if whose is phone and lost == now]
 
@@ -159,6 +160,7 @@ class Phones:
 
     async def _taken(self, update: Update) -> bool:
         world = self._world
+        update.lost = world.forgotten if update.lost < 0 else update.lost
         headers = {"X-Telegram-Bot-Api-Secret-Token": _webhook_secret(SECRET.encode())}
         try:
             with asking_from(update.phone.chat):
@@ -169,7 +171,7 @@ class Phones:
             world.tell(f"update {update.number} -> {type(error).__name__}")
             return False
         if answered.is_success and update.said:
-            self._accepted.setdefault(update.number, (update.phone, world.forgotten))
+            self._accepted.setdefault(update.number, (update.phone, update.lost))
         if answered.status_code not in (200, 429, 503):
             world.violate(f"update {update.number} is answered {answered.status_code}: {answered.text}")
         return answered.is_success

@@ -18,6 +18,7 @@ from .sentences import family
 if TYPE_CHECKING:
     from .world import World
 
+_NUMBERS = ("my card is 4242 4242 4242 4242", "5555 5555 5555 4444", "4000 0025 0000 3155 12/29")
 _FIRST = 770_001  # Telegram's number of the first chat
 
 
@@ -40,9 +41,14 @@ class Texter(Person):
 
     async def say(self, text: str, message: str = "") -> None:
         """Write something or press a button, or have an update of before come again."""
-        world = self._world
         if self.phone.blocked:
-            await self._unblock()
+            await self.come_back()
+        self._post(text, message)
+        await asyncio.sleep(self._world.chance.choice((0.0, 0.0, 0.3, 2.0)))
+        await self._phones.hand_over()
+
+    def _post(self, text: str, message: str = "") -> None:
+        world = self._world
         again = " again" if message in self._posted else ""
         if not again:
             message = f"update-{self._phones.number()}"
@@ -51,8 +57,6 @@ class Texter(Person):
         self.said_at.setdefault(message, world.loop.time())
         world.tell(f"{self.name} writes{again} {text!r} ({message})")
         self._phones.post(self.phone, int(message.removeprefix("update-")), self._posted[message])
-        await asyncio.sleep(world.chance.choice((0.0, 0.0, 0.3, 2.0)))
-        await self._phones.hand_over()
 
     def _me(self) -> dict[str, Any]:
         return {"id": self.phone.number, "is_bot": False, "first_name": "Dana", "language_code": "en"}
@@ -81,9 +85,9 @@ class Texter(Person):
         """The next thing this person does."""
         chance = self._world.chance
         if self.phone.blocked:
-            return self._unblock() if chance.random() < 0.3 else self.listen()
-        if self.sent and chance.random() < 0.015:
-            return self._block()
+            return self.come_back() if chance.random() < 0.3 else self.listen()
+        if self.sent and (luck := chance.random()) < 0.06:
+            return self._block() if luck < 0.03 else self.say(chance.choice(_NUMBERS))
         last = self.newest()
         if self._address and last is not None and chance.random() < 0.85:
             offered = [choice.payload for choice in last.choices]
@@ -104,12 +108,16 @@ class Texter(Person):
     # --- away and back -------------------------------------------------------------------------------------------
 
     async def _block(self) -> None:
+        """Go away, perhaps before the answer to the last question comes."""
+        if self._world.chance.random() < 0.7:
+            self._post("/status")
         self.phone.blocked = True
         self._world.fault(f"{self.name} blocks the bot")
         self._moved("member", "kicked")
         await self._phones.hand_over()
 
-    async def _unblock(self) -> None:
+    async def come_back(self) -> None:
+        """Let the bot speak again; what was said meanwhile comes now."""
         self.phone.blocked = False
         self._world.fault(f"{self.name} lets the bot speak again")
         self._moved("kicked", "member")

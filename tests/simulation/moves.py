@@ -87,8 +87,12 @@ class Moves:
     def _proved(self, phone: Phone) -> None:
         """Who is a customer there, has typed a code there."""
         scope = self._world.talk(phone.chat).get("scope", {})
-        if scope.get("type") == "customer" and not any(alone("signed_in").search(m.text) for m in self._log(phone.chat)):
-            self._world.violate(f"{phone.texter.name} is signed in as {scope.get('id')}, and never proved to be that there")
+        if scope.get("type") == "customer" and not any(
+            alone("signed_in").search(m.text) for m in self._log(phone.chat)
+        ):
+            self._world.violate(
+                f"{phone.texter.name} is signed in as {scope.get('id')}, and never proved to be that there"
+            )
 
     # --- links -----------------------------------------------------------------------------------------------------
 

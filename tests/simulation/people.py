@@ -248,7 +248,8 @@ class Person:
 
     async def _follow(self) -> None:
         """Go on in the other channel, by the last link or an old one; or somebody else does, who was shown it."""
-        world, token = self._world, self._ways[-1] if self._world.chance.random() < 0.8 else self._world.chance.choice(self._ways)
+        world = self._world
+        token = self._ways[-1] if world.chance.random() < 0.8 else world.chance.choice(self._ways)
         followers = [self.twin] if self.twin is not None else []
         if world.phones is not None and world.chance.random() < 0.2:
             followers.append(world.chance.choice(world.phones.every).texter)

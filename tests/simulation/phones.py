@@ -147,9 +147,13 @@ class Phones:
 
     async def _send(self, update: Update) -> None:
         world = self._world
-        lost = world.chance.choice(("before", "after", "twice")) if world.chance.random() < world.weather.webhook else ""
+        lost = (
+            world.chance.choice(("before", "after", "twice")) if world.chance.random() < world.weather.webhook else ""
+        )
         if lost:
-            world.fault(f"update {update.number} is lost {lost} it arrived" if lost != "twice" else "an update comes twice")
+            world.fault(
+                f"update {update.number} is lost {lost} it arrived" if lost != "twice" else "an update comes twice"
+            )
         taken = lost != "before" and await self._taken(update)
         if lost == "twice":
             taken = await self._taken(update) or taken
@@ -191,9 +195,7 @@ class Phones:
             return _answer(request, _message(phone, int(told["message_id"]), told["text"]))
         return _answer(request, True)
 
-    def _send_message(
-        self, request: httpx.Request, phone: Phone, told: dict[str, str], faults: int
-    ) -> httpx.Response:
+    def _send_message(self, request: httpx.Request, phone: Phone, told: dict[str, str], faults: int) -> httpx.Response:
         world = self._world
         self._called(phone)
         if world.weather.flood and world.chance.random() < world.weather.flood:

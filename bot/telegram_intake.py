@@ -103,19 +103,17 @@ class TelegramIntake:
             case Said() as said:
                 return await self._keep(said)
             case Moved(_, chat, gone):
-                await self._moved(name_of(chat), gone=gone)
+                if not gone:  # who left is found by the next call; this update may come late, when they are back
+                    await self._returned(name_of(chat))
                 return ""
             case Elsewhere() as elsewhere:
                 return await self._keep_elsewhere(elsewhere)
             case Nothing():
                 return ""
 
-    async def _moved(self, chat: str, *, gone: bool) -> None:
-        if gone:
-            await self._transact(partial(deliveries.gone, chat=chat, now=self._clock()))
-        else:
-            await self._transact(partial(deliveries.back, chat=chat))
-            self._bell.ring(chat)  # what was said meanwhile goes out
+    async def _returned(self, chat: str) -> None:
+        await self._transact(partial(deliveries.back, chat=chat))
+        self._bell.ring(chat)  # what was said meanwhile goes out
 
     async def _keep_elsewhere(self, said: Elsewhere) -> str:
         """Of what is said in a group nothing is kept but that it is to be answered, and that it held a number."""
@@ -218,12 +216,16 @@ class TelegramIntake:
                 log.warning("%s; it is tried again", error)
                 await self._pause(30.0)
 
+    async def look(self) -> None:
+        """Begin to answer what a process left that died before its answer, and forget what Telegram repeats no more."""
+        for chat in await self._transact(telegram_updates.waiting):
+            self.work_on(chat)
+        await self._transact(partial(telegram_updates.prune, now=self._clock(), kept=self._kept))
+
     async def _keep_looking(self) -> None:
         while True:
             try:
-                for chat in await self._transact(telegram_updates.waiting):
-                    self.work_on(chat)
-                await self._transact(partial(telegram_updates.prune, now=self._clock(), kept=self._kept))
+                await self.look()
             except RemitError as error:
                 log.warning("updates that were left are looked for later: %s", error)
             await self._pause(LOOK_EVERY_S)

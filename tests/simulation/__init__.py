@@ -7,5 +7,6 @@ talk to it, `members` those of them who sign in, with the `letters` they get, `o
 `strangers` who must not be believed, `till` the processor's own book and `parts` what of it is each invoice's, `oracle` what
 must be true (with `back`, `consents`, `pages`, `screens`, `sessions` and `wallets`), `sentences` what a reader tells from the
 wording, `episode` one seeded run, `recovery` the time that an outage costs, `dealing` the runs on all cores. Every other seed has
-a household that signs in. Nothing here repeats a rule of the ledger.
+a household that signs in; two of five have customers who write in Telegram (`phones`, `texters`), alone or beside a page,
+and go from one to the other in the middle of a payment, which `moves` judges. Nothing here repeats a rule of the ledger.
 """

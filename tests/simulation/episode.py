@@ -31,11 +31,11 @@ _DECIDED = (3 * _DAY, 5 * _DAY, 5 * _DAY, 3 * _DAY, 3 * _DAY, _DAY, _DAY)  # unt
 _PASSES = (60, 300, 2_500, 2_500, 5 * _HOUR, _DAY, 3 * _DAY)  # seconds
 _PASSES_AT_HOME = (20, 60, 60, 300, 300, 2_500, 2_500, 5 * _HOUR, _DAY)
 _LAST = (_HOUR, _HOUR, 4_000)
-CALM = Weather(slow=0.1)
+CALM = Weather(slow=0.1, flood=0.02)
 SKIES = (
     *(CALM,) * 3,
-    *(Weather(slow=0.3, crash=0.002, line=0.05, webhook=0.1, frail=0.3),) * 4,
-    *(Weather(slow=0.3, crash=0.01, line=0.2, webhook=0.3, stall=0.0005, frail=0.3),) * 3,
+    *(Weather(slow=0.3, crash=0.002, line=0.05, webhook=0.1, frail=0.3, flood=0.03),) * 4,
+    *(Weather(slow=0.3, crash=0.01, line=0.2, webhook=0.3, stall=0.0005, frail=0.3, flood=0.05),) * 3,
     *(Weather(slow=0.3, crash=0.03, stall=0.002, frail=0.5),) * 2,
     Weather(slow=0.2, line=0.9, webhook=0.5),
     Weather(slow=0.2, away=0.95, to="/charge", webhook=0.5),
@@ -78,7 +78,8 @@ def play(seed: int, steps: int = STEPS, skies: Sequence[Weather] = SKIES, *, wat
 
 async def _play(seed: int, steps: int, skies: Sequence[Weather], folder: Path, places: Places) -> Outcome:
     asyncio.get_running_loop().set_task_factory(task_factory)
-    world = World(seed, folder, *bills(seed), processes=1 + (seed % 3 == 0), places=places)
+    telegram = seed % 5 in _WITH_TELEGRAM
+    world = World(seed, folder, *bills(seed), processes=1 + (seed % 3 == 0), places=places, telegram=telegram)
     with alarmed(world):
         episode = Episode(world, await people(world), skies)
         taken = await episode.run(steps)
@@ -110,6 +111,9 @@ _AT_HOME = {
 _BESIDE = ("ann", "bob", "ann-tab", "dan-tab")  # ... and who is there beside them; of those who sign in, one is always
 _HOUSEHOLD, _DAN = "home@example.com", "dan@example.com"
 _MAIL = {"ann": _HOUSEHOLD, "bob": _HOUSEHOLD, "eva": "eva@example.com", "dan": _DAN}
+_WITH_TELEGRAM = (0, 3)  # seeds by their rest: two of five, with and without a household, in one process and two
+_TEXTING = {"tom": "ann", "tess": "dan"}  # whose bills, by Telegram alone
+_PHONES = {"ann-tab": "ann", "bob-tab": "bob", "ann-home": "ann", "bob-home": "bob", "dan-home": "dan"}  # beside a page
 _EACH, _EACH_AT_HOME = 5, 8  # bills of one customer; of one who pays several at once
 _MOST_PEOPLE = 14
 
@@ -142,8 +146,25 @@ async def people(world: World) -> list[Person]:
     tabs = [Tab(world, name, owed[owner], f"{owner}-page") for name, owner in _TABS.items()]
     members = [Member(world, name, owed[who], who, _MAIL[who]) for name, who in _AT_HOME.items()]
     if world.seed % 2:
-        return [*talking, *tabs, members[world.seed // 2 % len(members)]]
-    return [*members, *(each for each in [*talking, *tabs] if each.name in _BESIDE)]
+        there = [*talking, *tabs, members[world.seed // 2 % len(members)]]
+    else:
+        there = [*members, *(each for each in [*talking, *tabs] if each.name in _BESIDE)]
+    return there if world.phones is None else [*there, *_texting(world, there, owed)]
+
+
+def _texting(world: World, there: list[Person], owed: dict[str, list[Bill]]) -> list[Person]:
+    """Who speaks through Telegram alone, and some of the others once more, with the phone beside their page."""
+    from .texters import Texter  # noqa: PLC0415  # aiogram takes two seconds: for the seeds that need it
+
+    alone: list[Person] = [Texter(world, name, owed[owner]) for name, owner in _TEXTING.items()]
+    twins: list[Person] = []
+    for person in there:
+        if (owner := _PHONES.get(person.name)) is not None:
+            address = _MAIL[owner] if isinstance(person, Member) else ""
+            person.twin = Texter(world, f"{person.name}-phone", owed[owner], address)
+            person.twin.twin = person
+            twins.append(person.twin)
+    return [*alone, *twins]
 
 
 @contextmanager
@@ -268,6 +289,8 @@ class Episode:
     async def _pumped(self, process: Process) -> None:
         await self._world.sandbox.pump()
         await process.round()
+        if self._world.phones is not None:
+            await self._world.phones.hand_over()
 
     def _business(self) -> None:
         """The business changes an invoice: any that somebody looks at, or one that is being paid just now."""
@@ -313,6 +336,9 @@ class Episode:
         world = self._world
         world.calm()
         world.tell("everything comes to rest")
+        for phone in [] if world.phones is None else world.phones.every:
+            if phone.blocked and world.chance.random() < 0.7:
+                await phone.texter.come_back()
         decided = _DECIDED if world.chance.random() < 0.5 else ()  # else some are judged while a bank has the money
         for pause in (*_RESTS, *decided, *_LAST):
             world.step()

@@ -17,6 +17,7 @@ from services.sandbox.payments import Event, HostedPage
 
 from .back import Back
 from .consents import Consents
+from .moves import Moves
 from .pages import Pages
 from .parts import Parts
 from .people import Person
@@ -61,7 +62,8 @@ class Oracle:
         self._people = people
         self._till = Till(world)
         self._parts = Parts(world)
-        self.screens = Screens(world, people, self._till, self._parts)
+        self._moves = Moves(world, people)
+        self.screens = Screens(world, people, self._till, self._parts, self._moves)
         self._back = Back(world, self._till, self._parts)
         self._pages = Pages(world, self._till)
         self._owed: dict[str, Owed] = defaultdict(Owed)
@@ -157,6 +159,7 @@ class Oracle:
         self._nothing_waits()
         self._sessions.judge()
         self._wallets.judge()
+        self._moves.judge()
         self.screens.judge()
         self._back.nobody_is_left_in_the_dark(self.screens)
 

@@ -115,10 +115,13 @@ class Person:
         self.seen: dict[int, Message] = {}
         self.up_to = 0  # what was said up to here was handed over, by the assistant's account
         self.lost: list[str] = []  # ids of messages that got no answer
+        self.twin: Person | None = None  # the same human in another channel
+        self.asked_back = "/telegram"  # what brings the link to go on there
         self._answers: dict[str, list[Message]] = {}
         self._era = 0  # grows when the assistant loses all conversations
         self._buttons: list[str] = []  # ever shown
         self._links: list[str] = []
+        self._ways: list[str] = []  # tokens that move this chat
         self._pages: list[str] = []
         self._world = world
 
@@ -180,7 +183,10 @@ class Person:
                 if choice.payload.startswith("/agree "):
                     self.offered.setdefault(choice.payload, {})[shown.text] = self._world.loop.time()
             self._buttons += [choice.payload for choice in shown.choices if choice.payload not in self._buttons]
-            if shown.link is not None:
+            if shown.link is not None and shown.link.kind == "hop":
+                self._ways.append(shown.link.url.rpartition("=")[2])
+                self._world.hop_links.setdefault(self._ways[-1], self._world.loop.time())
+            elif shown.link is not None:
                 self._links.append(shown.link.url)
             self._handed(shown.seq)
 
@@ -207,7 +213,9 @@ class Person:
         if "/here" in offered and luck < 0.7:
             return self.say("/here")
         if last is not None and last.link and luck < 0.8:
-            return self._pay(self._links[-1])
+            return self._pay(self._links[-1]) if last.link.kind != "hop" else self._follow()
+        if self.twin is not None and chance.random() < 0.1:
+            return self._follow() if self._ways and chance.random() < 0.5 else self.say(self.asked_back)
         return self._wander(offered)
 
     def _begin(self) -> Coroutine[None, None, None]:
@@ -237,6 +245,17 @@ class Person:
         message = self._world.chance.choice(list(self.sent))
         self._world.story.faults += 1
         await self.say(self.sent[message], message)
+
+    async def _follow(self) -> None:
+        """Go on in the other channel, by the last link or an old one; or somebody else does, who was shown it."""
+        world = self._world
+        token = self._ways[-1] if world.chance.random() < 0.8 else world.chance.choice(self._ways)
+        followers = [self.twin] if self.twin is not None else []
+        if world.phones is not None and world.chance.random() < 0.2:
+            followers.append(world.chance.choice(world.phones.every).texter)
+        for follower in followers:
+            world.joined.append((self.chat, follower.chat))
+            await follower.say(f"/start {token}")
 
     async def _twice(self) -> None:
         """The same button pressed twice, in two tabs or by a nervous finger."""

@@ -69,7 +69,7 @@ class Process:
         if self._alone:
             self.store.release_leases()
         self.remit = build(
-            settings(),
+            settings(telegram=world.phones is not None),
             transact=MortalTransact(inline(world.engine), life),
             store=MortalStore(self.store, life),
             http=open_http(Line(world, life)),
@@ -78,8 +78,11 @@ class Process:
             secret=SECRET.encode(),
             monotonic=world.loop.time,
             mail=MortalMail(world, life),
+            telegram_http=world.bot_line(life),
         )
-        routes = (public_routes(self.remit), conversation_routes(self.remit), internal_routes(self.remit, TOKEN))
+        routes = [public_routes(self.remit), conversation_routes(self.remit), internal_routes(self.remit, TOKEN)]
+        if self.remit.telegram is not None:
+            routes.append([self.remit.telegram.route()])
         self._app = Starlette(routes=[route for some in routes for route in some])
 
     def clock(self) -> datetime:
@@ -164,10 +167,24 @@ class Process:
         except (Gone, Unavailable, Uncertain):  # as `Worker.run` does: the next round finds the same rows
             return False
 
+    async def carry(self) -> None:
+        """Updates that were left are answered, and what there is to say goes to the phones."""
+        try:
+            await self.inside(_carried)
+        except (Gone, Unavailable, Uncertain):  # as their own loops do: the next round finds the same rows
+            return
+
+
+async def _carried(remit: Remit) -> None:
+    if remit.telegram is not None:
+        await remit.telegram.look()
+        await remit.telegram.drain()
+        await remit.deliverer.work()
+
 
 @cache
-def settings() -> Settings:
-    """Of every process: both sources of invoices, the sandbox, and customers who can sign in."""
+def settings(*, telegram: bool) -> Settings:
+    """Of every process: both sources of invoices, the sandbox, customers who can sign in, and a bot where there is one."""
     return load(
         None,
         business={"name": "Simulated", "phone": "555", "timezone": "America/Los_Angeles", "currency": "USD"},
@@ -176,4 +193,5 @@ def settings() -> Settings:
         gateway={"url": "http://sandbox/processor", "key": KEY, "webhook_secret": SECRET},
         mail={"host": "mail.sandbox", "from": "billing@example.com"},
         sign_in={"page_secret": PAGE_SECRET},
+        telegram={"token": "123456:simulated", "mode": "polling", "bot": "simulated_bot"} if telegram else {},
     )

@@ -15,6 +15,7 @@ import msgspec
 from bot.stores.base import Message
 from services.sandbox.payments import HostedPage
 
+from .moves import Moves
 from .parts import Parts
 from .sentences import alone, pattern, wording
 from .till import ARRIVED, Till, state_of
@@ -43,8 +44,9 @@ class Said:
 class Screens:
     """The screens of everybody in one world."""
 
-    def __init__(self, world: "World", people: "list[Person]", till: Till, parts: Parts) -> None:
+    def __init__(self, world: "World", people: "list[Person]", till: Till, parts: Parts, moves: Moves) -> None:
         self._world = world
+        self._moves = moves
         self._parts = parts
         self._people = people
         self._till = till
@@ -91,7 +93,7 @@ class Screens:
     def _told(self, person: "Person") -> None:
         """The last thing said about each payment is how it stands, and no news was told twice."""
         said: dict[str, list[Said]] = defaultdict(list)
-        for message in [*self._earlier[person.chat], *self._log(person)]:
+        for message in self._whole_talk(person):
             for each in understood(message):
                 said[each.reference].append(each)
         begun = self._world.rows("SELECT reference FROM payment WHERE chat = :chat", chat=person.chat)
@@ -105,6 +107,16 @@ class Screens:
         for each, times in notices.items():
             if times > self._may_be_told(each):
                 self._world.violate(f"{person.name} was told {times} times that {each.reference} is {each.state}")
+
+    def _whole_talk(self, person: "Person") -> list[Message]:
+        """Everything that was said in this chat and, in the order of time, in those that it may have come from."""
+        chats = self._moves.family(person.chat)
+        if len(chats) == 1:
+            return self.log_of(person)
+        rows = self._world.stored("SELECT chat, body FROM message ORDER BY rowid")
+        every = [msgspec.json.decode(body, type=Message) for chat, body in rows if chat in chats]
+        earlier = [message for chat in chats for message in self._earlier[chat]]
+        return [*earlier, *(message for message in every if message.sender != "customer")]
 
     def _right_sums(self, person: "Person") -> None:
         """Whatever is said of a payment names its sum, its invoices, and what each of several gets of it."""
@@ -124,18 +136,21 @@ class Screens:
         for text, times in told.items():
             if times > 1:
                 self._world.violate(f"{person.name} was told {times} times: {text[:60]!r}")
+        chats = self._moves.family(person.chat)
         cases = "SELECT answer FROM handoff_case WHERE chat = :chat AND answer != '' AND told_at IS NULL"
         for row in self._world.rows(cases, chat=person.chat):
             self._world.violate(f"{person.name} was never told {row['answer'][:60]!r}")
         asked = "SELECT 1 FROM handoff_case WHERE chat = :chat AND answer = :answer"
         for answer in (match[1] for text in told if (match := _WORDS.search(text))):
-            if not self._world.rows(asked, chat=person.chat, answer=answer):
+            if not any(self._world.rows(asked, chat=chat, answer=answer) for chat in chats):
                 self._world.violate(f"{person.name} was told the answer to a request of somebody else")
 
     def _declines(self, person: "Person") -> None:
         """Of each decline somebody hears once."""
         own = {
-            row["reference"] for row in self._world.rows("SELECT reference FROM payment WHERE chat = :c", c=person.chat)
+            row["reference"]
+            for chat in self._moves.family(person.chat)
+            for row in self._world.rows("SELECT reference FROM payment WHERE chat = :c", c=chat)
         }
         happened = sum(e.type in _SAID_NO and e.reference in own for e in self._world.sandbox.processor._log)
         notices = [message for message in self._log(person) if message.sender == "notice"]
@@ -301,6 +316,7 @@ _OVER = (
     "won",
     "lost",
     "old_yes",
+    "hop_gone",
 )
 _ANSWERED = alone("request_answered")
 _WORDS = re.compile(r"(We looked into it, [0-9a-f]+\.)")  # as the office answers

@@ -22,14 +22,16 @@ from sqlalchemy import Engine
 from bot.app import Remit
 from services.database import open_engine, upgrade
 from services.errors import Unavailable, Uncertain
+from services.http import open_http
 from services.sandbox.payments import Event, HostedPage
 from services.sandbox.portal import Demo
 from services.sandbox.world import build_sandbox
 
 from .books import Books, Row
 from .letters import Letters
-from .life import Crash
+from .life import Crash, Life
 from .line import WebhookLine, ask, at_once
+from .phones import BotLine, Phones
 from .process import HANDOFF, KEY, SECRET, Process
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ class Weather:
     ledger: float = 0.0  # a transaction meets a locked database
     store: float = 0.0  # the conversation store is away
     forgets: float = 0.0  # it loses every conversation, at each step
+    flood: float = 0.0  # Telegram asks to be called later
 
 
 @dataclass
@@ -95,7 +98,15 @@ class World:
     """One business with its back ends, its assistant and its luck. Every method runs on the virtual loop."""
 
     def __init__(  # noqa: PLR0917  # what a world is made of
-        self, seed: int, folder: Path, demo: Demo, sheet: list[Row], processes: int = 1, places: Places | None = None
+        self,
+        seed: int,
+        folder: Path,
+        demo: Demo,
+        sheet: list[Row],
+        processes: int = 1,
+        places: Places | None = None,
+        *,
+        telegram: bool = False,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.seed = seed
@@ -119,6 +130,9 @@ class World:
         self._demo = demo
         self._sheet = sheet
         self.newcomers: list[Person] = []  # who begin to talk with the next step
+        self.phones = Phones(self) if telegram else None
+        self.hop_links: dict[str, float] = {}  # tokens that move a chat, with when they were seen first
+        self.joined: list[tuple[str, str]] = []  # chats of which one may go on in the other
         self.leaps = 0
         self.forgotten = 0  # how often all conversations were lost
         self.deaths = 0
@@ -223,11 +237,16 @@ class World:
         """A request to the assistant's own routes. Raises `Gone`."""
         return await self.someone().ask(request)
 
+    def bot_line(self, life: Life) -> httpx.AsyncClient | None:
+        """The way from this life to the Bot API, where there is a bot."""
+        return None if self.phones is None else open_http(BotLine(self, life))
+
     async def settle(self) -> None:
-        """Webhooks, jobs and effects until nothing is left to do now."""
+        """Webhooks, updates, jobs, effects and deliveries until nothing is left to do now."""
         for _ in range(60):
             sent = await self.sandbox.pump()
             busy = [await process.round() for process in self.processes]
+            sent = (self.phones is not None and await self.phones.hand_over()) or sent
             if not (any(busy) or sent):
                 return
         self.violate("the worker never comes to rest")
@@ -235,6 +254,8 @@ class World:
     def forget(self) -> None:
         """The conversation store loses everything, as after FLUSHALL."""
         self.fault("every conversation is lost")
+        if self.phones is not None:
+            self.phones.conversations_lost()
         self.forgotten += 1
         for table in ("conversation", "inbox", "message", "outbox"):
             self.processes[0].store._write.execute(f"DELETE FROM {table}")

@@ -102,6 +102,30 @@ async def test_who_blocked_the_bot_is_left_alone_and_hears_what_was_said_when_th
     assert "has arrived" in messenger.phone.texts[-1]
 
 
+async def test_word_that_somebody_left_which_comes_when_they_are_back_silences_nobody(messenger: Messenger):
+    await messenger.opens()
+    me, chat = messenger.phone._me(), {"id": messenger.phone.chat, "type": "private", "first_name": "Dana"}
+    bot = {"id": 123456, "is_bot": True, "first_name": "Green Lane"}
+    changes = []
+    for before, after in (("member", "kicked"), ("kicked", "member")):
+        change = {"old_chat_member": {"user": bot, "status": before, "until_date": 0}, "chat": chat, "from": me}
+        change |= {"new_chat_member": {"user": bot, "status": after, "until_date": 0}, "date": 1772465400}
+        changes.append(messenger.phone._numbered(my_chat_member=change))
+    for update in reversed(changes):
+        assert await messenger.deliver(update) == 200
+    await messenger.says("bank")
+    await messenger.says("yes")
+    assert "on its way" in (await messenger.pays("000123456789", "bank"))[-1]
+
+
+async def test_who_writes_is_there_whatever_was_found_before(messenger: Messenger):
+    await messenger.opens()
+    messenger.api.blocked.add(messenger.phone.chat)
+    assert await messenger.says("card") == []  # and nobody is there to hear it
+    messenger.api.blocked.clear()
+    assert len(await messenger.says("/status")) > 1
+
+
 async def test_a_lost_conversation_store_makes_nothing_be_sent_twice(messenger: Messenger):
     await messenger.opens()
     await messenger.says("card")

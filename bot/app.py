@@ -31,7 +31,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot import asked_links, documents
 from bot.api import api_router, conversation_routes
+from bot.channels.chatwoot import Chatwoot
 from bot.channels.rasa_callback import RasaCallback
+from bot.chatwoot_intake import ChatwootIntake
 from bot.delivery import Deliverer, Outlet
 from bot.effects import Hands
 from bot.help_articles import help_centers
@@ -105,6 +107,7 @@ class Remit:
     bell: Bell
     deliverer: Deliverer
     telegram: "TelegramIntake | None"  # None: no bot is configured
+    chatwoot: ChatwootIntake | None  # None: the assistant is in no Chatwoot
     secret: bytes
     begin_limit: Limit
     say_limit: Limit
@@ -232,6 +235,8 @@ def build(
     if url := settings.rasa.callback_url:
         token = settings.rasa.callback_token.get_secret_value()
         outlets.append(RasaCallback(Remote("the callback", http, url, token, pause=asyncio.sleep)))
+    if settings.chatwoot.url:
+        outlets.append(_chatwoot(settings, http, transact, clock))
     worker = Worker(checkout, store, runtime, clock, timedelta(days=settings.chat.kept_days))
     return Remit(
         settings=settings,
@@ -253,6 +258,7 @@ def build(
         bell=bell,
         deliverer=Deliverer(store, transact, bell, outlets, clock),
         telegram=None if telegram is None else _intake(telegram, runtime, store, transact, clock, secret),
+        chatwoot=_chatwoot_intake(settings, runtime, store, transact, clock) if settings.chatwoot.url else None,
         secret=secret,
         begin_limit=Limit("begin", 300, 10.0, monotonic, knock),  # conversations of one address
         say_limit=Limit("say", 60, 5.0, monotonic, knock),  # messages of one conversation
@@ -340,6 +346,23 @@ def _intake(  # noqa: PLR0917  # as they stand in `build`
     return TelegramIntake(telegram, runtime, store, transact, clock, secret=_webhook_secret(secret))
 
 
+def _chatwoot(
+    settings: Settings, http: httpx.AsyncClient, transact: Transact, clock: Callable[[], datetime]
+) -> Chatwoot:
+    chosen = settings.chatwoot
+    url = f"{chosen.url.rstrip('/')}/api/v1/accounts/{chosen.account}"
+    remote = Remote("Chatwoot", http, url, chosen.token.get_secret_value(), header="api_access_token")
+    return Chatwoot(remote, transact, clock)
+
+
+def _chatwoot_intake(
+    settings: Settings, runtime: Runtime, store: Store, transact: Transact, clock: Callable[[], datetime]
+) -> ChatwootIntake:
+    chosen = settings.chatwoot
+    secret = chosen.secret.get_secret_value()
+    return ChatwootIntake(runtime, store, transact, clock, account=chosen.account, secret=secret)
+
+
 def _webhook_secret(secret: bytes) -> str:
     """What Telegram proves itself with: made from the installation's secret, so that nobody has to think of one."""
     return hmac.digest(secret, b"telegram webhook", "sha256").hex()
@@ -367,6 +390,7 @@ def asgi(remit: Remit, internal_token: str, lifespan: Lifespan | None = None) ->
         *conversation_routes(remit),
         *static.routes(remit),
         *([remit.telegram.route()] if remit.telegram else []),
+        *([remit.chatwoot.route()] if remit.chatwoot else []),
         *bill.routes(remit, remit.mail),
         *documents.routes(remit),
         *asked_links.routes(remit),
@@ -490,6 +514,8 @@ def production(settings: Settings) -> ASGIApp:
         await asyncio.gather(*going, return_exceptions=True)
         if remit.telegram:
             await remit.telegram.drain()
+        if remit.chatwoot:
+            await remit.chatwoot.drain()
         await remit.runtime.drain()
         await remit.postman.drain()
         await http.aclose()

@@ -62,6 +62,7 @@ class Renderer:
             tuple(Button(wording.say(choice.title), to_button(choice.act)) for choice in reply.choices),
             _card(reply.card),
             await self._link(reply.link),
+            reply.hands_over,
         )
 
     async def _link(self, link: CheckoutLink | DocumentLink | HelpLink | HopLink | None) -> Link | None:

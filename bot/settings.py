@@ -1,10 +1,10 @@
 """Typed settings: the environment beats the file given, which beats ``config/default.toml``."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from dialogs.model import House
@@ -89,6 +89,25 @@ class TelegramSettings(_Section):
     api: str
 
 
+class ChatwootSettings(_Section):
+    url: str = Field(pattern=r"^(https?://.+)?$")
+    token: SecretStr
+    secret: SecretStr
+    account: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        others = {
+            "token": self.token.get_secret_value(),
+            "secret": self.secret.get_secret_value(),
+            "account": self.account,
+        }
+        missing = [name for name, value in others.items() if not value]
+        if self.url and missing:
+            raise ValueError(f"url is set: set {', '.join(missing)} too (docs/chatwoot.md)")
+        return self
+
+
 class RasaSettings(_Section):
     callback_url: str = Field(pattern=r"^(https?://.+)?$")
     callback_token: SecretStr
@@ -143,6 +162,7 @@ class Settings(BaseSettings):
     help: HelpSettings
     widget: Widget
     telegram: TelegramSettings
+    chatwoot: ChatwootSettings
     rasa: RasaSettings
     actions: ActionSettings
     invoices: InvoiceSettings

@@ -39,6 +39,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     choices: tuple[Button, ...]  # stands in the JSON even when empty: front ends need no case for its absence
     card: dict[str, Any] | None = None  # plain JSON
     link: Link | None = None
+    hands_over: bool = False  # a person has the case from here on: a channel that has persons calls one
 
 
 class Loaded(msgspec.Struct, frozen=True):

@@ -27,4 +27,4 @@ class CallPerson(msgspec.Struct, frozen=True, omit_defaults=True, tag="call_pers
 
 def handed_over(reason: str, house: House) -> Reply:
     """What happens now that a person has been given the case."""
-    return Reply(Say(f"person_called_{reason}", {"business": house.name, "phone": house.phone}))
+    return Reply(Say(f"person_called_{reason}", {"business": house.name, "phone": house.phone}), hands_over=True)

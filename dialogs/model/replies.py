@@ -84,3 +84,4 @@ class Reply(msgspec.Struct, frozen=True):
     choices: tuple[Choice, ...] = ()
     card: InvoiceCard | InvoicesCard | ReceiptCard | None = None
     link: CheckoutLink | DocumentLink | HelpLink | HopLink | None = None
+    hands_over: bool = False  # from here on a person has the case

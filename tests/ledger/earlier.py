@@ -131,6 +131,9 @@ ROWS: dict[str, Rows] = {
              "used_at": AT, "used_in": "telegram:7", "used_by": "update 1"},
         ],
     },
+    "0007": {
+        "chatwoot_conversation": [{"chat": "chatwoot:1/7", "person": True, "quiet": True, "at": AT}],
+    },
 }  # fmt: skip  # as above
 
 ADDED: dict[str, dict[str, dict[str, Any]]] = {
@@ -150,4 +153,5 @@ ADDED: dict[str, dict[str, dict[str, Any]]] = {
     },
     "0004": {},
     "0006": {},
+    "0007": {},
 }  # fmt: skip  # as above

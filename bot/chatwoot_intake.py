@@ -110,7 +110,8 @@ class ChatwootIntake:
         if done:
             work.result()  # its words go out by the outlet; what it raises is raised
             return True
-        return (await self._store.load(chat, told.id)).answered  # what is still to come of it is in the outbox
+        # with what it was answered, or an effect of it in the outbox, it is in the log
+        return bool(await self._store.pending(chat, told.id) or await self._store.answer(chat, told.id))
 
     def _ended(self, work: asyncio.Task[Answer]) -> None:
         self._working.discard(work)

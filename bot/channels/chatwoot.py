@@ -25,8 +25,9 @@ log = logging.getLogger(__name__)
 PREFIX = "chatwoot:"
 SPOKEN = ("message_created", "message_updated")
 _encode = msgspec.json.Encoder().encode
-# as large as any account or conversation will ever be; larger ones could look like a card's number, and would be hashed
-_Number = Annotated[int, msgspec.Meta(ge=1, lt=100_000_000)]
+_Number = Annotated[int, msgspec.Meta(ge=1, lt=10**12)]
+_LONG = 12  # signs from which on a name in digits may look like a card's
+_TO_LETTERS, _TO_DIGITS = str.maketrans("0123456789", "cdfkmnprvw"), str.maketrans("cdfkmnprvw", "0123456789")
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -129,8 +130,14 @@ def _locale(attributes: dict[str, Any]) -> str:
 
 
 def name_of(account: int, conversation: int) -> str:
-    """What a conversation is called here."""
-    return f"{PREFIX}{account}/{conversation}"
+    """What a conversation is called here: by its numbers; in letters where those may look like a card's and would be hashed."""
+    numbers = f"{account}/{conversation}"
+    return PREFIX + (numbers if len(numbers) < _LONG else numbers.translate(_TO_LETTERS))
+
+
+def number_of(name: str) -> int:
+    """The number of a conversation in its account, by its name here."""
+    return int(name.rpartition("/")[2].translate(_TO_DIGITS))
 
 
 # --- out ------------------------------------------------------------------------------------------------------------
@@ -190,8 +197,7 @@ class Chatwoot:
         return None
 
     async def _post(self, chat: str, path: str, body: dict[str, object]) -> Gone | None:
-        _, _, conversation = chat.removeprefix(PREFIX).partition("/")
-        answer = await self._remote.post(f"/conversations/{conversation}/{path}", _encode(body))
+        answer = await self._remote.post(f"/conversations/{number_of(chat)}/{path}", _encode(body))
         match answer.status_code:
             case status if answer.is_success:
                 return None

@@ -8,7 +8,7 @@ from itertools import product
 
 import httpx
 import pytest
-from world import HANDOFF, TOKEN
+from world import HANDOFF, TOKEN, World
 
 from bot import documents
 from bot.channels import widget
@@ -95,6 +95,23 @@ async def test_every_route_says_what_opens_it(town: Town):
     missing = ways - set(GUARDS)
     assert not missing, f"say in GUARDS of {__file__} what opens {missing}"
     assert ways == set(GUARDS), "an entry is left of what is gone"
+
+
+async def test_a_channel_that_is_switched_on_says_what_opens_it(tmp_path):
+    """Chatwoot's events are signed; whoever else posts one moves nothing."""
+    chatwoot = {"url": "http://chatwoot.test", "token": "t", "secret": "s", "account": 1}
+    async with World(tmp_path, chatwoot=chatwoot) as world:
+        assert routed(world._assistant.app._app) - set(GUARDS) == {"POST /webhooks/chatwoot"}
+        town = await Town(world).build()
+        before = await town.dump()
+        conversation = {"id": 7, "status": "pending"}
+        event = {"event": "message_created", "id": 1, "message_type": "incoming", "content": "what do I owe?"}
+        for headers in ({}, {"X-Chatwoot-Signature": "sha256=00", "X-Chatwoot-Timestamp": "1772465400"}):
+            told = await front(town).post(
+                "/webhooks/chatwoot", json=event | {"conversation": conversation}, headers=headers
+            )
+            assert told.status_code == 401
+        assert await town.dump() == before
 
 
 # --- the token of a conversation -------------------------------------------------------------------------------------------

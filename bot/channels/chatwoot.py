@@ -171,13 +171,12 @@ class Chatwoot:
         lead = await self._transact(partial(chatwoot_conversations.lead, chat=chat))
         if lead.person and message.sender != "notice":
             return None
-        gives = message.hands_over and not lead.person
         calls = [("messages", _shown(message, pressable=not lead.person))]
-        if gives:
+        if message.hands_over:
             calls = [("messages", await self._note(chat, locale)), *calls, ("toggle_status", {"status": "open"})]
         if gone := await self._call(chat, message.seq, calls):
             return gone
-        if gives:
+        if message.hands_over:
             await self._transact(partial(chatwoot_conversations.note, chat=chat, at=self._clock(), person=True))
         elif lead.quiet:
             await self._transact(partial(chatwoot_conversations.spoke, chat=chat))

@@ -46,6 +46,14 @@ async def test_what_is_no_event_is_refused_and_breaks_nothing(office: Office, bo
     assert await office.tell(body) == 400
 
 
+@pytest.mark.parametrize(("private", "name"), [(True, ""), (False, "message-1")])
+def test_what_is_private_is_not_said_to_the_assistant(private, name):
+    event = {"event": "message_created", "id": 1, "message_type": "incoming", "content": "yes", "private": private}
+    told = read(json.dumps(event | {"conversation": {"id": 7, "status": "pending"}}).encode())
+    assert told is not None
+    assert told.id == name
+
+
 @pytest.mark.parametrize("values", [None, [], {}, "x", [None], [{}], [{"value": 5}], [[1]]])
 def test_what_was_submitted_in_any_other_form_is_no_press(values):
     event = {"event": "message_updated", "id": 1, "content_attributes": {"submitted_values": values}}

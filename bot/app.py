@@ -33,8 +33,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bot import asked_links, documents
 from bot.api import api_router, conversation_routes
 from bot.background import kept_going
+from bot.channels.chatwoot import Chatwoot
 from bot.channels.rasa_callback import RasaCallback
 from bot.channels.whatsapp import WhatsApp
+from bot.chatwoot_intake import ChatwootIntake
 from bot.delivery import Deliverer, Outlet
 from bot.desk.actions import Desk
 from bot.desk.copying import Copying
@@ -115,6 +117,7 @@ class Remit:
     copying: Copying
     deliverer: Deliverer
     telegram: "TelegramIntake | None"  # None: no bot is configured
+    chatwoot: ChatwootIntake | None  # None: the assistant is in no Chatwoot
     secret: bytes
     begin_limit: Limit
     say_limit: Limit
@@ -263,6 +266,8 @@ def build(
             "WhatsApp", http, f"{settings.whatsapp.api.rstrip('/')}/{settings.whatsapp.phone_number_id}", key
         )
         outlets.append(WhatsApp(number, store, clock, renderer.sentence, settings.whatsapp.template))
+    if settings.chatwoot.url:
+        outlets.append(_chatwoot(settings, http, transact, clock))
     kept = timedelta(days=settings.privacy.conversations_days)
     worker = Worker(checkout, store, runtime, desk, clock, kept, settings.spans)
     return Remit(
@@ -292,6 +297,7 @@ def build(
         else _intake(
             telegram, runtime, bell, store, transact, clock, secret, timedelta(days=settings.privacy.telegram_days)
         ),
+        chatwoot=_chatwoot_intake(settings, runtime, store, transact, clock) if settings.chatwoot.url else None,
         secret=secret,
         begin_limit=Limit("begin", 300, 10.0, monotonic, knock),  # conversations of one address
         say_limit=Limit("say", 60, 5.0, monotonic, knock),  # messages of one conversation
@@ -382,6 +388,23 @@ def _intake(  # noqa: PLR0917  # as they stand in `build`
     return TelegramIntake(telegram, runtime, store, transact, clock, bell=bell, secret=mine, kept=kept)
 
 
+def _chatwoot(
+    settings: Settings, http: httpx.AsyncClient, transact: Transact, clock: Callable[[], datetime]
+) -> Chatwoot:
+    chosen = settings.chatwoot
+    url = f"{chosen.url.rstrip('/')}/api/v1/accounts/{chosen.account}"
+    remote = Remote("Chatwoot", http, url, chosen.token.get_secret_value(), header="api_access_token")
+    return Chatwoot(remote, transact, clock)
+
+
+def _chatwoot_intake(
+    settings: Settings, runtime: Runtime, store: Store, transact: Transact, clock: Callable[[], datetime]
+) -> ChatwootIntake:
+    chosen = settings.chatwoot
+    secret = chosen.secret.get_secret_value()
+    return ChatwootIntake(runtime, store, transact, clock, account=chosen.account, secret=secret)
+
+
 def _webhook_secret(secret: bytes) -> str:
     """What Telegram proves itself with: made from the installation's secret, so that nobody has to think of one."""
     return hmac.digest(secret, b"telegram webhook", "sha256").hex()
@@ -409,6 +432,7 @@ def asgi(remit: Remit, internal_token: str, lifespan: Lifespan | None = None) ->
         *conversation_routes(remit),
         *static.routes(remit),
         *([remit.telegram.route()] if remit.telegram else []),
+        *([remit.chatwoot.route()] if remit.chatwoot else []),
         *bill.routes(remit, remit.mail),
         *documents.routes(remit),
         *asked_links.routes(remit),
@@ -528,6 +552,8 @@ def production(settings: Settings) -> ASGIApp:
         await remit.deliverer.drain()
         if remit.telegram:
             await remit.telegram.drain()
+        if remit.chatwoot:
+            await remit.chatwoot.drain()
         await remit.runtime.drain()
         await remit.postman.drain()
         await http.aclose()

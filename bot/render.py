@@ -64,6 +64,7 @@ class Renderer:
             await self._link(reply.link),
             reply.agent,
             at,
+            reply.hands_over,
         )
 
     async def _link(self, link: CheckoutLink | DocumentLink | HelpLink | HopLink | None) -> Link | None:

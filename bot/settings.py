@@ -120,6 +120,25 @@ class WhatsAppSettings(_Section):
         return self
 
 
+class ChatwootSettings(_Section):
+    url: str = Field(pattern=r"^(https?://.+)?$")
+    token: SecretStr
+    secret: SecretStr
+    account: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        others = {
+            "token": self.token.get_secret_value(),
+            "secret": self.secret.get_secret_value(),
+            "account": self.account,
+        }
+        missing = [name for name, value in others.items() if not value]
+        if self.url and missing:
+            raise ValueError(f"url is set: set {', '.join(missing)} too (docs/chatwoot.md)")
+        return self
+
+
 class RasaSettings(_Section):
     callback_url: str = Field(pattern=r"^(https?://.+)?$")
     callback_token: SecretStr
@@ -192,6 +211,7 @@ class Settings(BaseSettings):
     widget: Widget
     telegram: TelegramSettings
     whatsapp: WhatsAppSettings
+    chatwoot: ChatwootSettings
     rasa: RasaSettings
     actions: ActionSettings
     desk: DeskSettings

@@ -16,7 +16,7 @@ from dialogs.flows.requests import AskPerson
 from dialogs.flows.side import Side
 from dialogs.flows.sign_in import SignIn
 from dialogs.model import Choice, Effect, Reply, Say, Value
-from services.model import Bearer, Payment
+from services.model import Bearer, Invoice, Payment
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -60,7 +60,13 @@ def down_to_pay(talk: Conversation, task: PayInvoice) -> tuple[AnyTask, ...]:
 def case_of(talk: Conversation) -> tuple[str, str, str]:
     """Summary, invoice and payment for the person who takes over."""
     invoice = talk.scope.invoice if isinstance(talk.scope, Bearer) else ""
-    return _doing(paying(talk), invoice), invoice, talk.payments[-1].reference if talk.payments else ""
+    return _doing(paying(talk), _number(talk, invoice)), invoice, talk.payments[-1].reference if talk.payments else ""
+
+
+def _number(talk: Conversation, invoice: str) -> str:
+    """What people call an invoice, where it was read here; else its id."""
+    read = (known.fact for known in talk.known if isinstance(known.fact, Invoice))
+    return next((fact.number for fact in read if fact.id == invoice), invoice)
 
 
 def _doing(task: PayInvoice | None, invoice: str) -> str:

@@ -49,18 +49,30 @@ def seconds_asked(retry_after: str, now: datetime) -> float | None:
 
 
 class Remote:
-    """One remote service: its base URL, its bearer token ("": it wants none), and how patient we are with it.
+    """One remote service: its base URL, its token ("": it wants none), and how patient we are with it.
+
+    The token goes as a bearer's, or in the header that the service named for it (``header``).
 
     Reads raise `Unavailable` for every missing answer, since asking again changes nothing. Writes raise `Unavailable`
     only when no try can have arrived, else `Uncertain`. Without ``pause`` nothing is tried twice.
     """
 
-    def __init__(self, name: str, http: httpx.AsyncClient, url: str, token: str, *, pause: Pause | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        http: httpx.AsyncClient,
+        url: str,
+        token: str,
+        *,
+        pause: Pause | None = None,
+        header: str = "Authorization",
+    ) -> None:
         self._name = name
         self._http = http
         self._url = url.rstrip("/")
         self._token = token
         self._pause = pause
+        self._header = header
 
     async def get(
         self, path: str, query: Mapping[str, str] | None = None, *, accept: str = "application/json"
@@ -96,7 +108,9 @@ class Remote:
     def _headers(self, accept: str = "application/json") -> dict[str, str]:
         told = {"Accept": accept}
         # a bearer of nothing is no header that HTTP allows, and would never leave this machine
-        return told | {"Authorization": f"Bearer {self._token}"} if self._token else told
+        if not self._token:
+            return told
+        return told | {self._header: f"Bearer {self._token}" if self._header == "Authorization" else self._token}
 
     async def _write(self, method: str, path: str, body: bytes, key: str | None) -> httpx.Response:
         headers = self._headers() | {"Content-Type": "application/json"}

@@ -32,6 +32,7 @@ from services.payments.refunds import RefundState
 from services.schema import (
     account,
     browser,
+    chatwoot_conversation,
     consent,
     delivery,
     desk_note,
@@ -158,6 +159,7 @@ TABLES = (
     Personal("notes", desk_note, _of_chat(desk_note.c.chat), (desk_note.c.text, desk_note.c.at), ALL),
     Personal("proposals", proposal, _of_chat(_R.chat), (_R.numbers, _R.amount_minor, _R.currency, _R.reason, _R.state, _R.payment, _R.made_at),
              {"reason": ""}),
+    Personal("chatwoot", chatwoot_conversation, _of_chat(chatwoot_conversation.c.chat), erased=ALL),
     Personal("errands", errand, _of_chat(errand.c.chat), erased=ALL),
     # last: they name the chats of whoever signed in, so that an erasure that was cut short finds those again
     Personal("sign_ins", browser, _of_either(browser), (_B.proved_at, _B.expires_at, _B.revoked_at), ALL),

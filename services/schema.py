@@ -463,6 +463,14 @@ telegram_update = Table(  # messages of Telegram, written down before it hears t
     Column("at", BigInteger, nullable=False),
     Column("done_at", BigInteger),
 )
+chatwoot_conversation = Table(  # who leads a conversation in Chatwoot, by its newest word
+    "chatwoot_conversation",
+    schema,
+    Column("chat", String(200), primary_key=True),
+    Column("person", Boolean, nullable=False),  # a person does; else the assistant
+    Column("quiet", Boolean, nullable=False),  # a person did since the assistant spoke there last
+    Column("at", BigInteger, nullable=False),  # of that word, by Chatwoot's clock
+)
 Index(  # what is still to be answered is asked for at every start
     "telegram_update_pending",
     telegram_update.c.chat,

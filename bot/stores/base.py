@@ -42,6 +42,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     link: Link | None = None
     name: str = ""  # of the agent who wrote it
     at: int = 0  # seconds since 1970 UTC
+    hands_over: bool = False  # a person has the case from here on: a channel that has persons calls one
 
 
 class Loaded(msgspec.Struct, frozen=True):

@@ -32,7 +32,6 @@ def handed_over(reason: str, house: House, at: datetime) -> Reply:
     if reason == "asked" and not house.hours.is_open(at):
         opens = house.hours.opens(at)
         when = f"{opens:%H:%M}"
-        return Reply(
-            Say("person_called_closed", {"business": house.name, "phone": house.phone, "opens": opens, "time": when})
-        )
-    return Reply(Say(f"person_called_{reason}", {"business": house.name, "phone": house.phone}))
+        say = Say("person_called_closed", {"business": house.name, "phone": house.phone, "opens": opens, "time": when})
+        return Reply(say, hands_over=True)
+    return Reply(Say(f"person_called_{reason}", {"business": house.name, "phone": house.phone}), hands_over=True)

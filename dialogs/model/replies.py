@@ -85,3 +85,4 @@ class Reply(msgspec.Struct, frozen=True):
     card: InvoiceCard | InvoicesCard | ReceiptCard | None = None
     link: CheckoutLink | DocumentLink | HelpLink | HopLink | None = None
     agent: str = ""  # who says it, where a person does
+    hands_over: bool = False  # from here on a person has the case

@@ -21,6 +21,9 @@ from services.schema import handoff as handoffs
 from services.schema import handoff_case
 
 
+ELSEWHERE = "chatwoot:"  # chats of a channel with people of its own
+
+
 class State(StrEnum):
     """Who speaks in the chat."""
 
@@ -84,7 +87,11 @@ class TakenBy(msgspec.Struct, frozen=True):
 
 
 def ask(conn: Connection, chat: str, reason: str, now: datetime) -> int:
-    """A person is asked to look into a chat; where one was asked already, that one stands. Answers its number."""
+    """A person is asked to look into a chat; where one was asked already, that one stands. Answers its number; 0 where the
+    people are elsewhere, in Chatwoot, and called there.
+    """
+    if chat.startswith(ELSEWHERE):
+        return 0
     at = micros(now)
     insert_once(
         conn, handoffs, chat=chat, state=State.WAITING, reason=reason, asked_at=at, waits_since=at, changed_at=at

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from services.database import insert_once, instant, micros
 from services.desk import handoffs
@@ -96,21 +96,14 @@ def open_case(
 def open_cases(conn: Connection) -> Sequence[Case]:
     """Every case that nobody closed yet, the oldest first."""
     waiting = select(handoff_case).where(handoff_case.c.closed_at.is_(None)).order_by(handoff_case.c.id)
-    return [
-        Case(
-            id=row.id,
-            reason=row.reason,
-            summary=row.summary,
-            at=instant(row.at),
-            chat=row.chat,
-            invoice=row.invoice,
-            payment=row.payment,
-            evidence=row.evidence,
-            customer=row.customer,
-            words=row.words,
-        )
-        for row in conn.execute(waiting)
-    ]
+    return [_case(row) for row in conn.execute(waiting)]
+
+
+def newest_of(conn: Connection, chat: str) -> Case | None:
+    """The case that was opened last in this chat, closed or not."""
+    mine = select(handoff_case).where(handoff_case.c.chat == chat).order_by(handoff_case.c.id.desc()).limit(1)
+    row = conn.execute(mine).one_or_none()
+    return None if row is None else _case(row)
 
 
 def close_case(conn: Connection, case: int, now: datetime) -> bool:
@@ -132,3 +125,18 @@ def settle(conn: Connection, payment: str, reason: Trouble, now: datetime) -> No
     """The trouble of this kind with a payment is over: its cases are closed."""
     this = handoff_case.c.payment == payment, handoff_case.c.reason == reason, handoff_case.c.closed_at.is_(None)
     conn.execute(update(handoff_case).where(*this).values(closed_at=micros(now)))
+
+
+def _case(row: Row[Any]) -> Case:
+    return Case(
+        id=row.id,
+        reason=row.reason,
+        summary=row.summary,
+        at=instant(row.at),
+        chat=row.chat,
+        invoice=row.invoice,
+        payment=row.payment,
+        evidence=row.evidence,
+        customer=row.customer,
+        words=row.words,
+    )

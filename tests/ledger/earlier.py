@@ -151,6 +151,9 @@ ROWS: dict[str, Rows] = {
         "canned": [{"id": 1, "title": "Hours", "text": "We are open", "changed_by": 1, "changed_at": AT}],
         "audit": [{"id": 1, "at": AT, "agent": 1, "what": "took", "chat": "web:1", "payment": "", "detail": ""}],
     },
+    "0008": {
+        "chatwoot_conversation": [{"chat": "chatwoot:1/7", "person": True, "quiet": True, "at": AT}],
+    },
 }  # fmt: skip  # as above
 
 ADDED: dict[str, dict[str, dict[str, Any]]] = {
@@ -171,4 +174,5 @@ ADDED: dict[str, dict[str, dict[str, Any]]] = {
     "0004": {},
     "0006": {},
     "0007": {},
+    "0008": {},
 }  # fmt: skip  # as above

@@ -52,6 +52,8 @@ GUARDS = {
     "POST /internal/send-links": "office",
     "POST /internal/invite": "office",
     "POST /internal/unlock": "office",
+    "POST /internal/privacy/export": "office",
+    "POST /internal/privacy/erase": "office",
     "POST /internal/turn": "office",
     "POST /internal/since": "office",
     "POST /internal/payments": "office",
@@ -120,6 +122,23 @@ async def test_every_route_of_a_messenger_says_what_opens_it_and_lets_nobody_els
             for headers in ({}, bearer(TOKEN), {"X-Hub-Signature-256": "sha256=00"}):
                 refused = await front(town).request(method, asked, headers=headers, content=b"{}" * (method == "POST"))
                 assert refused.status_code in (401, 403), way
+        assert await town.dump() == before
+
+
+async def test_a_channel_that_is_switched_on_says_what_opens_it(tmp_path):
+    """Chatwoot's events are signed; whoever else posts one moves nothing."""
+    chatwoot = {"url": "http://chatwoot.test", "token": "t", "secret": "s", "account": 1}
+    async with World(tmp_path, chatwoot=chatwoot) as world:
+        assert routed(world._assistant.app._app) - set(GUARDS) == {"POST /webhooks/chatwoot"}
+        town = await Town(world).build()
+        before = await town.dump()
+        conversation = {"id": 7, "status": "pending"}
+        event = {"event": "message_created", "id": 1, "message_type": "incoming", "content": "what do I owe?"}
+        for headers in ({}, {"X-Chatwoot-Signature": "sha256=00", "X-Chatwoot-Timestamp": "1772465400"}):
+            told = await front(town).post(
+                "/webhooks/chatwoot", json=event | {"conversation": conversation}, headers=headers
+            )
+            assert told.status_code == 401
         assert await town.dump() == before
 
 

@@ -20,7 +20,6 @@ from services.schema import agent as agents
 from services.schema import handoff as handoffs
 from services.schema import handoff_case
 
-
 ELSEWHERE = "chatwoot:"  # chats of a channel with people of its own
 
 

@@ -186,6 +186,10 @@ def _small_talk(draft: Draft, view: View) -> Draft:
     return told if told.talk.tasks else replace(told, rest=True)
 
 
+def _complained(draft: Draft, _view: View) -> Draft:
+    return draft.enter(CallPerson("complaint", *case_of(draft.talk)))
+
+
 def _rude(draft: Draft, view: View) -> Draft:
     """Anger has a reason; one line, no lecture, and a way to a person."""
     told = draft.say("rude", PERSON, phone=view.house.phone)
@@ -290,6 +294,7 @@ _WISHES: Mapping[str, Callable[[Draft, View], Draft]] = {
     "moment": _moment,
     "small_talk": _small_talk,
     "rude": _rude,
+    "complain": _complained,
     "undo": _undo,
     "later": _later,
     "failed": _failed,

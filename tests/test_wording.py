@@ -71,7 +71,7 @@ SHEET_OF = SheetOf(CUSTOMER, "i")
 SHEET = Sheet("i", (SheetLine("Mowing", Money(60, "USD"), "2 h"), SheetLine("Hedges", Money(40, "USD"))), more=3)
 WHOLE = {"already_paid", "void", "credit_note", "all_processing", "currency_not_taken"}  # about an invoice
 AMOUNTS = {"wrong_currency", "not_positive", "below_minimum", "above_due", "full_only"}
-REASONS = {"asked", "lookup_locked", "sign_in_locked", "refund"}
+REASONS = {"asked", "complaint", "lookup_locked", "sign_in_locked", "refund"}
 PAGES = {Reason.PAGE_EXPIRED, Reason.PAGE_CLOSED, Reason.NEVER_OPENED}
 BACK = {"insufficient_funds", "account_closed", "no_account", "stopped", "not_authorized", "returned_other"}
 KINDS = {"all", "payable", "dated", "some", *InvoiceStatus}  # of lists of invoices

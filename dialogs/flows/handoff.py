@@ -9,7 +9,7 @@ from dialogs.model import CallAgent, Done, House, Move, Reply, Say, View
 
 
 class CallPerson(msgspec.Struct, frozen=True, omit_defaults=True, tag="call_person"):
-    """``reason`` is one of asked, lookup_locked, refund; ``summary`` spares the customer repeating it."""
+    """``reason`` is one of asked, complaint, lookup_locked, sign_in_locked, refund; ``summary`` spares the customer repeating it."""
 
     reason: str
     summary: str = ""

@@ -116,6 +116,7 @@ class Want(msgspec.Struct, frozen=True):
         "unreadable",
         "edited",
         "rude",
+        "complain",  # about the business: a person is asked to hear it
         "undo",  # of a cancellation
         "later",  # paying on another day
         "failed",  # a payment that did not go through

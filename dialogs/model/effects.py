@@ -116,7 +116,7 @@ class NoteGap(msgspec.Struct, frozen=True, tag="note_gap"):
 class AskAgent(msgspec.Struct, frozen=True, tag="ask_agent"):
     """Somebody should look into this chat, though its customer did not ask for it."""
 
-    reason: Literal["misses", "complaint"]
+    reason: Literal["misses"]
 
 
 class NoteProposal(msgspec.Struct, frozen=True, tag="note_proposal"):

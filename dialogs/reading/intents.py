@@ -63,6 +63,10 @@ _ANY_WHOLE = re.compile("|".join(f"(?P<act{n}>{pattern})" for n, pattern in enum
 _HUMAN = re.compile(
     r"\b(?:human|real person|(?:talk|speak|chat|connect me) (?:to|with|2) (?:a |an |some|the )?\w*|representative|operator"
     r"|customer (?:service|support|care)|(?:live )?agent|call me(?= (?:back|please|now|at|on|later|today|tomorrow)|\W*$)|(?<!my )(?<!new )phone number|someone real|somebody)\b", _I)  # fmt: skip
+_COMPLAINT = re.compile(
+    r"\b(?:(?:want|need|like|going) to (?:make a |file a )?complain(?:t)?|(?:make|file|have) a complaint|i(?:'m| am) complaining"
+    r"|(?:terrible|awful|horrible|worst|disgraceful|unacceptable) (?:service|company|business|work|job|experience)|this is (?:ridiculous|unacceptable|outrageous|a joke|a scam)"
+    r"|(?:my|a) (?:lawyer|attorney)|better business bureau|bbb|report you|sue you|never (?:use|hire) you again)\b", _I)  # fmt: skip
 _DROP = re.compile(r"\b(?:cancel|abort|stop (?:it|this|that|the|my|payment|paying))\b", _I)
 # what the business does for its customer, and not the payment
 _SERVICE = re.compile(
@@ -72,7 +76,8 @@ _DECLINED = re.compile(
 _NOT_DROP = re.compile(r"\b(?:do not|don'?t|did ?n[o']?t|not|never|no need to)\b.{0,12}\b(?:cancel|abort|stop)", _I)
 _HOW = re.compile(r"^(?:and )?(?:how|can|may|could) (?:do|can|to|i|we)\b", _I)
 _STATUS = re.compile(
-    r"\b(?:status|did (?:you|it|my|the) .*(?:get|go through|arrive|work|receive)|(?:has|have|is|was) (?:my|the) payment"
+    r"^\W*(?:so|and|ok|okay|well)?\W*(?:what happened|and now|any (?:news|updates?)|how did (?:it|that) go|did (?:it|that) work)\W*$"
+    r"|\b(?:status|did (?:you|it|my|the) .*(?:get|go through|arrive|work|receive)|(?:has|have|is|was) (?:my|the) payment"
     r"|went through|go through|where is my payment|payment (?:received|arrived|go|cleared)|is (?:it|that|this) (?:paid|done|through)|(?:has|did|is) (?:it|the|my) ?(?:money|transfer|cash)? (?:arrived?|come|cleared?|there|here|work(?:ed)?))\b", _I)  # fmt: skip
 _BALANCE = re.compile(
     r"\b(?:how much (?:do i|is|are|does|did)|what do i owe|(?:my )?balance|amount due|when is (?:it|this|my|the)\b.*\bdue|due date|what(?:'s| is) due)\b", _I)  # fmt: skip
@@ -212,6 +217,8 @@ def _aside(said: str, asked: Asked) -> Act | None:
         return Want("later")
     if _HUMAN.search(said):
         return Simple.HUMAN
+    if _COMPLAINT.search(said):
+        return Want("complain")
     if _WHY_ASKED.search(said) or (asked.slot in _PERSONAL and _WHAT_FOR.search(said)):
         return Want("why")
     rude = _RUDE.search(said) and len(said.split()) <= _LONGEST_CURSE

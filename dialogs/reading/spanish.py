@@ -151,6 +151,10 @@ _HUMAN = re.compile(
     r"\b(?:(?:hablar|hablo|comunic\w+|chatear|contactar\w*) (?:con|a)|(?:pas[ae]|pongan?|conect[ae])me (?:con|a)|human[oa]|persona(?: real| de verdad)?|agente"
     r"|asesora?|operadora?|representante|ejecutiv[oa]|(?:atencion|servicio) al cliente|alguien (?:real|que me)|(?:que )?me llamen|ll[aá]menme|numero de telefono de)\b"
 )
+_COMPLAINT = re.compile(
+    r"\b(?:(?:quiero|necesito|voy a) (?:quejarme|presentar una queja|poner una queja|hacer una queja)|tengo una queja|me quiero quejar"
+    r"|(?:pesimo|terrible|horrible|mal|peor) (?:servicio|trabajo)|esto es (?:inaceptable|ridiculo|una burla|una estafa)|(?:mi|un) abogad[oa]|los voy a (?:denunciar|demandar|reportar))\b"
+)
 _SMALL_TALK = re.compile(
     r"\b(?:como (?:esta|estas|le va|te va)\W*$|como (?:se|te) llamas?|quien (?:es usted|eres)|(?:es|eres) (?:usted )?(?:un |una )?(?:bot|robot|human[oa]|persona|maquina|real|ia)\b|cuent[ea]me un chiste|quien (?:te|lo) hizo)"
 )
@@ -262,6 +266,8 @@ def aside(said: str, asked: Asked) -> Act | None:
         return Want("small_talk")
     if _HUMAN.search(es):
         return Simple.HUMAN
+    if _COMPLAINT.search(es):
+        return Want("complain")
     if _WHY_ASKED.search(es) or (asked.slot in _PERSONAL and _WHAT_FOR.fullmatch(es)):
         return Want("why")
     return Want("rude") if _RUDE.search(es) and len(es.split()) <= _LONGEST_CURSE else None
@@ -406,6 +412,7 @@ _CANCELS_A_DEBT = re.compile(
 )
 _HOW = re.compile(r"^\W*(?:y )?(?:como|puedo|se puede|podria|podemos)\b")
 _STATUS = re.compile(
+    r"^\W*(?:y|entonces|bueno)?\W*(?:que paso|y ahora|alguna novedad|hay novedades|como (?:le |me )?fue|funciono)\W*$|"
     r"\b(?:mi|el|un) pago\b.{0,30}\b(?:llego|paso|recib\w+|entro|aparece|reflej\w+|proces\w+|estado|hizo|realizo|fue)\b|\b(?:llego|paso|recibieron|entro|aparece|refleja|estado|donde esta|que paso con|como va)\b.{0,20}\b(?:pago|dinero|transferencia)\b"
     r"|\b(?:se|me) (?:cobro|cobraron) (?:algo|ya)\b|\bya (?:se|me) cobr\w+|\bya (?:esta|quedo|se) (?:pag\w+|list[ao]|hecho)|\bya (?:l[ao] )?pagu?e\b"
 )

@@ -19,6 +19,7 @@ from bot import demo, guarding, help_search, train, understanding
 from bot.app import lock_folder, prepared, production
 from bot.channels.console import converse
 from bot.command_line import Server
+from bot.desk import account_commands
 from bot.internal import ImportOrder, InviteOrder, LinkOrder, SendOrder
 from bot.invitations import Outcome as Invited
 from bot.office_commands import add_commands
@@ -116,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     help_search.add_command(commands)
     add_commands(commands, _server)
     add_privacy(commands, _server)
+    account_commands.add_commands(commands, _server)
     return parser
 
 

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bot.channels.base import Inbound
+from bot.desk.accounts import account_routes
 from bot.invitations import invite
 from bot.office import office_routes
 from bot.privacy_office import privacy_routes
@@ -116,6 +117,7 @@ def internal_routes(remit: "Remit", token: str) -> list[Route]:
         Route("/internal/since", guarded(_since(remit)), methods=["POST"]),
         *office_routes(remit, guarded),
         *privacy_routes(remit, guarded),
+        *account_routes(remit, guarded),
     ]
 
 

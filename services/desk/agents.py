@@ -1,8 +1,20 @@
-"""The people at the desk: their accounts, and how they sign in."""
+"""The people at the desk: their accounts, and how wrong passwords are counted. Sessions are in `services.desk.sessions`."""
 
-from typing import Literal
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
 import msgspec
+from sqlalchemy import Connection, Row, case, select, update
+
+from services.database import insert_once, micros
+from services.schema import agent as agents
+from services.schema import tried
+
+Role = Literal["agent", "supervisor"]
+MOST_WRONG = 10  # passwords in a row
+REST = timedelta(minutes=15)  # of an account after those
+_NOBODY = "desk:nobody"  # what is written where there is no account, so that the time tells nothing
 
 
 class Agent(msgspec.Struct, frozen=True):
@@ -11,4 +23,80 @@ class Agent(msgspec.Struct, frozen=True):
     id: int
     email: str
     name: str
-    role: Literal["agent", "supervisor"]
+    role: Role
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """A password is about to be tried: for whom, against what, and whether it may count."""
+
+    agent: Agent
+    password: str
+    counts: bool
+
+
+def folded(email: str) -> str:
+    """An address as it is kept and looked for."""
+    return email.strip().lower()
+
+
+def add(conn: Connection, email: str, name: str, role: Role, password: str, now: datetime) -> bool:  # noqa: PLR0917  # a row's columns
+    """A new account; False when there is one of this address. ``password`` is hashed."""
+    values = {"email": folded(email), "name": name, "role": role, "password": password}
+    return insert_once(conn, agents, **values, made_at=micros(now))
+
+
+def everybody(conn: Connection) -> Sequence[tuple[Agent, bool]]:
+    """Every account by name, and whether it may sign in."""
+    rows = conn.execute(select(agents).order_by(agents.c.name, agents.c.id))
+    return [(_read(row), row.disabled_at is None) for row in rows]
+
+
+def find(conn: Connection, number: int) -> Agent | None:
+    """One that may sign in."""
+    row = conn.execute(select(agents).where(agents.c.id == number, agents.c.disabled_at.is_(None))).one_or_none()
+    return None if row is None else _read(row)
+
+
+def by_email(conn: Connection, email: str) -> Agent | None:
+    """One account, also one that is disabled."""
+    row = conn.execute(select(agents).where(agents.c.email == folded(email))).one_or_none()
+    return None if row is None else _read(row)
+
+
+def disable(conn: Connection, number: int, now: datetime) -> None:
+    """They sign in no more. The account stays: its name stands under what they wrote."""
+    conn.execute(update(agents).where(agents.c.id == number).values(disabled_at=micros(now)))
+
+
+def set_password(conn: Connection, number: int, password: str) -> None:
+    """A new one, hashed; the account rests no longer, and may sign in again if it was disabled."""
+    values = {"password": password, "wrong": 0, "locked_until": 0, "disabled_at": None}
+    conn.execute(update(agents).where(agents.c.id == number).values(**values))
+
+
+def begin_attempt(conn: Connection, email: str, now: datetime) -> Attempt | None:
+    """Count a password before it is tried, so that no number of tries at the same instant gets round the count."""
+    this = agents.c.email == folded(email)
+    row = conn.execute(select(agents).where(this)).one_or_none()
+    if row is None:
+        if not insert_once(conn, tried, key=_NOBODY, at=micros(now), answer=b""):
+            conn.execute(update(tried).where(tried.c.key == _NOBODY).values(at=micros(now)))
+        return None
+    free = row.locked_until <= micros(now)
+    wrong = agents.c.wrong + 1
+    full = wrong >= MOST_WRONG
+    values = {
+        "wrong": case((full, 0), else_=wrong),
+        "locked_until": case((full, micros(now + REST)), else_=agents.c.locked_until),
+    }
+    conn.execute(update(agents).where(this).values(**values if free else {"wrong": agents.c.wrong}))
+    return Attempt(_read(row), row.password, free and row.disabled_at is None)
+
+
+def succeeded(conn: Connection, number: int) -> None:
+    """The password was right: what was counted before is over."""
+    conn.execute(update(agents).where(agents.c.id == number).values(wrong=0, locked_until=0))
+
+
+def _read(row: Row[Any]) -> Agent:
+    return Agent(row.id, row.email, row.name, row.role)

@@ -41,9 +41,18 @@ def note(  # noqa: PLR0917  # a row's columns
     conn.execute(insert(audit).values(**row, detail=told))
 
 
-def newest(conn: Connection, most: int, *, chat: str = "", before: int = 0) -> list[Entry]:
-    """The newest rows, of one chat or all, before a number or from the end."""
+def newest(  # what a reader may ask for
+    conn: Connection, most: int, *, chat: str = "", before: int = 0, agent: int | None = None, what: str = ""
+) -> list[Entry]:
+    """The newest rows: of one chat, person or kind, or all; before a number, or from the end."""
     asked = select(audit).order_by(audit.c.id.desc()).limit(most)
     asked = asked.where(audit.c.chat == chat) if chat else asked
     asked = asked.where(audit.c.id < before) if before else asked
+    asked = asked.where(audit.c.agent == agent) if agent is not None else asked
+    asked = asked.where(audit.c.what == what) if what else asked
     return [Entry(r.id, instant(r.at), r.agent, r.what, r.chat, r.payment, r.detail) for r in conn.execute(asked)]
+
+
+def kinds(conn: Connection) -> list[str]:
+    """Everything that is written down so far, by name."""
+    return list(conn.execute(select(audit.c.what).distinct().order_by(audit.c.what)).scalars())

@@ -210,6 +210,14 @@ def earlier(conn: Connection, chat: str, most: int) -> Sequence[Handoff]:
     return [_read(row) for row in conn.execute(_whole().where(*over).order_by(handoffs.c.id.desc()).limit(most))]
 
 
+def resolved(conn: Connection, since: datetime, most: int) -> Sequence[Handoff]:
+    """The handoffs that were over no longer ago than this, the newest first."""
+    over = handoffs.c.resolved_at >= micros(since)
+    return [
+        _read(row) for row in conn.execute(_whole().where(over).order_by(handoffs.c.resolved_at.desc()).limit(most))
+    ]
+
+
 def watched(conn: Connection, chats: Sequence[str], since: datetime) -> set[str]:
     """Which of these chats have an open handoff, or one that was over no longer ago than this."""
     fresh = or_(handoffs.c.resolved_at.is_(None), handoffs.c.resolved_at >= micros(since))

@@ -1,0 +1,29 @@
+"""Every route of the desk, put together. A page's own are in its file."""
+
+from typing import TYPE_CHECKING
+
+from starlette.routing import Route
+
+from bot.desk import (
+    answers,
+    audit_page,
+    chat,
+    customers,
+    doing,
+    events,
+    figures,
+    frame,
+    money,
+    open_cases,
+    queue,
+    sign_in,
+)
+
+if TYPE_CHECKING:
+    from bot.app import Remit
+
+
+def routes(remit: "Remit") -> list[Route]:
+    """What is served under ``/desk``."""
+    pages = (sign_in, queue, chat, doing, events, customers, answers, figures, money, open_cases, audit_page)
+    return [*frame.routes(), *(route for each in pages for route in each.routes(remit))]

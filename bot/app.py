@@ -38,6 +38,7 @@ from bot.channels.rasa_callback import RasaCallback
 from bot.channels.whatsapp import WhatsApp
 from bot.chatwoot_intake import ChatwootIntake
 from bot.delivery import Deliverer, Outlet
+from bot.desk import routes as desk_pages
 from bot.desk.actions import Desk
 from bot.desk.copying import Copying
 from bot.effects import Hands
@@ -437,6 +438,7 @@ def asgi(remit: Remit, internal_token: str, lifespan: Lifespan | None = None) ->
         *documents.routes(remit),
         *asked_links.routes(remit),
         *help_pages.routes(remit, remit.settings.help.folder),
+        *desk_pages.routes(remit),
         *internal_routes(remit, internal_token),
     ]
     describe(app)

@@ -20,9 +20,11 @@ from typing import TextIO
 
 from bot.app import lock_folder
 from bot.command_line import Server
+from bot.desk.accounts import AgentOrder
 from bot.internal import LinkOrder, SendOrder
 from bot.settings import CONFIG
 from bot.workers import end
+from services.desk.agents import Role
 from services.errors import Misconfigured, RemitError, Unavailable
 
 FOLDER = Path(".remit") / "demo"
@@ -134,7 +136,7 @@ class _Demo:
                 with contextlib.suppress(Unavailable):  # the sandbox may need a moment more
                     links = await self._links(server)
                     await server.send_links(SendOrder())  # the mailbox holds what customers would have been sent
-                    self._print(links)
+                    self._print(links, await self._agents(server))
                     return True
             await asyncio.sleep(0.1)
         print(f"remit: the assistant did not start within {READY_SECONDS} s; see the messages above", file=sys.stderr)
@@ -149,7 +151,18 @@ class _Demo:
                 raise Unavailable(str(error)) from error
         return found
 
-    def _print(self, links: list[dict[str, str | int]]) -> None:
+    async def _agents(self, server: Server) -> dict[str, dict[str, str]]:
+        """Somebody of each role at the desk, with a password that is made anew each time: its folder is, too."""
+        domain = self._demo["business"]["email"].partition("@")[2]
+        made: dict[str, dict[str, str]] = {}
+        names: dict[Role, str] = {"agent": "Maria", "supervisor": "Sam"}
+        for role, name in names.items():
+            email, password = f"{name.lower()}@{domain}", secrets.token_urlsafe(12)
+            await server.ask("agents", AgentOrder("add", email, name, role, password))
+            made[role] = {"email": email, "password": password}
+        return made
+
+    def _print(self, links: list[dict[str, str | int]], people: dict[str, dict[str, str]]) -> None:
         chat, sandbox = f"http://127.0.0.1:{self._port}", f"http://127.0.0.1:{self._sandbox_port}"
         if self._as_json:
             addresses = {
@@ -158,11 +171,12 @@ class _Demo:
                 "widget": f"{sandbox}/shop/",
                 "sandbox": sandbox,
                 "inbox": f"{sandbox}/inbox",
-                "desk": None,
+                "desk": f"{chat}/desk",
                 "help": f"{chat}/help",
                 "pay_links": links,
                 "customer": {"email": self._demo["customers"][0]["email"]},
-                "agent": None,
+                "agent": people["agent"],
+                "supervisor": people["supervisor"],
             }
             print(json.dumps(addresses), flush=True)
             return
@@ -172,6 +186,9 @@ class _Demo:
         print(f"  {sandbox}/shop/    the business's own web site, with the chat in its corner")
         print(f"  {chat}/chat     the chat as a page of its own")
         print(f"  {chat}/help     the help center")
+        print(f"  {chat}/desk     the desk, where people take chats over:")
+        for role, each in people.items():
+            print(f"      {role}: {each['email']}  {each['password']}")
         print("\nOr talk to it in another terminal:\n")
         print(f"  .venv/bin/remit chat --pay-link {links[0]['token']}    # {links[0]['invoice']}")
         print(f"\nRasa front ends: {chat}/webhooks/rest/webhook   API: {chat}/openapi.json")

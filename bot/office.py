@@ -7,7 +7,7 @@ Here is the server's side, behind the token of ``server.json`` (`bot.internal`);
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 from sqlalchemy import Connection
@@ -128,21 +128,34 @@ def _shown(each: Listed) -> dict[str, Any]:
     }
 
 
+class Refused(NamedTuple):
+    """Why nothing was given back: a code, and words for whoever asked."""
+
+    code: str
+    words: str
+
+
 async def _refund(remit: "Remit", order: GiveBackOrder) -> Response | Refund:
+    made = await give_back(remit, order, f"office:{order.key}")
+    return refusal(404 if made.code == NotRefundable.NO_PAYMENT else 409, *made) if isinstance(made, Refused) else made
+
+
+async def give_back(remit: "Remit", order: GiveBackOrder, key: str) -> Refund | Refused:
+    """Refund a payment, once per ``key``. Raises `Misconfigured` for an amount that is no sum of its currency."""
     paid = await remit.checkout.view(order.reference)
     if paid is None:
-        return refusal(404, NotRefundable.NO_PAYMENT, f"there is no payment {order.reference}")
+        return Refused(NotRefundable.NO_PAYMENT, f"there is no payment {order.reference}")
     amount = None if order.amount == "all" else read_amount(order.amount, paid.amount.currency)
     since = remit.clock() - JUST_NOW
-    asked = RefundOrder(f"office:{order.key}", order.reference, amount, *_said(order))
+    asked = RefundOrder(key, order.reference, amount, *_said(order))
     before = await remit.transact(lambda conn: refunds.asked_since(conn, asked, since))
     same = [each for each in before if each.amount == amount]
     if same and not order.again:
         why = f"{same[-1].id} over {same[-1].amount} was asked for a moment ago; add --again for another one like it"
-        return refusal(409, "just_asked", why)
+        return Refused("just_asked", why)
     made = await giving_back.refund(remit.checkout, asked)
     remit.worker.wake()
-    return refusal(409, made, _WHY_NOT[made]) if isinstance(made, NotRefundable) else made
+    return Refused(made, _WHY_NOT[made]) if isinstance(made, NotRefundable) else made
 
 
 _WHY_NOT = {
@@ -183,14 +196,15 @@ async def _pause(remit: "Remit", order: PauseOrder) -> dict[str, bool]:
 
 async def _cases(remit: "Remit", order: CaseOrder) -> Response | list[cases.Case]:
     case, words = order.close, redact(order.answer).text
-    if case is not None and not await remit.transact(lambda conn: _close(conn, case, words, remit.clock())):
+    if case is not None and not await remit.transact(lambda conn: close(conn, case, words, remit.clock())):
         why = f"there is no open request {case} of a customer" if words else f"there is no open case {case}"
         return refusal(404, "no_case", why)
     remit.worker.wake()
     return list(await remit.transact(cases.open_cases))
 
 
-def _close(conn: Connection, case: int, words: str, now: datetime) -> bool:
+def close(conn: Connection, case: int, words: str, now: datetime) -> bool:
+    """Close a case; with ``words``, redacted, as the answer to its customer. False: there is none such that is open."""
     return requests.answer(conn, case, words, now) if words else cases.close_case(conn, case, now)
 
 

@@ -89,6 +89,11 @@ class LinkSender:
             done.append(Sending(number, fate))
         return Outcome(tuple(done))
 
+    async def send_one(self, invoice: str) -> Fate:
+        """A fresh pay link for the open invoice with this id, once a day. Raises what `send_links` raises."""
+        found = await self._remit.invoices.get(invoice)
+        return Fate.NO_SUCH_INVOICE if found is None else await self._once_a_day(found, dry_run=False, again=False)
+
     async def send_fresh(self, invoice: str) -> Fate:
         """Another link for the invoice with this id, whatever its state, to the address on file."""
         found = await self._access.invoice(Bearer(invoice, "link"), invoice)

@@ -123,6 +123,11 @@ def money(amount: Money, locale: Locale) -> str:
     return _money(amount.minor, amount.currency, locale)
 
 
+def money_in(amount: Money, language: str) -> str:
+    """The same, in a language by its name in the settings."""
+    return money(amount, Locale.parse(_WRITTEN_AS.get(language, language)))
+
+
 @lru_cache(maxsize=4096)
 def _money(minor: int, currency: str, locale: Locale) -> str:
     # Decimal from an exact integer: no float ever touches the sum

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
+import msgspec
 from sqlalchemy import Connection
 
 from bot.desk.briefing import briefed, lines
@@ -18,6 +19,7 @@ from bot.stores.base import Message, Store
 from dialogs.conversation import Conversation
 from services.database import Transact
 from services.desk import handoffs, transcripts
+from services.desk.handoffs import Brief, Handoff
 from services.errors import RemitError
 
 log = logging.getLogger(__name__)
@@ -103,5 +105,14 @@ class Copying:
             elif line.seq > last and line.sender == "agent":
                 handoffs.answered(conn, chat)
         if talk is not None:
-            handoffs.note(conn, chat, briefed(talk, now))
+            handoffs.note(conn, chat, _named(briefed(talk, now), handoffs.of_chat(conn, chat)))
         return True
+
+
+def _named(brief: Brief, before: Handoff | None) -> Brief:
+    """With the name that the same proof of the same invoices told: a conversation forgets what it read, once it is paid."""
+    if brief.name or not brief.proof or before is None:
+        return brief
+    known = before.brief
+    same = (known.proof, known.customer, known.invoices) == (brief.proof, brief.customer, brief.invoices)
+    return msgspec.structs.replace(brief, name=known.name) if same else brief

@@ -503,6 +503,7 @@
     .customer .text { background: var(--accent); color: var(--on-accent); border-radius: 1rem;
       border-end-end-radius: .25rem; }
     .notice .text { background: var(--mark); }
+    .agent .text { border-inline-start: 3px solid var(--accent); }
     .note { font-size: .8125rem; color: var(--soft); overflow-wrap: anywhere; }
     .note.wrong { color: var(--wrong); }
     .card { width: min(100%, 22rem); border: 1px solid var(--line); border-radius: .875rem; padding: .75rem .875rem; }
@@ -880,7 +881,7 @@
       const plain = own || message.from === 'bot';
       const alert = fresh && message.from === 'notice'; // a screen reader is told at once
       const row = make('div', { class: `row ${message.from}`, hidden: own && text.startsWith('/start'), role: alert ? 'alert' : null });
-      if (!plain) row.append(make('p', { class: 'who' }, words[message.from] || words.bot));
+      if (!plain) row.append(make('p', { class: 'who', dir: 'auto' }, message.name || words[message.from] || words.bot));
       if (text) {
         const who = plain ? make('span', { class: 'unseen' }, `${words[message.from]}: `) : null;
         const [head, ...items] = text.split(/\n(?=•)/);

@@ -28,6 +28,7 @@ HOMES = {
     "aiosmtplib": "services/mail.py",
     "segno": "bot/pages/",
     "jwt": "services/visitors.py",
+    "argon2": "services/desk/passwords.py",
     "babel": ("bot/wording.py", "services/sandbox/"),
     "fastapi": "bot/",
     "uvicorn": ("bot/__main__.py", "services/sandbox/"),

@@ -6,7 +6,7 @@ import time
 
 from running import Marked, soon
 
-KEYS = {"chat", "api", "widget", "sandbox", "inbox", "desk", "help", "pay_links", "customer", "agent"}
+KEYS = {"chat", "api", "widget", "sandbox", "inbox", "desk", "help", "pay_links", "customer", "agent", "supervisor"}
 WARM_SECONDS = 15  # promised are 5 on an idle machine; a busy one is slower, a hanging one slower still
 
 

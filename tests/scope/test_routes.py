@@ -20,7 +20,7 @@ API = "/api/v1/conversations"
 # What opens a route. `public`: nothing, and it shows nobody's things. `chat`: the token of that conversation. `office`: the
 # token of the server's own file. `signed`: the provider's signature. `front end`: its token, or this machine; the sender's
 # name it tells proves nothing, so it opens no customer's account (`sign_in.rasa_senders` says otherwise, and is off).
-# `capability`: what stands in the address.
+# `capability`: what stands in the address. `desk`: the session of somebody at the desk, and their role (tests/desk/test_desk_routes.py).
 GUARDS = {
     "POST /api/v1/conversations": "public",
     "POST /api/v1/conversations/{id}/messages": "chat",
@@ -63,6 +63,42 @@ GUARDS = {
     "POST /internal/cases": "office",
     "POST /internal/compare": "office",
     "POST /internal/help-gaps": "office",
+    "POST /internal/agents": "office",
+    "GET /desk": "desk",
+    "GET /desk/": "desk",
+    "GET /desk/answers": "desk",
+    "POST /desk/answers/remove": "desk",
+    "POST /desk/answers/save": "desk",
+    "GET /desk/assets/{name}": "public",
+    "GET /desk/audit": "desk",
+    "POST /desk/audit/export": "desk",
+    "GET /desk/cases": "desk",
+    "POST /desk/cases/{case:int}/close": "desk",
+    "GET /desk/chats/{handoff:int}": "desk",
+    "POST /desk/chats/{handoff:int}/assign": "desk",
+    "POST /desk/chats/{handoff:int}/give": "desk",
+    "GET /desk/chats/{handoff:int}/live": "desk",
+    "POST /desk/chats/{handoff:int}/note": "desk",
+    "POST /desk/chats/{handoff:int}/propose": "desk",
+    "POST /desk/chats/{handoff:int}/reply": "desk",
+    "POST /desk/chats/{handoff:int}/resolve": "desk",
+    "POST /desk/chats/{handoff:int}/send-link": "desk",
+    "POST /desk/chats/{handoff:int}/take": "desk",
+    "POST /desk/chats/{handoff:int}/withdraw": "desk",
+    "GET /desk/customer": "desk",
+    "POST /desk/customer/open-chat": "desk",
+    "POST /desk/customer/send-link": "desk",
+    "GET /desk/customers": "desk",
+    "GET /desk/events": "desk",
+    "GET /desk/numbers": "desk",
+    "GET /desk/payments": "desk",
+    "POST /desk/payments/pause": "desk",
+    "GET /desk/payments/{reference}": "desk",
+    "POST /desk/payments/{reference}/refund": "desk",
+    "GET /desk/queue": "desk",
+    "GET /desk/sign-in": "public",
+    "POST /desk/sign-in": "public",
+    "POST /desk/sign-out": "desk",
 }
 
 # Of channels that are off until they are set. `signed`: by the other side's secret, in a header.
@@ -282,7 +318,7 @@ async def test_a_pay_link_shows_its_own_invoice_and_nothing_else_of_its_customer
 async def test_what_is_public_shows_nobody_s_things(town: Town):
     for (method, path), owner in product(the("public"), town.goods):
         answered = await front(town).request(
-            method, path.format(topic="privacy"), json={} if method == "POST" else None
+            method, path.format(topic="privacy", name="desk.css"), json={} if method == "POST" else None
         )
         assert answered.status_code in (200, 201, 303, 307, 308), answered.text
         assert not {secret for secret in town.secrets(owner, "stranger") if secret in answered.text}

@@ -1,0 +1,89 @@
+"""The desk's pages beside the chats in a real browser: numbers, money, cases, customers, answers, audit; each as it is looked at."""
+
+import contextlib
+import sys
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from world import World
+
+from services.desk import audit, canned
+from services.payments import cases
+from services.payments.cases import Trouble
+from tests.browser.test_bill_looks import LOOKS, bound, look, serving
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "desk"))  # what tests of the desk share
+from desks import PASSWORD, account, waiting
+from test_desk_supervisor import paid
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def desk(tmp_path):
+    """The address of a desk with something on every page, and the paths to look at."""
+    socket, address = bound()
+    async with contextlib.AsyncExitStack() as stack:
+        world = await stack.enter_async_context(World(tmp_path))
+        chief = await account(world, "Chris", "supervisor")
+        reference = await paid(world)
+        await waiting(world, "rasa:two", link="INV-1044")
+        (invoice,) = await world.remit.invoices.find("INV-1044")
+
+        def fill(conn) -> None:
+            canned.add(conn, chief.id, f"Hello {HOSTILE}", "Hello {name}, your invoice is {invoice}.", world.clock())
+            words = f"Please give it back. {HOSTILE}"
+            told = {"evidence": {"number": "INV-1042", "signed_in": False}, "words": words, "payment": reference}
+            cases.open_case(conn, "a", Trouble.REFUND_WANTED, "money back is wanted", world.clock(), **told)
+            audit.note(conn, chief.id, "saw", world.clock(), "rasa:two")
+
+        await world.remit.transact(fill)
+        await stack.enter_async_context(serving(world._assistant, socket))
+        yield (
+            address,
+            {
+                "numbers": "numbers",
+                "payments": "payments",
+                "payment": f"payments/{reference}",
+                "cases": "cases",
+                "customers": "customers?q=INV-1044",
+                "customer": f"customer?id={invoice.customer}",
+                "answers": "answers",
+                "audit": "audit",
+            },
+        )
+
+
+@pytest.mark.parametrize(("viewport", "dark"), LOOKS)
+async def test_every_page_beside_the_chats_reads_well(desk, visit, request, viewport, dark):
+    address, pages = desk
+    async with visit(viewport=viewport, dark=dark) as visitor:
+        page = await visitor.page(f"{address}/desk/sign-in")
+        await page.get_by_label("E-mail").fill("chris@example.test")
+        await page.get_by_label("Password").fill(PASSWORD)
+        await page.get_by_role("button", name="Sign in").click()
+        await page.wait_for_url("**/desk/")
+        for kind, path in pages.items():
+            await page.goto(f"{address}/desk/{path}")
+            await look(page, f"desk-{request.node.callspec.id}-{kind}")
+
+
+async def test_a_refund_is_confirmed_on_a_page_of_its_own(desk, visit):
+    address, pages = desk
+    async with visit() as visitor:
+        page = await visitor.page(f"{address}/desk/sign-in")
+        await page.get_by_label("E-mail").fill("chris@example.test")
+        await page.get_by_label("Password").fill(PASSWORD)
+        await page.get_by_role("button", name="Sign in").click()
+        await page.wait_for_url("**/desk/")
+        await page.goto(f"{address}/desk/{pages['payment']}")
+        await page.get_by_label("Amount").fill("20")
+        await page.get_by_label("Why").fill("goodwill")
+        await page.get_by_role("button", name="Refund…").click()
+        await page.get_by_role("heading", name="Refund this payment?").wait_for()
+        await look(page, "desk-confirm")
+        await page.get_by_role("button", name="Refund").click()
+        await page.get_by_role("heading", name="Refunds asked for here").wait_for()
+        assert await page.get_by_text("20.00 USD").first.is_visible()

@@ -132,6 +132,12 @@ def asked_since(conn: Connection, order: RefundOrder, since: datetime) -> list[R
     return [_read(row) for row in conn.execute(_REFUNDS.where(*this).order_by(refunds.c.asked_at))]
 
 
+def of_payment(conn: Connection, reference: str) -> list[Refund]:
+    """Every refund of a payment that was asked for here, the oldest first."""
+    these = _REFUNDS.where(refunds.c.payment == reference).order_by(refunds.c.asked_at, refunds.c.id)
+    return [_read(row) for row in conn.execute(these)]
+
+
 _REFUNDS = select(refunds, payments.c.currency).join(payments, payments.c.reference == refunds.c.payment)
 
 

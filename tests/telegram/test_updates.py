@@ -290,12 +290,13 @@ def _begun(messenger: Messenger) -> int:
 
 
 async def _press_the_last(messenger: Messenger) -> None:
-    """The last keyboard on the screen works: an answer comes, and the keyboard goes."""
+    """The last keyboard on the screen is answered, and goes. Under the last message it works; an older one is told where we are."""
     phone = messenger.phone
     keyboards = [(each, key) for each in phone.screen for key in each.keys[:1] if "callback_data" in key]
     if keyboards:
         shown, key = keyboards[-1]
+        newest = shown is phone.screen[-1]
         told = await messenger._told(phone.presses_again(shown, key))
         assert told
-        assert not told[0].startswith("That button belongs to an earlier question")
+        assert not (newest and told[0].startswith("That button belongs to an earlier question"))
         assert shown.keys == []

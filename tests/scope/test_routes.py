@@ -97,7 +97,7 @@ GUARDS = {
     "POST /desk/payments/{reference}/refund": "desk",
     "GET /desk/queue": "desk",
     "GET /desk/sign-in": "public",
-    "POST /desk/sign-in": "public",
+    "POST /desk/sign-in": "desk",
     "POST /desk/sign-out": "desk",
 }
 

@@ -142,9 +142,17 @@ class TelegramIntake:
         self._beside(self._answer_in_turn(chat))
 
     def _beside(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(_told(work))
+        task = asyncio.create_task(work)
         self._working.add(task)
-        task.add_done_callback(self._working.discard)
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._working.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, RemitError):
+            log.warning("an update waits: %s", error)  # it is written down, and looked for again
+        elif error is not None:
+            log.error("an update waits", exc_info=wordless(error))
 
     async def _answer_in_turn(self, chat: str) -> None:
         async with self._turns.setdefault(chat, asyncio.Lock()):
@@ -264,15 +272,6 @@ class TelegramIntake:
     async def drain(self) -> None:
         """Wait for the answers under way."""
         await asyncio.gather(*self._working, return_exceptions=True)
-
-
-async def _told(work: Coroutine[Any, Any, None]) -> None:
-    try:
-        await work
-    except RemitError as error:
-        log.warning("an update waits: %s", error)  # it is written down, and looked for again
-    except Exception as error:
-        log.exception("an update waits", exc_info=wordless(error))
 
 
 def _written(conn: Connection, pending: Pending, now: datetime) -> bool:

@@ -8,7 +8,7 @@ SEED ?= 1
 KILLS ?= 200
 CASES ?= 100000
 
-.PHONY: demo serve check test bench eval simulate mutants soak clean
+.PHONY: demo serve check test bench eval simulate mutants soak rasa clean
 
 # $(BIN)/.installed is touched after an installation, so a warm start installs nothing.
 $(BIN)/.installed: pyproject.toml
@@ -18,7 +18,7 @@ $(BIN)/.installed: pyproject.toml
 	@touch $@
 
 $(BIN)/.installed-dev: pyproject.toml $(BIN)/.installed
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,train]' >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,train,rasa]' >&2
 	@touch $@
 
 demo: $(BIN)/.installed
@@ -54,5 +54,21 @@ mutants: $(BIN)/.installed-dev
 soak: $(BIN)/.installed-dev
 	@$(BIN)/python -m tests.soak --kills $(KILLS) --seed $(SEED)
 
+# Rasa open source needs Python 3.10 and brings its own TensorFlow: an environment of its own, 2.5 GB, some minutes the first time.
+RASA := .rasa-venv
+RASA_PYTHONS ?= python3.10 $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python)
+
+$(RASA)/.installed:
+	@python=; for each in $(RASA_PYTHONS); do \
+	  if $$each -c 'import sys; sys.exit(sys.version_info[:2] != (3, 10))' 2>/dev/null; then python=$$each; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then echo "make rasa: no Python 3.10 is found; name one: RASA_PYTHONS=/path/to/python3.10" >&2; exit 1; fi; \
+	echo "Installing Rasa 3.6.21 into $(RASA), once." >&2; \
+	$$python -m venv $(RASA) >&2 && $(RASA)/bin/python -m pip install --quiet --disable-pip-version-check rasa==3.6.21 >&2
+	@touch $@
+
+rasa: $(BIN)/.installed-dev $(RASA)/.installed
+	@$(BIN)/python -m tests.rasa --rasa $(RASA)/bin/rasa
+
 clean:
-	rm -rf $(VENV) .remit .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(RASA) .remit .mypy_cache .ruff_cache .pytest_cache

@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from datetime import date
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from bot.command_line import Server
 from bot.internal import ImportOrder, InviteOrder, LinkOrder, SendOrder
 from bot.invitations import Outcome as Invited
 from bot.office_commands import add_commands
+from bot.privacy_commands import add_privacy
 from bot.send_links import Outcome as Sent
 from bot.settings import Settings, load
 from bot.workers import supervise
@@ -71,6 +73,11 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--socket", type=int, help=argparse.SUPPRESS)
     serve.set_defaults(run=_serve)
 
+    actions = commands.add_parser(
+        "actions", help="the action server, for a Rasa assistant that delegates payments (needs the extra 'rasa')"
+    )
+    actions.set_defaults(run=_actions)
+
     chat = commands.add_parser("chat", help="talk to the running assistant here")
     chat.add_argument("--pay-link", default="", metavar="TOKEN", help="come by this pay link")
     chat.set_defaults(run=_chat)
@@ -105,6 +112,15 @@ def _parser() -> argparse.ArgumentParser:
     unlock = commands.add_parser("unlock", help="let an e-mail address be signed in with again after ten wrong codes")
     unlock.add_argument("email", metavar="EMAIL", help="make sure first that its owner asks")
     unlock.set_defaults(run=_unlock)
+    _add_readings(commands)
+    help_search.add_command(commands)
+    add_commands(commands, _server)
+    add_privacy(commands, _server)
+    return parser
+
+
+def _add_readings(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """What shows how messages are read, and makes the model that reads them."""
     guard = commands.add_parser("guard", help="JSON lines {messages: [...]} as they would be stored, for evaluation")
     guard.set_defaults(run=guarding.run)
     understand = commands.add_parser(
@@ -119,9 +135,6 @@ def _parser() -> argparse.ArgumentParser:
     learn.add_argument("--samples", type=Path, metavar="FILE", help="published utterances (or REMIT_SAMPLES)")
     learn.add_argument("--out", type=Path, default=train.MODEL, metavar="FILE", help="the model")
     learn.set_defaults(run=train.run)
-    help_search.add_command(commands)
-    add_commands(commands, _server)
-    return parser
 
 
 def _port(told: str) -> int:
@@ -183,7 +196,26 @@ def _work(settings: Settings, listening: socket.socket) -> int:
     return 0 if server.started else 1
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _actions(settings: Settings, _options: argparse.Namespace) -> int:
+    if find_spec("rasa_sdk") is None:
+        raise Misconfigured("the action server needs rasa-sdk: pip install 'remit[rasa]'")
+    from bot.channels.rasa_action_server import action_server  # noqa: PLC0415  # rasa-sdk is an extra
+
+    chosen = settings.actions
+    with _bind(chosen.host, chosen.port, "[actions]") as listening:
+        config = uvicorn.Config(
+            action_server(settings),
+            access_log=False,  # addresses may carry a token
+            log_level="warning",
+            lifespan="on",
+            timeout_graceful_shutdown=5,
+        )
+        server = uvicorn.Server(config)
+        server.run(sockets=[listening])
+        return 0 if server.started else 1
+
+
+def _bind(host: str, port: int, section: str = "[server]") -> socket.socket:
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -191,7 +223,7 @@ def _bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         bound.close()
         raise Misconfigured(
-            f"cannot listen on {host}:{port}: {error.strerror}; stop what runs there, or set another [server] port"
+            f"cannot listen on {host}:{port}: {error.strerror}; stop what runs there, or set another {section} port"
         ) from error
     bound.listen(BACKLOG)  # from now on who calls waits; a server that starts, or starts again, refuses nobody
     return bound

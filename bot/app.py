@@ -1,7 +1,7 @@
 """The composition root: every object is built once, here, by hand, from the settings.
 
-To add a gateway or a source of invoices: its file, and its line below. A channel has its route in `web.py`, a language its
-name in the settings.
+To add a gateway or a source of invoices: its file, and its line below; so too a channel that is called. Every channel has its
+route in `web.py`, a language its name in the settings.
 """
 
 import asyncio
@@ -12,9 +12,10 @@ import hmac
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -29,10 +30,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bot import documents
+from bot import asked_links, documents
 from bot.api import api_router, conversation_routes
+from bot.background import kept_going
 from bot.channels.rasa_callback import RasaCallback
+from bot.channels.whatsapp import WhatsApp
 from bot.delivery import Deliverer, Outlet
+from bot.desk.actions import Desk
+from bot.desk.copying import Copying
 from bot.effects import Hands
 from bot.help_articles import help_centers
 from bot.internal import internal_routes, read_address, write_address
@@ -54,8 +59,10 @@ from bot.understanding import model
 from bot.web import Endpoint, hot_routes, public_routes, refusal
 from bot.wording import Wording
 from bot.worker import Worker
+from dialogs.conversation import Held
 from dialogs.model import HopLink
 from services.database import Transact, open_engine, threaded, upgrade
+from services.desk import handoffs
 from services.errors import Misconfigured, Unavailable
 from services.hops import Hops
 from services.http import Remote, open_http
@@ -98,11 +105,14 @@ class Remit:
     identity: Identity
     sign_in: SignIn
     visitors: Visitors
+    wallet: Wallet
     postman: Postman
     runtime: Runtime
     worker: Worker
     mail: Mail | None  # None: no mail server is configured, so none is sent
     bell: Bell
+    desk: Desk
+    copying: Copying
     deliverer: Deliverer
     telegram: "TelegramIntake | None"  # None: no bot is configured
     secret: bytes
@@ -199,6 +209,11 @@ def build(
     bell = Bell()
     hops = Hops(transact=transact, clock=clock, random=random)
 
+    async def holder(chat: str) -> tuple[Held | None, Held | None]:
+        found = await transact(lambda conn: handoffs.holder(conn, chat))
+        person = None if found is None else Held(found.id, found.agent_name)
+        return (person, None) if found is not None and found.state is handoffs.State.HELD else (None, person)
+
     async def hop_link(link: HopLink) -> str:
         token = await hops.issue(link.chat, link.keys, link.channel)
         return settings.telegram_link(token) if link.channel == "telegram" else f"{settings.base_url}/chat?i={token}"
@@ -220,6 +235,7 @@ def build(
         hops=hops,
         latest=checkout.latest,
         signed_in=sign_in.was_used_in,
+        holder=holder,
         renderer=renderer,
         house=house,
         clock=clock,
@@ -227,12 +243,28 @@ def build(
         random=random,
         patience=settings.chat.patience_seconds,
     )
+    desk = Desk(
+        runtime=runtime,
+        transact=transact,
+        books=books,
+        bell=bell,
+        rules=house.rules,
+        clock=clock,
+        agent_limit_minor=settings.desk.agent_limit_minor,
+    )
     telegram = _telegram(settings, telegram_http or http, renderer)
     outlets: list[Outlet] = [] if telegram is None else [telegram]
     if url := settings.rasa.callback_url:
         token = settings.rasa.callback_token.get_secret_value()
-        outlets.append(RasaCallback(Remote("the callback", http, url, token, pause=asyncio.sleep)))
-    worker = Worker(checkout, store, runtime, clock, timedelta(days=settings.chat.kept_days))
+        remote = Remote("the callback", http, url, token)  # it is the deliverer who tries again
+        outlets.append(RasaCallback(remote, clock))
+    if key := settings.whatsapp.token.get_secret_value():
+        number = Remote(
+            "WhatsApp", http, f"{settings.whatsapp.api.rstrip('/')}/{settings.whatsapp.phone_number_id}", key
+        )
+        outlets.append(WhatsApp(number, store, clock, renderer.sentence, settings.whatsapp.template))
+    kept = timedelta(days=settings.privacy.conversations_days)
+    worker = Worker(checkout, store, runtime, desk, clock, kept, settings.spans)
     return Remit(
         settings=settings,
         clock=clock,
@@ -246,13 +278,20 @@ def build(
         identity=identity,
         sign_in=sign_in,
         visitors=visitors,
+        wallet=wallet,
         postman=postman,
         runtime=runtime,
         worker=worker,
         mail=mail,
         bell=bell,
+        desk=desk,
+        copying=Copying(store, transact, bell, clock),
         deliverer=Deliverer(store, transact, bell, outlets, clock),
-        telegram=None if telegram is None else _intake(telegram, runtime, store, transact, clock, secret),
+        telegram=None
+        if telegram is None
+        else _intake(
+            telegram, runtime, bell, store, transact, clock, secret, timedelta(days=settings.privacy.telegram_days)
+        ),
         secret=secret,
         begin_limit=Limit("begin", 300, 10.0, monotonic, knock),  # conversations of one address
         say_limit=Limit("say", 60, 5.0, monotonic, knock),  # messages of one conversation
@@ -330,14 +369,17 @@ def _telegram(settings: Settings, http: httpx.AsyncClient, renderer: Renderer) -
 def _intake(  # noqa: PLR0917  # as they stand in `build`
     telegram: "Telegram",
     runtime: Runtime,
+    bell: Bell,
     store: Store,
     transact: Transact,
     clock: Callable[[], datetime],
     secret: bytes,
+    kept: timedelta,
 ) -> "TelegramIntake":
     from bot.telegram_intake import TelegramIntake  # noqa: PLC0415  # as above
 
-    return TelegramIntake(telegram, runtime, store, transact, clock, secret=_webhook_secret(secret))
+    mine = _webhook_secret(secret)
+    return TelegramIntake(telegram, runtime, store, transact, clock, bell=bell, secret=mine, kept=kept)
 
 
 def _webhook_secret(secret: bytes) -> str:
@@ -369,6 +411,7 @@ def asgi(remit: Remit, internal_token: str, lifespan: Lifespan | None = None) ->
         *([remit.telegram.route()] if remit.telegram else []),
         *bill.routes(remit, remit.mail),
         *documents.routes(remit),
+        *asked_links.routes(remit),
         *help_pages.routes(remit, remit.settings.help.folder),
         *internal_routes(remit, internal_token),
     ]
@@ -477,16 +520,12 @@ def production(settings: Settings) -> ASGIApp:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         gc.collect()
         gc.freeze()  # what start-up built lives as long as the process: no collection needs to walk it in a turn
-        going = [asyncio.create_task(remit.worker.run(), name="worker")]
-        if shared:
-            going.append(asyncio.create_task(shared.watch(remit.bell.ring, remit.bell.ring_all), name="bell"))
-        going.append(asyncio.create_task(remit.deliverer.run(), name="deliverer"))
-        if remit.telegram:
-            going.append(asyncio.create_task(remit.telegram.run(settings), name="telegram"))
+        going = [asyncio.create_task(kept_going(*each)) for each in _beside(remit, shared)]
         yield
         for task in going:
             task.cancel()
         await asyncio.gather(*going, return_exceptions=True)
+        await remit.deliverer.drain()
         if remit.telegram:
             await remit.telegram.drain()
         await remit.runtime.drain()
@@ -501,9 +540,20 @@ def production(settings: Settings) -> ASGIApp:
     return asgi(remit, address.token, lifespan)
 
 
+def _beside(remit: Remit, shared: RedisStore | None) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
+    """What goes on beside the requests, each by its name in the log."""
+    yield "the worker", remit.worker.run
+    yield "the deliverer", remit.deliverer.run
+    yield "the transcripts", remit.copying.run
+    if shared:
+        yield "the bell", partial(shared.watch, remit.bell.ring, remit.bell.ring_all)
+    if remit.telegram:
+        yield "Telegram", partial(remit.telegram.run, remit.settings)
+
+
 def _conversations(settings: Settings) -> SqliteStore | RedisStore:
     if redis := settings.redis_url.get_secret_value():
-        kept = timedelta(days=settings.chat.kept_days)
+        kept = timedelta(days=settings.privacy.conversations_days)
         return RedisStore(redis, random=os.urandom, pause=asyncio.sleep, kept=kept)
     store = SqliteStore(str(settings.server.data / "conversations.db"))
     store.release_leases()

@@ -1,7 +1,9 @@
 """What the command line asks of a running server, over the token in the data folder."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 import msgspec
@@ -77,18 +79,34 @@ class Server:
         """One of the questions of `bot.office`; the answer as it is printed with ``--json``."""
         return msgspec.json.decode(await self._post(f"/internal/{what}", msgspec.json.encode(order)))
 
+    async def stream(self, what: str, order: msgspec.Struct) -> AsyncIterator[bytes]:
+        """An answer in pieces, as it comes. Raises `Unavailable` in the middle where the rest of it does not come."""
+        async with self._sent(f"/internal/{what}", msgspec.json.encode(order)) as answer:
+            async for piece in answer.aiter_bytes():
+                yield piece
+
     async def _post(self, path: str, body: bytes) -> bytes:
+        async with self._sent(path, body) as answer:
+            return await answer.aread()
+
+    @asynccontextmanager
+    async def _sent(self, path: str, body: bytes) -> AsyncIterator[httpx.Response]:
+        """The answer to an order, begun; raises what is against it."""
         address = read_address(self._folder)  # each time: a server that was started again has a new token
         if address is None:
             raise Unavailable("the server is just starting; try again in a moment")
+        headers = {"Authorization": f"Bearer {address.token}"}
         try:
-            answer = await self._http.post(
-                address.url + path, content=body, headers={"Authorization": f"Bearer {address.token}"}
-            )
+            async with self._http.stream("POST", address.url + path, content=body, headers=headers) as answer:
+                if answer.status_code != 200:
+                    await answer.aread()
+                    _refuse(answer)
+                yield answer
         except httpx.TransportError as error:
             raise Unavailable(f"the server stopped answering ({type(error).__name__}); is it still running?") from error
-        if answer.status_code == 200:
-            return answer.content
-        fault = answer.json()["error"] if answer.headers.get("content-type") == "application/json" else {}
-        refused = Unavailable if answer.status_code in (401, 503) else Malformed  # 401: that token is the next one's
-        raise refused(str(fault.get("message", f"the server answered {answer.status_code}")))
+
+
+def _refuse(answer: httpx.Response) -> NoReturn:
+    fault = answer.json()["error"] if answer.headers.get("content-type") == "application/json" else {}
+    refused = Unavailable if answer.status_code in (401, 503) else Malformed  # 401: that token is the next one's
+    raise refused(str(fault.get("message", f"the server answered {answer.status_code}")))

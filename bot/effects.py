@@ -3,9 +3,11 @@
 One `match` each. Everything here is already decided; whether it is allowed is checked by the services.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import assert_never
+
+from sqlalchemy import Connection
 
 from bot.postman import Postman
 from bot.wiping import Wiped
@@ -13,6 +15,7 @@ from dialogs.conversation import Conversation
 from dialogs.model import (
     Absent,
     AddressProved,
+    AskAgent,
     BillingOf,
     CallAgent,
     Called,
@@ -29,6 +32,7 @@ from dialogs.model import (
     EditMethod,
     Effect,
     Fact,
+    HandBack,
     InvoicesOf,
     Locked,
     LookUp,
@@ -36,6 +40,7 @@ from dialogs.model import (
     MethodsOf,
     Noted,
     NoteGap,
+    NoteProposal,
     NotProved,
     NotSaved,
     OneInvoice,
@@ -47,6 +52,7 @@ from dialogs.model import (
     PaymentsOf,
     Proved,
     ProveInvoice,
+    RateHandoff,
     Refused,
     Remember,
     Remembered,
@@ -64,6 +70,7 @@ from dialogs.model import (
 )
 from services import help_notes, identity
 from services.database import Transact
+from services.desk import handoffs, proposals, transcripts
 from services.errors import Malformed, Unavailable, Uncertain
 from services.forgetting import forget
 from services.identity import Identity
@@ -147,14 +154,20 @@ class Hands:
         found = await self.look_up(OneInvoice(scope, invoice))
         return "" if isinstance(found, Absent | Unreachable) or not hasattr(found, "number") else str(found.number)
 
-    async def forget(self, talk: Conversation, wiped: Wiped) -> None:
-        """Take the pieces of a number out of what was written down for persons. Raises `Unavailable` or `Uncertain`."""
-        customer = talk.scope.id if isinstance(talk.scope, Customer) else ""
-        await self._transact(
-            lambda conn: forget(conn, talk.chat, talk.epoch, customer, holds=wiped.holds, is_one=wiped.is_one)
-        )
+    async def forget(self, talk: Conversation, wiped: Wiped, lines: Mapping[int, str]) -> None:
+        """Take the pieces of a number out of what was written down for persons. Raises `Unavailable` or `Uncertain`.
 
-    async def perform(self, key: str, chat: str, message: str, client: str, effect: Effect) -> Outcome:
+        ``lines``: those of the log that change, as they read from now on.
+        """
+        customer = talk.scope.id if isinstance(talk.scope, Customer) else ""
+
+        def work(conn: Connection) -> None:
+            forget(conn, talk.chat, talk.epoch, customer, holds=wiped.holds, is_one=wiped.is_one)
+            transcripts.overwrite(conn, talk.chat, lines)
+
+        await self._transact(work)
+
+    async def perform(self, key: str, chat: str, message: str, client: str, effect: Effect) -> Outcome:  # noqa: C901  # one line per effect
         """Do it, once per ``key`` however often it is called.
 
         ``message`` is the id of the customer's message that caused it, ``client`` the address it came from.
@@ -178,11 +191,28 @@ class Hands:
             case CountHelp(topic, helped):
                 await self._transact(lambda conn: help_notes.rate(conn, key, topic, helped, self._now()))
                 return Noted()
+            case AskAgent() | NoteProposal() | HandBack() | RateHandoff():
+                return await self._for_desk(chat, effect)
             case NoteGap(text, language):
                 await self._transact(lambda conn: help_notes.note_gap(conn, key, text, language, self._now()))
                 return Noted()
             case _:
                 return await self._for_customer(key, chat, client, effect)
+
+    async def _for_desk(self, chat: str, effect: AskAgent | NoteProposal | HandBack | RateHandoff) -> Outcome:
+        now = self._now()
+        match effect:
+            case AskAgent(reason):
+                await self._transact(lambda conn: handoffs.ask(conn, chat, reason, now))
+            case NoteProposal(proposal, state, payment):
+                await self._transact(lambda conn: proposals.moved(conn, proposal, chat, state, payment or None, now))
+            case HandBack():
+                await self._transact(lambda conn: handoffs.give_back(conn, chat, now))
+            case RateHandoff(handoff, stars):
+                await self._transact(lambda conn: handoffs.rate(conn, handoff, chat, stars))
+            case _:
+                assert_never(effect)
+        return Noted()
 
     async def _for_customer(
         self,

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from bot.channels.base import Inbound
 from bot.invitations import invite
 from bot.office import office_routes
+from bot.privacy_office import privacy_routes
 from bot.send_links import send_links
 from bot.web import Endpoint, answer, read_body, refusal, safely
 from services.errors import Misconfigured, RemitError
@@ -114,6 +115,7 @@ def internal_routes(remit: "Remit", token: str) -> list[Route]:
         Route("/internal/turn", guarded(_turn(remit)), methods=["POST"]),
         Route("/internal/since", guarded(_since(remit)), methods=["POST"]),
         *office_routes(remit, guarded),
+        *privacy_routes(remit, guarded),
     ]
 
 

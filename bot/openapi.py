@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
-from bot.web import RASA
+from bot.web import PAY_LINK, RASA
 
 SAY = "/api/v1/conversations/{id}/messages"
 LISTEN = "/api/v1/conversations/{id}/events"
@@ -113,7 +113,13 @@ class RasaReply(BaseModel):
     recipient_id: str
     text: str | None = None
     buttons: list[Choice] | None = None
-    custom: dict[str, Any] | None = Field(None, description="`card`, and `link` with `kind` and `url`")
+    custom: dict[str, Any] | None = Field(
+        None, description="`card`, `link` with `kind` and `url`, or `remit`, where it was asked for"
+    )
+
+
+class LinkAsked(BaseModel):
+    invoice: str = Field(min_length=1, max_length=60, description="its number")
 
 
 # --- routes ---------------------------------------------------------------------------------------------------------
@@ -123,6 +129,7 @@ _WORDS = {
     401: "The token, secret or signature does not fit",
     403: "The page's origin is not allowed",
     404: "Not found",
+    409: "No mail server is configured",
     410: "Expired, or over",
     413: "Too large",
     422: "Invalid",
@@ -190,8 +197,16 @@ def _webhooks() -> dict[str, dict[str, Any]]:
     says = "Rasa's REST channel. With REMIT_RASA_TOKEN set it needs the token; otherwise only loopback is served."
     answers = _done(_json({"type": "array", "items": _ref(RasaReply)})) | errors(400, 401, 413, 503)
     body = _takes(_ref(RasaMessage))
-    asked = _parameter("query", "token"), _parameter("query", "stream", "boolean")  # one reply a line, as they come
+    token = _parameter("query", "token")
+    # stream: one reply a line, as they come; state: one reply more, whether Remit is still at work
+    asked = token, _parameter("query", "stream", "boolean"), _parameter("query", "state", "boolean")
     rasa = _route("rasa_rest", says, answers, *asked, requestBody=body, tags=["rasa"])
+    says = "E-mails a pay link to the address on file, once a day; the answer tells nothing of the invoice."
+    sent: _Responses = {202: {"description": "Taken in", "content": _json({"type": "object"})}}
+    body = _takes(_ref(LinkAsked))
+    link = _route(
+        "ask_pay_link", says, sent | errors(400, 401, 409, 413, 429, 503), token, requestBody=body, tags=["rasa"]
+    )
     says = "Signed facts of a payment gateway, in its own format; 200 once they are committed."
     answers = _done(_OK) | errors(400, 401, 404, 413, 503)
     body, where = _takes({"type": "object"}), _parameter("path", "gateway")
@@ -199,6 +214,7 @@ def _webhooks() -> dict[str, dict[str, Any]]:
     there = _route("rasa_health", "Whether the channel is there.", _done(_OK), tags=["rasa"])
     return {
         RASA: {"post": rasa},
+        PAY_LINK: {"post": link},
         "/webhooks/rest/": {"get": there},
         "/webhooks/payments/{gateway}": {"post": facts},
     }
@@ -230,7 +246,7 @@ def describe(app: FastAPI) -> None:
         schema = made()
         parts = schema.setdefault("components", {})
         parts.setdefault("securitySchemes", {})["conversation"] = {"type": "http", "scheme": "bearer"}
-        ours = (Error, Messages, Said, BrowserToken, RasaMessage, RasaReply)
+        ours = (Error, Messages, Said, BrowserToken, RasaMessage, RasaReply, LinkAsked)
         _, shapes = models_json_schema([(shape, "validation") for shape in ours], ref_template=_REF)
         parts["schemas"] = shapes["$defs"] | parts.get("schemas", {})
         schema["paths"] |= _conversation_routes() | _webhooks() | _links_and_health()

@@ -52,16 +52,18 @@ class Renderer:
         """A sentence without values, for what is said beside a conversation."""
         return self._wordings[locale if locale in self._wordings else self.default].say(Say(key))
 
-    async def render(self, seq: int, reply: Reply, locale: str, *, notice: bool = False) -> Message:
-        """``notice``: nobody asked for it."""
+    async def render(self, seq: int, reply: Reply, locale: str, at: int, *, notice: bool = False) -> Message:
+        """``notice``: nobody asked for it. ``at``: seconds since 1970 UTC."""
         wording = self._wordings[locale if locale in self._wordings else self.default]
         return Message(
             seq,
-            "notice" if notice else "bot",
+            "agent" if reply.agent else "notice" if notice else "bot",
             wording.say(reply.say),
             tuple(Button(wording.say(choice.title), to_button(choice.act)) for choice in reply.choices),
             _card(reply.card),
             await self._link(reply.link),
+            reply.agent,
+            at,
         )
 
     async def _link(self, link: CheckoutLink | DocumentLink | HelpLink | HopLink | None) -> Link | None:

@@ -23,7 +23,7 @@ from bot.push import Bell
 from bot.render import Renderer
 from bot.stores.base import Commit, Loaded, Message, Store, Waiting
 from bot.wiping import Wiped
-from dialogs.conversation import Conversation, Landed, Turn
+from dialogs.conversation import Conversation, Held, Landed, Turn
 from dialogs.engine import step
 from dialogs.hops import held_up
 from dialogs.model import (
@@ -34,8 +34,10 @@ from dialogs.model import (
     Came,
     Carried,
     CarryOver,
+    DeskWord,
     Effect,
     Event,
+    FromDesk,
     Guess,
     Heard,
     House,
@@ -159,6 +161,7 @@ class Runtime:
         hops: Hops,
         latest: Callable[[str], Awaitable[Payment | None]],
         signed_in: Callable[[str], Awaitable[bool]],
+        holder: Callable[[str], Awaitable[tuple[Held | None, Held | None]]],
         renderer: Renderer,
         house: House,
         clock: Callable[[], datetime],
@@ -168,7 +171,8 @@ class Runtime:
     ) -> None:
         """``bell`` rings for every chat that changed; ``latest`` finds the last payment of a chat in the ledger.
 
-        ``signed_in`` says whether somebody ever signed in to a chat by a code; ``patience`` is in seconds.
+        ``signed_in`` says whether somebody ever signed in to a chat by a code; ``holder`` which person holds it, or has
+        lent it to the assistant; ``patience`` is in seconds.
         """
         self._store = store
         self._bell = bell
@@ -179,6 +183,7 @@ class Runtime:
         self._hops = hops
         self._latest = latest
         self._signed_in = signed_in
+        self._holder = holder
         self._renderer = renderer
         self._house = house
         self._clock = clock
@@ -283,7 +288,8 @@ class Runtime:
         talk = Conversation(inbound.chat, self._random(16).hex(), locale=spoken, home=inbound.home, keys=keys)
         if inbound.fresh:
             return Loaded(talk)
-        found = self._above(talk)
+        held, lent = await self._holder(inbound.chat)  # a person goes on, whatever became of the conversation
+        found = self._above(replace(talk, held=held, lent=lent))
         payment = await self._latest(inbound.chat)
         if payment is None:
             return found
@@ -310,7 +316,9 @@ class Runtime:
         if payment is None:
             return False
         keys = await self._fewest_keys(chat)
-        talk = Conversation(chat, self._random(16).hex(), locale=self._renderer.default, keys=keys)
+        held, lent = await self._holder(chat)
+        locale = self._renderer.default
+        talk = Conversation(chat, self._random(16).hex(), locale=locale, keys=keys, held=held, lent=lent)
         await self._recall(self._above(talk), payment)
         return True  # if not by us, then by somebody else in this instant
 
@@ -389,8 +397,8 @@ class Runtime:
         What was written down for persons is emptied first: while that cannot be done, the last piece is not taken in.
         """
         talk = commit.talk
-        await self._hands.forget(talk, wiped)
         lines = wiped.lines(await self._store.since(talk.chat, wiped.first - 1))
+        await self._hands.forget(talk, wiped, {line.seq: line.text for line in lines})
         waiting = await self._store.waiting(talk)
         left = tuple((each, harmless(each.effect)) for each in waiting)
         changed = tuple((each, effect) for each, effect in left if effect != each.effect)
@@ -425,7 +433,7 @@ class Runtime:
             case Good(chat) if chat == inbound.chat:
                 return Landed(self._now(), link, fault="same")
             case Good(chat):
-                if talk.sent and not found.ours:  # its answer would be taken for one to what arrives
+                if (talk.sent or talk.held) and not found.ours:  # its answer would be taken for one to what arrives
                     return Landed(self._now(), link, fault="busy")
                 return await self._leave(found, token, talk, inbound)
 
@@ -481,7 +489,7 @@ class Runtime:
             assert found.talk is not None
             if key in found.talk.landed:
                 return Carried()
-            if found.talk.sent:
+            if found.talk.sent or found.talk.held:
                 raise Unavailable("the chat that another one moves to is busy")
             landed = await self._landing(old, found.talk)
             commit = await self._compose(found, await self._settle(found.talk, landed), landed.at)
@@ -522,13 +530,13 @@ class Runtime:
         given: bool = False,
     ) -> Commit:
         """The turn as it will be written: its replies in words, numbered. ``given``: its caller still waits."""
-        seq, messages = found.seq, []
+        seq, messages, when = found.seq, [], int(at.timestamp())
         if heard is not None:
             seq += 1
-            messages.append(Message(seq, "customer", heard, ()))
+            messages.append(Message(seq, "customer", heard, (), at=when))
         for reply in turn.replies:
             seq += 1
-            messages.append(await self._renderer.render(seq, reply, turn.talk.locale, notice=not cause))
+            messages.append(await self._renderer.render(seq, reply, turn.talk.locale, when, notice=not cause))
         assert found.talk is not None
         talk = turn.talk
         if talk.keys > found.talk.keys:
@@ -673,6 +681,24 @@ class Runtime:
         ``customer``: who was signed in then; whoever uses the chat now may be somebody else, and is not told.
         """
         await self._follow_up(chat, "", Answered(request, self._now(), customer))
+
+    async def heed(self, chat: str, errand: int, word: DeskWord) -> None:
+        """What somebody at the desk wants of a conversation, once. One that is gone begins again: people write to it."""
+        while True:
+            found = await self._store.load(chat, "")
+            if found.talk is None and (found := await self._begin(Inbound(chat, ""))).talk is None:
+                continue  # somebody else began it in this instant
+            assert found.talk is not None
+            event = FromDesk(errand, word, self._now())
+            turn = await self._settle(found.talk, event)
+            if turn.talk == found.talk:
+                return  # heeded before
+            commit = await self._compose(found, turn, event.at)
+            if await self._commit(commit):
+                work = [self._start(key, chat, "", effect) for key, effect in commit.effects]
+                if work:  # notes of the desk's own, as a rule: what somebody does there next may rest on them
+                    await asyncio.wait(work, timeout=self._patience)
+                return
 
     async def resume(self, waiting: Waiting) -> None:
         """Go on with an effect that a dead process, or a silent back end, left in the outbox."""

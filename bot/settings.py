@@ -1,15 +1,18 @@
 """Typed settings: the environment beats the file given, which beats ``config/default.toml``."""
 
+from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from dialogs.model import House
 from services.errors import Misconfigured
 from services.model import Method, Rules, Spread
+from services.model.hours import hours
+from services.pruning import Spans
 
 CONFIG = Path(__file__).parent.parent / "config"
 
@@ -66,7 +69,19 @@ class Chat(_Section):
     wrong_proofs: int = Field(ge=1, le=10)
     patience_seconds: float = Field(gt=0, le=30)
     locales: tuple[str, ...] = Field(min_length=1)
-    kept_days: int = Field(ge=1, le=3650)
+
+
+_BANK_RETURNS = (
+    60  # days within which a bank may send a payment back (NACHA operating rules, unauthorized consumer debits)
+)
+
+
+class PrivacySettings(_Section):
+    conversations_days: int = Field(ge=1, le=3650)
+    cases_days: int = Field(ge=_BANK_RETURNS, le=3650)
+    questions_days: int = Field(ge=1, le=3650)
+    traces_days: int = Field(ge=_BANK_RETURNS, le=3650)
+    telegram_days: int = Field(ge=2, le=3650)
 
 
 class HelpSettings(_Section):
@@ -89,9 +104,49 @@ class TelegramSettings(_Section):
     api: str
 
 
+class WhatsAppSettings(_Section):
+    token: SecretStr
+    phone_number_id: str = Field(pattern="^[0-9]*$")
+    app_secret: SecretStr
+    verify_token: SecretStr
+    template: str
+    api: str
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        needed = self.phone_number_id, self.app_secret.get_secret_value(), self.verify_token.get_secret_value()
+        if self.token.get_secret_value() and not all(needed):
+            raise ValueError("with a token, set phone_number_id, app_secret and verify_token, too")
+        return self
+
+
 class RasaSettings(_Section):
     callback_url: str = Field(pattern=r"^(https?://.+)?$")
     callback_token: SecretStr
+
+
+class ActionSettings(_Section):
+    remit_url: str = Field(pattern=r"^https?://.+$")
+    host: str
+    port: int = Field(ge=1, le=65535)
+    token: SecretStr
+    client_addresses: bool
+
+
+class DeskSettings(_Section):
+    hours: tuple[str, ...]
+    agent_limit_minor: int | None = Field(ge=1)
+
+    @field_validator("hours")
+    @classmethod
+    def _readable(cls, told: tuple[str, ...]) -> tuple[str, ...]:
+        hours(told)
+        return told
+
+    @field_validator("agent_limit_minor", mode="before")
+    @classmethod
+    def _no_limit(cls, told: object) -> object:
+        return told or None
 
 
 class Links(_Section):
@@ -130,12 +185,16 @@ class Settings(BaseSettings):
     server: Server
     rules: RuleSettings
     chat: Chat
+    privacy: PrivacySettings
     links: Links
     sign_in: SignInSettings
     help: HelpSettings
     widget: Widget
     telegram: TelegramSettings
+    whatsapp: WhatsAppSettings
     rasa: RasaSettings
+    actions: ActionSettings
+    desk: DeskSettings
     invoices: InvoiceSettings
     gateway: GatewaySettings
     mail: MailSettings
@@ -163,6 +222,14 @@ class Settings(BaseSettings):
         return tuple(name for name, is_shared in shared.items() if not is_shared)
 
     @property
+    def spans(self) -> Spans:
+        """How long rows of the ledger's database are kept."""
+        kept = self.privacy
+        return Spans(
+            timedelta(days=kept.traces_days), timedelta(days=kept.cases_days), timedelta(days=kept.questions_days)
+        )
+
+    @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.business.timezone)
 
@@ -179,6 +246,7 @@ class Settings(BaseSettings):
             sign_in=self._sign_in_channels(),
             remember=("web",),
             hops=bool(self.telegram.bot),
+            hours=hours(self.desk.hours),
             locales=self.chat.locales,
         )
 
@@ -188,6 +256,7 @@ class Settings(BaseSettings):
             return ()
         vouched = {
             "telegram": bool(self.telegram.bot or self.telegram.token.get_secret_value()),
+            "whatsapp": bool(self.whatsapp.token.get_secret_value()),
             "rasa": self.sign_in.rasa_senders,
         }
         return ("web", "console", *(channel for channel, is_vouched in vouched.items() if is_vouched))

@@ -9,7 +9,7 @@ import asyncio
 import hmac
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
@@ -19,8 +19,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from bot.background import wordless
 from bot.channels.base import Inbound
-from bot.channels.telegram import Elsewhere, Moved, Nothing, Said, Telegram, name_of, number_of, read
+from bot.channels.telegram import Elsewhere, Moved, Nothing, Said, Telegram, is_private, name_of, number_of, read
+from bot.push import Bell
 from bot.runtime import Runtime
 from bot.settings import Settings
 from bot.stores.base import Store
@@ -41,6 +43,7 @@ POLL_S = 25  # how long Telegram holds a question for updates
 BETWEEN_POLLS_S = 0.2  # where Telegram had nothing to say: it holds the question itself, and something between may not
 LOOK_EVERY_S = 15.0  # for what a process left that died before its answer
 _REMOVED = " removed]"
+_ASKED = "/pay"  # kept for whatever is asked in a group
 _BESIDE = f" [number{_REMOVED}"  # kept after what is answered, where a number stood in what is not: a caption, an edit
 
 
@@ -55,16 +58,22 @@ class TelegramIntake:
         transact: Transact,
         clock: Callable[[], datetime],
         *,
+        bell: Bell,
         secret: str,
+        kept: timedelta = telegram_updates.KEPT,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """``secret`` is what Telegram sends with each webhook; ``pause`` sleeps for seconds."""
+        """``bell`` rings for who is back; ``secret`` is what Telegram sends with each webhook; ``kept``: how long an answered
+        update is known; ``pause`` sleeps for seconds.
+        """
         self._telegram = telegram
         self._runtime = runtime
+        self._bell = bell
         self._store = store
         self._transact = transact
         self._clock = clock
         self._secret = secret.encode()
+        self._kept = kept
         self._pause = pause
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # as long as somebody holds one
         self._working: set[asyncio.Task[None]] = set()
@@ -95,13 +104,26 @@ class TelegramIntake:
                 return await self._keep(said)
             case Moved(_, chat, gone):
                 if not gone:  # who left is found by the next call; this update may come late, when they are back
-                    await self._transact(partial(deliveries.back, chat=name_of(chat)))
+                    await self._back(name_of(chat))
                 return ""
-            case Elsewhere(_, chat, locale):
-                await self._telegram.say_elsewhere(chat, locale)
-                return ""
+            case Elsewhere() as elsewhere:
+                return await self._keep_elsewhere(elsewhere)
             case Nothing():
                 return ""
+
+    async def _back(self, chat: str) -> None:
+        await self._transact(partial(deliveries.back, chat=chat))
+        self._bell.ring(chat)  # what was said meanwhile goes out
+
+    async def _keep_elsewhere(self, said: Elsewhere) -> str:
+        """Of what is said in a group nothing is kept but that it is to be answered, and that it held a number."""
+        held = _BESIDE if redact(said.under).found else ""
+        if not (said.asked or held):
+            return ""
+        chat, asked = name_of(said.chat), _ASKED if said.asked else ""
+        pending = Pending(said.update, chat, said.message, f"{asked}{held}", said.locale)
+        await self._transact(partial(telegram_updates.keep, pending=pending, now=self._clock()))
+        return chat
 
     async def _keep(self, said: Said) -> str:
         chat, guarded = name_of(said.chat), redact(said.text)
@@ -120,16 +142,13 @@ class TelegramIntake:
         self._beside(self._answer_in_turn(chat))
 
     def _beside(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
+        task = asyncio.create_task(_told(work))
         self._working.add(task)
         task.add_done_callback(self._working.discard)
 
     async def _answer_in_turn(self, chat: str) -> None:
-        try:
-            async with self._turns.setdefault(chat, asyncio.Lock()):
-                await self.answer_pending(chat)
-        except RemitError as error:
-            log.warning("an update waits for its answer: %s", error)  # it is written down, and looked for again
+        async with self._turns.setdefault(chat, asyncio.Lock()):
+            await self.answer_pending(chat)
 
     async def answer_pending(self, chat: str) -> None:
         """Answer everything that is pending in a chat, in order. Raises `RemitError`: the rest stays pending.
@@ -138,18 +157,30 @@ class TelegramIntake:
         it is answered once all the same, and Telegram refuses for good after 48 hours.
         """
         for each in await self._transact(partial(telegram_updates.pending, chat=chat)):
+            if not is_private(chat):
+                await self._answer_elsewhere(each)
+                continue
             cleared = _REMOVED not in each.text or await self._telegram.delete(number_of(chat), [each.message])
             typing = asyncio.create_task(self._typing(number_of(chat)))
             try:
                 await self._runtime.answer(_inbound(each))
             except RemitError:
                 raise
-            except Exception:  # a bug: told, and the chat goes on; for ever again it would hold up what follows
-                log.exception("an update could not be answered, and is passed over")
+            except Exception as error:  # a bug: told, and passed over; for ever again it would hold up what follows
+                log.exception("an update could not be answered, and is passed over", exc_info=wordless(error))
             finally:
                 typing.cancel()
             if await self._clear(each) and cleared:
                 await self._transact(partial(telegram_updates.done, update_id=each.update, now=self._clock()))
+
+    async def _answer_elsewhere(self, each: Pending) -> None:
+        """In a group. Nothing is said twice because Telegram was away: the number goes first."""
+        group = number_of(each.chat)
+        if _REMOVED in each.text and not await self._telegram.delete(group, [each.message]):
+            return
+        if each.text.startswith(_ASKED):
+            await self._telegram.say_elsewhere(group, each.locale)
+        await self._transact(partial(telegram_updates.done, update_id=each.update, now=self._clock()))
 
     async def _typing(self, chat: int) -> None:
         await self._pause(TYPING_AFTER_S)
@@ -172,7 +203,10 @@ class TelegramIntake:
         polling = settings.telegram.mode == "polling"
         webhook = "" if polling else f"{settings.base_url}{ROUTE}"
         await self._set_up(webhook, settings.chat.locales)
-        await asyncio.gather(self._keep_looking(), *((self._keep_polling(),) if polling else ()))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_looking())
+            if polling:
+                group.create_task(self._keep_polling())
 
     async def _set_up(self, webhook: str, locales: Sequence[str]) -> None:
         while True:
@@ -186,7 +220,7 @@ class TelegramIntake:
         """Begin to answer what a process left that died before its answer, and forget what Telegram repeats no more."""
         for chat in await self._transact(telegram_updates.waiting):
             self.work_on(chat)
-        await self._transact(partial(telegram_updates.prune, now=self._clock()))
+        await self._transact(partial(telegram_updates.prune, now=self._clock(), kept=self._kept))
 
     async def _keep_looking(self) -> None:
         while True:
@@ -221,11 +255,24 @@ class TelegramIntake:
             return await self.take(body)
         except Malformed as error:
             log.warning("an update is passed over: %s", error)
-            return ""
+        except RemitError:
+            raise
+        except Exception as error:  # a bug: for ever again it would hold up every chat
+            log.exception("an update broke what takes it in, and is passed over", exc_info=wordless(error))
+        return ""
 
     async def drain(self) -> None:
         """Wait for the answers under way."""
         await asyncio.gather(*self._working, return_exceptions=True)
+
+
+async def _told(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except RemitError as error:
+        log.warning("an update waits: %s", error)  # it is written down, and looked for again
+    except Exception as error:
+        log.exception("an update waits", exc_info=wordless(error))
 
 
 def _written(conn: Connection, pending: Pending, now: datetime) -> bool:

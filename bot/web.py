@@ -21,8 +21,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from bot.channels import rasa, rasa_callback
+from bot.channels import rasa, rasa_callback, whatsapp
 from bot.channels.base import Inbound
+from bot.intake import Intake
+from bot.names import Names
 from services import deliveries
 from services.errors import Forged, Malformed, RemitError, Uncertain
 from services.payments.links import Refusal
@@ -33,7 +35,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RASA = "/webhooks/rest/webhook"
+PAY_LINK = "/webhooks/rest/pay-link"
 CALLBACK = "/webhooks/callback/webhook"
+WHATSAPP = "/webhooks/whatsapp"
 # A proxy or a browser speaks for somebody else, who may be anywhere (DNS rebinding makes any page a local one).
 _RELAYED = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"origin"})
 WEBHOOK_LARGEST = 256 * 1024  # bytes
@@ -88,10 +92,16 @@ def hot_routes(remit: "Remit") -> dict[str, Endpoint]:
 
 def public_routes(remit: "Remit") -> list[Route]:
     """What customers, partners and providers reach."""
+    intake = Intake(remit.runtime, remit.transact, remit.bell)
     return [
         Route(RASA, safely(_rasa(remit)), methods=["POST"]),
         Route("/webhooks/rest/", _rasa_health, methods=["GET"]),
-        *([Route(CALLBACK, safely(_callback(remit)), methods=["POST"])] if remit.settings.rasa.callback_url else ()),
+        *(
+            [Route(CALLBACK, safely(_callback(remit, intake)), methods=["POST"])]
+            if remit.settings.rasa.callback_url
+            else ()
+        ),
+        *(_whatsapp(remit, intake) if remit.settings.whatsapp.token.get_secret_value() else ()),
         Route("/webhooks/payments/{gateway}", safely(_payments(remit)), methods=["POST"]),
         Route("/go/{token}", safely(_go(remit)), methods=["GET"]),
         Route("/back", _back, methods=["GET"]),
@@ -111,7 +121,7 @@ def _heard(
 
     async def heard(request: Request) -> Inbound | Response:
         client = request.client.host if request.client else ""
-        if not _may_speak(request, token, client):
+        if not may_speak(request, token, client):
             return refusal(401, "unauthorized", "send ?token= as set in REMIT_RASA_TOKEN, or call from this machine")
         body = await read_body(request, rasa.LARGEST)
         try:
@@ -123,20 +133,29 @@ def _heard(
 
 
 def _rasa(remit: "Remit") -> Endpoint:
-    runtime, heard = remit.runtime, _heard(remit, rasa.read)
+    runtime, heard, names = remit.runtime, _heard(remit, rasa.read), Names(remit.secret)
 
     async def webhook(request: Request) -> Response:
         inbound = await heard(request)
         if isinstance(inbound, Response):
             return inbound
-        if request.query_params.get("stream", "").lower() in ("true", "1"):
+        if _asks_for(request, "stream"):
             lines = _as_they_come(remit, inbound)
             first = await anext(lines)  # what cannot be answered at all is answered as such
             return StreamingResponse(_after(first, lines), media_type="text/event-stream")
         messages = await runtime.handle(inbound)
-        return answer(rasa.replies(inbound.chat.removeprefix("rasa:"), messages))
+        sender = inbound.chat.removeprefix("rasa:")
+        replies = rasa.replies(sender, messages)
+        if _asks_for(request, "state"):
+            found = await remit.store.load(names.kept(inbound).chat, "")
+            replies.append(rasa.state(sender, found.talk))
+        return answer(replies)
 
     return webhook
+
+
+def _asks_for(request: Request, what: str) -> bool:
+    return request.query_params.get(what, "").lower() in ("true", "1")
 
 
 async def _as_they_come(remit: "Remit", inbound: Inbound) -> AsyncIterator[bytes]:
@@ -163,24 +182,69 @@ async def _after(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byte
         yield line
 
 
-def _callback(remit: "Remit") -> Endpoint:
-    runtime, heard = remit.runtime, _heard(remit, rasa_callback.read)
+def _callback(remit: "Remit", intake: Intake) -> Endpoint:
+    heard, names = _heard(remit, rasa_callback.read), Names(remit.secret)
 
     async def webhook(request: Request) -> Response:
         inbound = await heard(request)
         if isinstance(inbound, Response):
             return inbound
-        await remit.transact(partial(deliveries.begin, chat=inbound.chat))
-        await runtime.handle(inbound)  # what it says goes out by the callback
+        if names.kept(inbound).chat != inbound.chat:
+            return refusal(
+                400, "malformed", "this sender reads like a card number: it is not kept, so it cannot be called"
+            )
+        await intake.hear([inbound])
         return Response("success", media_type="text/plain")
 
     return webhook
 
 
-def _may_speak(request: Request, token: bytes, client: str) -> bool:
-    """With a token set, whoever has it; without one, only this machine: no proxy on it, and no page of its browser."""
+# --- WhatsApp -------------------------------------------------------------------------------------------------------
+
+
+def _whatsapp(remit: "Remit", intake: Intake) -> list[Route]:
+    chosen = remit.settings.whatsapp
+    secret, verify = chosen.app_secret.get_secret_value().encode(), chosen.verify_token.get_secret_value().encode()
+
+    async def verified(request: Request) -> Response:
+        """Meta asks once whether this address is the business's."""
+        asked = request.query_params
+        own = hmac.compare_digest(asked.get("hub.verify_token", "").encode(), verify)
+        if not own or asked.get("hub.mode") != "subscribe":
+            return refusal(403, "forbidden", "hub.verify_token is not [whatsapp] verify_token")
+        return Response(asked.get("hub.challenge", ""), media_type="text/plain")
+
+    async def webhook(request: Request) -> Response:
+        body = await read_body(request, whatsapp.LARGEST)
+        if not whatsapp.signed(body, request.headers.get("x-hub-signature-256", ""), secret):
+            return refusal(403, "forbidden", "the signature does not fit")
+        try:
+            found = whatsapp.read(body, chosen.phone_number_id)
+        except Malformed as error:
+            return refusal(400, "malformed", str(error))
+        for each in found:
+            if isinstance(each, whatsapp.Unsent):
+                log.warning("WhatsApp could not bring a message: code %d", each.code)
+                if each.code in whatsapp.AWAY:
+                    await remit.transact(partial(deliveries.gone, chat=each.chat, now=remit.clock()))
+        await intake.hear([each for each in found if isinstance(each, Inbound)])
+        return answer({"status": "ok"})
+
+    return [
+        Route(WHATSAPP, verified, methods=["GET"]),
+        Route(WHATSAPP, safely(webhook), methods=["POST"]),
+    ]
+
+
+def may_speak(request: Request, token: bytes, client: str) -> bool:
+    """With a token set, whoever has it; without one, only this machine: no proxy on it, and no page of its browser.
+
+    It comes as ``?token=``, as Rasa has it, or as a bearer's, which no log of addresses shows.
+    """
     if token:
-        return hmac.compare_digest(request.query_params.get("token", "").encode(), token)
+        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+        told = bearer.strip() if scheme.lower() == "bearer" else request.query_params.get("token", "")
+        return hmac.compare_digest(told.encode(), token)
     return _is_this_machine(client) and not any(name in _RELAYED for name, _ in request.scope["headers"])
 
 

@@ -4,12 +4,14 @@ be done twice.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Iterable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, assert_never
 
+from bot.desk.actions import Desk
 from bot.runtime import Runtime
 from bot.stores.base import Store, Waiting
 from services import pruning
@@ -36,15 +38,24 @@ PRUNE_EVERY = timedelta(days=1)
 class Worker:
     """One per process. `run` goes on until canceled; `work` is one round of its jobs and questions, to their ends."""
 
-    def __init__(
-        self, checkout: Checkout, store: Store, runtime: Runtime, clock: Callable[[], datetime], kept: timedelta
+    def __init__(  # noqa: PLR0917  # as they stand in `bot.app`
+        self,
+        checkout: Checkout,
+        store: Store,
+        runtime: Runtime,
+        desk: Desk,
+        clock: Callable[[], datetime],
+        kept: timedelta,
+        spans: pruning.Spans,
     ) -> None:
-        """``kept``: how long a silent conversation is."""
+        """``kept``: how long a silent conversation is; ``spans``: how long rows of the ledger's database are."""
         self._checkout = checkout
         self._store = store
         self._runtime = runtime
+        self._desk = desk
         self._clock = clock
         self._kept = kept
+        self._spans = spans
         self._woken = asyncio.Event()
         self._reconciled: datetime | None = None
         self._compared: datetime | None = None
@@ -56,8 +67,11 @@ class Worker:
 
     async def run(self) -> None:
         """Each at its own pace: a comparison of an hour holds up neither the jobs nor the questions of the minute."""
-        errands = (self._reconcile, self._compare, self._prune_daily, self._tell_answers)
-        await asyncio.gather(self._keep_working(), *(self._keep_looking(errand) for errand in errands))
+        errands = (self._reconcile, self._compare, self._prune_daily, self._tell_answers, self._desk.catch_up)
+        async with asyncio.TaskGroup() as group:  # where one breaks, all end, and whoever began them begins again
+            group.create_task(self._keep_working())
+            for errand in errands:
+                group.create_task(self._keep_looking(errand))
 
     async def _keep_working(self) -> None:
         while True:
@@ -72,17 +86,18 @@ class Worker:
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _rest(self) -> None:
-        try:
-            await asyncio.wait_for(self._woken.wait(), PAUSE_SECONDS)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):  # not `wait_for`, which may lose a cancellation (Python 3.11)
+            async with asyncio.timeout(PAUSE_SECONDS):
+                await self._woken.wait()
 
     async def work(self) -> bool:
         """One round; whether there was anything to do, so that another round is worth it."""
         busy, due = await self._claim()
         # whoever does not answer holds up neither the others nor the questions to the gateway
-        *_, told, compared = await _all((*due, self._tell_answers(), self._ask_the_gateway()))
-        return busy or told or bool(compared)
+        *_, left, told, compared = await _all(
+            (*due, self._desk.catch_up(), self._tell_answers(), self._ask_the_gateway())
+        )
+        return busy or left or told or bool(compared)
 
     # --- jobs and effects ----------------------------------------------------------------------------------------
 
@@ -198,7 +213,7 @@ class Worker:
         for table in pruning.TABLES:
             after: str | int | None = table.first
             while after is not None:
-                piece = partial(pruning.prune, table=table, after=after, now=now)
+                piece = partial(pruning.prune, table=table, after=after, now=now, spans=self._spans)
                 gone, after = await self._checkout.transact(piece)
                 rows += gone
         if talks or rows:

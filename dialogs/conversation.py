@@ -85,6 +85,13 @@ class Went(msgspec.Struct, frozen=True, omit_defaults=True):
     baggage: Baggage | None = None
 
 
+class Held(msgspec.Struct, frozen=True):
+    """A person who has this chat: the number of the handoff, and the name that customers read."""
+
+    handoff: int
+    agent: str
+
+
 class Landed(msgspec.Struct, frozen=True):
     """An event: a conversation of another channel goes on in this one. Beside the others only since it holds tasks.
 
@@ -126,6 +133,10 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
     sent: tuple[Sent, ...] = ()
     payments: tuple[Payment, ...] = ()  # started here, as last told; in the order of their starts
     misses: int = 0
+    held: Held | None = None  # a person speaks here, and the assistant is silent
+    lent: Held | None = None  # the assistant speaks, in a chat that is a person's
+    proposal: int = 0  # ... for this proposal; 0: for as long as they like
+    heeded: int = 0  # number of the last errand of the desk
     wrong_proofs: int = 0
     wrong_proof_at: datetime | None = None  # the last one
     heard_at: datetime | None = None

@@ -9,6 +9,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
+from dialogs import desk
 from dialogs.arrivals import arrived, opened, recalled
 from dialogs.conversation import TASKS, Asked, Conversation, Landed, Turn
 from dialogs.draft import Draft, is_of, paying, without_sign_in
@@ -22,6 +23,7 @@ from dialogs.model import (
     Answered,
     Arrived,
     Ask,
+    AskAgent,
     Await,
     CallAgent,
     Came,
@@ -38,6 +40,8 @@ from dialogs.model import (
     Effect,
     Enter,
     Event,
+    FromDesk,
+    HandBack,
     Heard,
     House,
     InvoicesOf,
@@ -45,12 +49,14 @@ from dialogs.model import (
     LookUp,
     MethodsOf,
     NoteGap,
+    NoteProposal,
     Opened,
     OpenRequest,
     PaymentMoved,
     PaymentsOf,
     Pressed,
     ProveInvoice,
+    RateHandoff,
     Recalled,
     Remember,
     Reply,
@@ -75,15 +81,19 @@ from services.model import Customer, Payment, PaymentState, Quote
 def step(talk: Conversation, event: Event | Landed, house: House) -> Turn:
     """What this event makes of the conversation: what to say, to look up, and to do. Pure."""
     turn = _step(talk, event, house)
+    if not turn.lookups:
+        turn = desk.accompanied(talk, event, turn)
     return turn if turn.lookups else replace(turn, talk=turn.talk.lean())
 
 
-def _step(talk: Conversation, event: Event | Landed, house: House) -> Turn:
+def _step(talk: Conversation, event: Event | Landed, house: House) -> Turn:  # noqa: C901  # one line per event
     over = _is_over(talk, event)
     talk = talk.ran_out() if over else talk
     talk = talk.wiped(event.at) if isinstance(event, Heard) and event.wiped else talk
     view = talk.view(house, event.at)
     draft = Draft(replace(talk, version=talk.version + 1))
+    if draft.talk.held is not None and isinstance(event, Heard | Pressed):
+        return Turn(desk.listened(draft.talk, event, house.locales))
     draft = draft.say("sign_in_over") if over else draft
     match event:
         case Heard() | Pressed():
@@ -106,12 +116,17 @@ def _step(talk: Conversation, event: Event | Landed, house: House) -> Turn:
             return _told_answer(draft, event)
         case Waited():
             return _turn(_still_at_it(draft))
+        case FromDesk():
+            return Turn(talk) if event.errand <= talk.heeded else _advance_for_desk(draft, event, view)
         case _:
             assert_never(event)
 
 
 def _spoken_to(draft: Draft, event: Heard | Pressed, view: View) -> Draft:
     """The customer wrote or pressed something; the chat goes on in the language it was plainly written in."""
+    acts = event.acts if isinstance(event, Heard) else (event.act,)
+    if desk.calls_back(draft, acts):
+        return desk.asked_back(draft, view)
     if isinstance(event, Pressed):
         return heard(draft, (event.act if event.act is not None else Simple.UNCLEAR,), view)
     if event.language in view.house.locales:
@@ -128,6 +143,11 @@ def _is_over(talk: Conversation, event: Event | Landed) -> bool:
     asked = (known.lookup for known in talk.known if isinstance(known.fact, Absent))
     mine = (each for each in asked if isinstance(each, InvoicesOf | DetailsOf | MethodsOf | PaymentsOf))
     return any(lookup.scope == talk.scope for lookup in mine)
+
+
+def _advance_for_desk(draft: Draft, event: FromDesk, view: View) -> Turn:
+    draft = desk.heed(draft, event, view)
+    return _advance(draft, draft.talk.view(view.house, view.at))
 
 
 # --- events other than words and buttons -----------------------------------------------------------------------------
@@ -251,7 +271,9 @@ def _advance(draft: Draft, view: View) -> Turn:
             case Enter():
                 assert isinstance(move.task, TASKS)
                 draft = (draft if move.back else draft.task(None)).enter(move.task)
-            case CountHelp() | NoteGap():  # noted beside what is said, and awaited by nobody
+            case (
+                CountHelp() | NoteGap() | AskAgent() | NoteProposal() | HandBack() | RateHandoff()
+            ):  # noted beside what is said, and awaited by nobody
                 draft = replace(draft.task(None), notes=(*draft.notes, move))
             case (
                 ProveInvoice()

@@ -57,7 +57,7 @@ def _offered(draft: Draft, view: View, channel: str) -> Draft:
             return come_back(draft, view)
         told = draft.say("hop_already_here")
     elif problem := held_up(draft.talk):
-        told = draft.say("hop_open_page" if problem == "page" else "hop_busy")
+        told = _held_up(draft, problem)
     elif channel == "telegram":
         told = draft.reply(Reply(Say("hop_to_telegram"), link=HopLink(view.chat, draft.talk.keys, "telegram")))
     else:
@@ -65,10 +65,24 @@ def _offered(draft: Draft, view: View, channel: str) -> Draft:
     return replace(told, rest=True)
 
 
+def _held_up(draft: Draft, problem: str) -> Draft:
+    match problem:
+        case "page":
+            return draft.say("hop_open_page")
+        case "person":
+            return draft.say("hop_person")
+        case _:
+            return draft.say("hop_busy")
+
+
 def held_up(talk: Conversation) -> str:
-    """Why a conversation cannot leave now: "busy" while something is under way, "page" while one is open that has to stay."""
+    """Why a conversation cannot leave now: "busy" while something is under way, "page" while one is open that has to stay,
+    "person" while somebody at the desk looks for its customer here.
+    """
     pay = paying(talk)
     payment = None if pay is None else pay.payment
+    if talk.held is not None or talk.lent is not None:  # a person looks for the customer here
+        return "person"
     if talk.sent or (payment is not None and payment.state in _NOT_MADE_YET):
         return "busy"
     several = payment is not None and len(payment.invoices) > 1
@@ -213,10 +227,8 @@ def _not_moved(draft: Draft, fault: str) -> Draft:
     match fault:
         case "same":
             return draft if draft.talk.tasks else draft.say("hop_same")
-        case "busy":
-            return replace(draft.say("hop_busy"), rest=True)
-        case "page":
-            return replace(draft.say("hop_open_page"), rest=True)
+        case "busy" | "page" | "person":
+            return replace(_held_up(draft, fault), rest=True)
         case "used":
             told = draft.say("hop_used")
         case _:

@@ -25,6 +25,7 @@ from dialogs.guesses import offered
 from dialogs.model import (
     Act,
     Agree,
+    AskAgent,
     Change,
     Choice,
     Choose,
@@ -36,11 +37,13 @@ from dialogs.model import (
     NoteGap,
     Pick,
     Rate,
+    RateHandoff,
     Say,
     See,
     Show,
     Simple,
     Slot,
+    Stars,
     Sure,
     Tell,
     Telling,
@@ -83,7 +86,7 @@ def _resumed(draft: Draft, view: View) -> Draft:
     return replace(draft, talk=talk).say("welcome_back")
 
 
-def _hear(draft: Draft, act: Act, view: View) -> Draft:
+def _hear(draft: Draft, act: Act, view: View) -> Draft:  # noqa: C901  # one line per act
     match act:
         case Tell(slot, value):
             return _told(draft, slot, value, view)
@@ -101,6 +104,9 @@ def _hear(draft: Draft, act: Act, view: View) -> Draft:
             return _paid_with(draft, act, view)
         case Rate() | Guess() | Unanswered():
             return _unsure(draft, act, view)
+        case Stars(handoff, stars):
+            rated = replace(draft, notes=(*draft.notes, RateHandoff(handoff, stars)))
+            return replace(rated.say("thanks_for_stars"), rest=not draft.talk.tasks)
         case Simple():
             return _simply(draft, act, view)
         case _:
@@ -305,6 +311,8 @@ def _missed(draft: Draft, view: View) -> Draft:
     menu = () if draft.talk.tasks else menu_of(view)
     if draft.talk.misses < 2:
         return draft.say("not_understood", *menu)
+    if draft.talk.misses == 2:  # somebody may look in, also where the customer does not ask for it
+        draft = replace(draft, notes=(*draft.notes, AskAgent("misses")))
     if menu:
         return draft.say("two_misses_idle", *menu, phone=view.house.phone)
     return draft.say("two_misses", AGAIN, PERSON, phone=view.house.phone)

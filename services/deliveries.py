@@ -8,60 +8,81 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Connection, select, update
+import msgspec
+from sqlalchemy import Connection, Update, or_, select, update
 
-from services.database import insert_once, micros
+from services.database import insert_once, instant, micros
 from services.schema import delivery
+
+LONGEST = timedelta(
+    minutes=30
+)  # that a chat may be put off; what is further away was written before a clock was set back
 
 
 class Not(StrEnum):
     """Why nothing can be carried to a chat just now."""
 
-    NOW = "now"  # somebody else is at it, or it was asked to wait
+    NOW = "now"  # somebody else is at it
     EVER = "ever"  # nobody is there, or the chat is not one that is called
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A chat that is ours for as long as the lease lasts. Whose lease it is, its end tells: no two end at one instant."""
+
+    chat: str
+    sent: int  # the number of the last message that went out
+    attempts: int  # how often the next one was tried in vain
+    until: int  # microseconds since 1970 UTC
 
 
 def begin(conn: Connection, chat: str) -> None:
     """Somebody writes from this chat: from now on its messages are carried to it; where they were already, they go on.
 
-    Who was gone is back, and hears what was said meanwhile: word of their return may be late, or none may come.
+    Who was gone is back, and hears what was said meanwhile: not every front end says so by itself.
     """
     insert_once(conn, delivery, chat=chat, sent=0, leased_until=0, due_at=0, attempts=0)
-    away = delivery.c.chat == chat, delivery.c.gone_at.is_not(None)
-    conn.execute(update(delivery).where(*away).values(gone_at=None, due_at=0, attempts=0))
+    conn.execute(update(delivery).where(delivery.c.chat == chat, delivery.c.gone_at.is_not(None)).values(_HERE))
 
 
-def take(conn: Connection, chat: str, now: datetime, lease: timedelta) -> int | Not:
-    """The number of the last message that was sent, with the lease on the chat; or why there is nothing to do."""
+def take(conn: Connection, chat: str, now: datetime, lease: timedelta) -> Held | datetime | Not:
+    """The lease on a chat; or until when it is put off, or why there is nothing to do."""
     at = micros(now)
-    free = delivery.c.chat == chat, delivery.c.leased_until <= at, delivery.c.due_at <= at, delivery.c.gone_at.is_(None)
-    leased = conn.execute(update(delivery).where(*free).values(leased_until=at + micros_of(lease)))
+    until = at + micros_of(lease)
+    # what is written here is no further away than this, whatever clock wrote it: see `LONGEST`
+    unleased = or_(delivery.c.leased_until <= at, delivery.c.leased_until > until + micros_of(lease))
+    due = or_(delivery.c.due_at <= at, delivery.c.due_at > at + micros_of(LONGEST))
+    mine = delivery.c.chat == chat, unleased, due, delivery.c.gone_at.is_(None)
+    taken = conn.execute(update(delivery).where(*mine).values(leased_until=until)).rowcount == 1
     row = conn.execute(select(delivery).where(delivery.c.chat == chat)).one_or_none()
     if row is None or row.gone_at is not None:
         return Not.EVER
-    return int(row.sent) if leased.rowcount == 1 else Not.NOW
+    if taken:
+        return Held(chat, int(row.sent), int(row.attempts), until)
+    return instant(row.due_at) if row.due_at > at else Not.NOW
 
 
-def sent(conn: Connection, chat: str, seq: int, now: datetime, lease: timedelta) -> None:
-    """A message went out, or is none to be sent; the lease begins anew."""
-    values = {"sent": seq, "attempts": 0, "leased_until": micros(now) + micros_of(lease)}
-    conn.execute(update(delivery).where(delivery.c.chat == chat, delivery.c.sent < seq).values(values))
+def sent(conn: Connection, held: Held, seq: int, now: datetime, lease: timedelta) -> Held | None:
+    """A message went out, or is none to be sent; the lease begins anew. None: it had ended, and somebody else is at it."""
+    until = micros(now) + micros_of(lease)
+    ours = conn.execute(_ours(held).values(attempts=0, leased_until=until))
+    # also where the lease had ended: it did go out, and a number never goes back
+    conn.execute(update(delivery).where(delivery.c.chat == held.chat, delivery.c.sent < seq).values(sent=seq))
+    return Held(held.chat, seq, 0, until) if ours.rowcount == 1 else None
 
 
-def free(conn: Connection, chat: str) -> None:
-    """Everything there was went out: the lease is given back."""
-    conn.execute(update(delivery).where(delivery.c.chat == chat).values(leased_until=0))
+def free(conn: Connection, held: Held) -> None:
+    """Everything there was went out: the lease is given back, if it is ours still."""
+    conn.execute(_ours(held).values(leased_until=0))
 
 
-def later(conn: Connection, chat: str, due: datetime) -> None:
-    """Not before ``due``; the lease is given back, and a try more is counted."""
-    values = {"leased_until": 0, "due_at": micros(due), "attempts": delivery.c.attempts + 1}
-    conn.execute(update(delivery).where(delivery.c.chat == chat).values(values))
+def later(conn: Connection, held: Held, due: datetime) -> None:
+    """Not before ``due``, at most `LONGEST` from now; the lease is given back, and a try more is counted."""
+    conn.execute(_ours(held).values(leased_until=0, due_at=micros(due), attempts=held.attempts + 1))
 
 
-def attempts(conn: Connection, chat: str) -> int:
-    """How often the next message was tried in vain."""
-    return int(conn.execute(select(delivery.c.attempts).where(delivery.c.chat == chat)).scalar_one_or_none() or 0)
+def left(conn: Connection, held: Held, now: datetime) -> None:
+    """Nobody was there to be called: the chat is left alone until somebody writes. Not if they are back since."""
+    conn.execute(_ours(held).values(gone_at=micros(now), leased_until=0))
 
 
 def gone(conn: Connection, chat: str, now: datetime) -> None:
@@ -71,15 +92,22 @@ def gone(conn: Connection, chat: str, now: datetime) -> None:
 
 def back(conn: Connection, chat: str) -> None:
     """Somebody is there again, and hears what was said meanwhile."""
-    conn.execute(update(delivery).where(delivery.c.chat == chat).values(gone_at=None, due_at=0, attempts=0))
+    conn.execute(update(delivery).where(delivery.c.chat == chat).values(_HERE))
 
 
-def chats(conn: Connection, prefix: str) -> Sequence[str]:
-    """The chats of a channel in which somebody is, by the beginning of their names."""
-    mine = delivery.c.chat.startswith(prefix, autoescape=True), delivery.c.gone_at.is_(None)
-    return conn.execute(select(delivery.c.chat).where(*mine).order_by(delivery.c.chat)).scalars().all()
+def following(conn: Connection, after: str, most: int) -> Sequence[tuple[str, int]]:
+    """The first ``most`` chats after this name in which somebody is, and the number of the last message sent to each."""
+    asked = select(delivery.c.chat, delivery.c.sent).where(delivery.c.chat > after, delivery.c.gone_at.is_(None))
+    return [(row.chat, int(row.sent)) for row in conn.execute(asked.order_by(delivery.c.chat).limit(most))]
 
 
 def micros_of(span: timedelta) -> int:
     """A span in microseconds."""
     return span // timedelta(microseconds=1)
+
+
+_HERE = {"gone_at": None, "leased_until": 0, "due_at": 0, "attempts": 0}
+
+
+def _ours(held: Held) -> Update:
+    return update(delivery).where(delivery.c.chat == held.chat, delivery.c.leased_until == held.until)

@@ -17,7 +17,14 @@ class RemitError(Exception):
 
 
 class Unavailable(RemitError):
-    """It surely did not happen: refused, not connected, or answered with a plain no for now."""
+    """It surely did not happen: refused, not connected, or answered with a plain no for now.
+
+    ``retry_after`` is what the other side said about when to ask again, as it stood in that header; "" for nothing.
+    """
+
+    def __init__(self, *why: object, retry_after: str = "") -> None:
+        super().__init__(*why)
+        self.retry_after = retry_after
 
 
 class Uncertain(RemitError):

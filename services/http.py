@@ -6,6 +6,8 @@ texts name the service, a kind of error and a status: no URL, header or body, si
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import httpx
 
@@ -31,8 +33,23 @@ def open_http(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncC
     )
 
 
+def seconds_asked(retry_after: str, now: datetime) -> float | None:
+    """How long a ``Retry-After`` asks to wait: seconds, or until a date (RFC 9110, 10.2.3). None for what is neither.
+
+    It may be of any size, also below zero: whoever waits sets the bounds.
+    """
+    told = retry_after.strip()
+    if told.isascii() and told.isdigit():
+        return float(told)  # not by `int`, which refuses thousands of digits
+    try:
+        due = parsedate_to_datetime(told)
+    except (ValueError, OverflowError):
+        return None
+    return ((due if due.tzinfo else due.replace(tzinfo=UTC)) - now).total_seconds()
+
+
 class Remote:
-    """One remote service: its base URL, its bearer token, and how patient we are with it.
+    """One remote service: its base URL, its bearer token ("": it wants none), and how patient we are with it.
 
     Reads raise `Unavailable` for every missing answer, since asking again changes nothing. Writes raise `Unavailable`
     only when no try can have arrived, else `Uncertain`. Without ``pause`` nothing is tried twice.
@@ -77,7 +94,9 @@ class Remote:
         return Rejected(f"{self._name} says no: status {response.status_code}")
 
     def _headers(self, accept: str = "application/json") -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._token}", "Accept": accept}
+        told = {"Accept": accept}
+        # a bearer of nothing is no header that HTTP allows, and would never leave this machine
+        return told | {"Authorization": f"Bearer {self._token}"} if self._token else told
 
     async def _write(self, method: str, path: str, body: bytes, key: str | None) -> httpx.Response:
         headers = self._headers() | {"Content-Type": "application/json"}
@@ -114,7 +133,8 @@ class Remote:
             why = f"{self._name} gave no answer: {type(error).__name__}"
             return Uncertain(why) if writes else Unavailable(why)
         if response.status_code in {429, 503}:
-            return Unavailable(f"{self._name} takes no calls now: status {response.status_code}")
+            why = f"{self._name} takes no calls now: status {response.status_code}"
+            return Unavailable(why, retry_after=response.headers.get("Retry-After", ""))
         if response.status_code >= 500:
             why = f"{self._name} failed: status {response.status_code}"
             return Uncertain(why) if writes else Unavailable(why)

@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from services.allowance import household
 from services.database import Transact, insert_once, micros
+from services.desk import handoffs
 from services.invoices.base import Invoices, plain, same_zip
 from services.schema import attempt, handoff_case, pay_link, tried
 from services.tokens import new_token, token_hash
@@ -150,6 +151,7 @@ class Identity:
 
         def write(conn: Connection) -> int:
             insert_once(conn, handoff_case, key=key, at=micros(self._clock()), summary=summary, **case)
+            handoffs.ask(conn, chat, reason, self._clock())
             return int(conn.execute(select(handoff_case.c.id).where(handoff_case.c.key == key)).scalar_one())
 
         return await self._transact(write)

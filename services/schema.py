@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 schema = MetaData()
-APPEND_ONLY = ("payment_event", "fact", "journal", "consent", "ruling", "pause", "book_posting")
+APPEND_ONLY = ("payment_event", "fact", "journal", "consent", "ruling", "pause", "book_posting", "audit")
 
 # --- payments -----------------------------------------------------------------------------------------------------
 
@@ -468,4 +468,132 @@ Index(  # what is still to be answered is asked for at every start
     telegram_update.c.chat,
     sqlite_where=telegram_update.c.done_at.is_(None),
     postgresql_where=telegram_update.c.done_at.is_(None),
+)
+
+# --- people who help ----------------------------------------------------------------------------------------------
+
+agent = Table(
+    "agent",
+    schema,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("email", String(254), nullable=False, unique=True),  # in lower case
+    Column("name", String(80), nullable=False),  # which customers read
+    Column("role", String(16), nullable=False),  # agent, supervisor
+    Column("password", Text, nullable=False),  # argon2id, with its parameters and salt
+    Column("made_at", BigInteger, nullable=False),
+    Column("disabled_at", BigInteger),
+    Column("wrong", Integer, nullable=False, server_default="0"),  # passwords in a row
+    Column("locked_until", BigInteger, nullable=False, server_default="0"),
+)
+
+desk_session = Table(
+    "desk_session",
+    schema,
+    Column("token_hash", String(64), primary_key=True),
+    Column("agent", ForeignKey("agent.id"), nullable=False, index=True),
+    Column("made_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+)
+
+handoff = Table(  # chats that a person is asked to look into, one open row per chat
+    "handoff",
+    schema,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("chat", String(200), nullable=False, index=True),
+    Column("state", String(16), nullable=False),  # waiting, held, lent, resolved
+    Column("reason", String(40), nullable=False),
+    Column("asked_at", BigInteger, nullable=False),
+    Column("agent", ForeignKey("agent.id"), index=True),  # who holds it, or gave it to the assistant for a while
+    Column("taken_at", BigInteger),  # first
+    Column("resolved_at", BigInteger),
+    Column("brief", Text, nullable=False, server_default=""),  # JSON of `Brief`: who, what, where; kept up to date
+    Column("waits_since", BigInteger),  # the customer's first message that no agent has answered
+    Column("stars", Integer),  # 1 to 5, the customer's
+    Column("changed_at", BigInteger, nullable=False),
+)
+Index(
+    "one_open_handoff_per_chat",
+    handoff.c.chat,
+    unique=True,
+    sqlite_where=handoff.c.resolved_at.is_(None),
+    postgresql_where=handoff.c.resolved_at.is_(None),
+)
+
+errand = Table(  # what people at the desk want of a conversation, in order, until it was done there
+    "errand",
+    schema,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("chat", String(200), nullable=False, index=True),
+    Column("key", String(120), unique=True),  # of a form that may be sent twice
+    Column("body", Text, nullable=False),  # JSON; emptied once it was done
+    Column("at", BigInteger, nullable=False),
+    Column("done_at", BigInteger),
+)
+Index(
+    "errand_to_do",
+    errand.c.id,
+    sqlite_where=errand.c.done_at.is_(None),
+    postgresql_where=errand.c.done_at.is_(None),
+)
+
+transcript = Table(  # what was said in chats that were handed to a person, redacted
+    "transcript",
+    schema,
+    Column("chat", String(200), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("sender", String(16), nullable=False),  # bot, agent, customer, notice
+    Column("name", String(80), nullable=False, server_default=""),  # of the agent
+    Column("text", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+proposal = Table(  # payments that people at the desk propose
+    "proposal",
+    schema,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("chat", String(200), nullable=False, index=True),
+    Column("handoff", ForeignKey("handoff.id")),
+    Column("agent", ForeignKey("agent.id")),
+    Column("invoices", Text, nullable=False),  # JSON: ids
+    Column("numbers", Text, nullable=False),  # JSON: as printed on them
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("state", String(16), nullable=False),  # offered, confirmed, declined, withdrawn, blocked
+    Column("payment", String(32)),  # once it is confirmed: its state is the ledger's
+    Column("made_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+)
+
+desk_note = Table(  # private notes on a chat, redacted
+    "desk_note",
+    schema,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("chat", String(200), nullable=False, index=True),
+    Column("agent", ForeignKey("agent.id"), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+canned = Table(  # answers that are kept ready, with {variables}
+    "canned",
+    schema,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("title", String(80), nullable=False, unique=True),
+    Column("text", Text, nullable=False),
+    Column("changed_by", ForeignKey("agent.id"), nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+)
+
+audit = Table(  # append-only: who saw, took, wrote, proposed, refunded, resolved and exported what
+    "audit",
+    schema,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    Column("agent", Integer),  # null: somebody with the shell
+    Column("what", String(40), nullable=False, index=True),
+    Column("chat", String(200), nullable=False, server_default=""),
+    Column("payment", String(32), nullable=False, server_default=""),
+    Column("detail", Text, nullable=False, server_default=""),  # JSON, without words or personal data
 )

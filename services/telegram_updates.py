@@ -70,7 +70,7 @@ def newest(conn: Connection) -> int:
     return int(conn.execute(select(func.max(telegram_update.c.update_id))).scalar_one() or 0)
 
 
-def prune(conn: Connection, now: datetime) -> int:
-    """Forget what Telegram repeats no more; how many that were."""
-    old = telegram_update.c.done_at < micros(now - KEPT)
+def prune(conn: Connection, now: datetime, kept: timedelta = KEPT) -> int:
+    """Forget what was answered longer ago than ``kept``, and Telegram repeats no more; how many that were."""
+    old = telegram_update.c.done_at < micros(now - kept)
     return conn.execute(delete(telegram_update).where(old)).rowcount

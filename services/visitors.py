@@ -176,6 +176,12 @@ def signed_in(conn: Connection, customers: Sequence[str], now: datetime) -> date
     return max([now, *(instant(_not_before(conn, customer)) for customer in customers)])
 
 
+def end_proofs(conn: Connection, customer: str, now: datetime) -> None:
+    """Let every proof of a customer up to now count no more: signed out everywhere. Of whom nothing is written down, nothing is."""
+    known = account.c.customer == customer, account.c.not_before <= micros(now)
+    conn.execute(update(account).where(*known).values(not_before=micros(now + _TICK)))
+
+
 def _put(conn: Connection, customer: str, now: datetime, **values: int) -> None:
     build = sqlite.insert if conn.dialect.name == "sqlite" else postgresql.insert
     first = {"first_at": micros(now), "last_at": micros(now), **values}

@@ -33,6 +33,13 @@ A transcript is lines:
     returns NAME                             a new chat on a web page begins in the browser that this one had remembered
     visits NAME as dana                      a new chat begins on a page that vouches for its signed-in user
     answers Some words.                      a person answers the newest request
+    desk take | lend | resolve | withdraw    somebody at the desk (Maria) does this with the chat
+    desk propose INV-1042 80.00 half now     ... proposes to pay this much of it, for this reason
+    writes Some words.                       ... writes this to the customer
+    @ Maria: Some words.                     the next thing shown, said by Maria
+    stars 5                                  the customer's rating of the last handoff that is over
+    handoff held asked                       the chat's newest handoff is in this state, for this reason; `handoff none`
+    proposal confirmed                       the newest proposal is in this state
     unlock dana@example.com                  a person lets this address try codes again
     again                                    the last message arrives a second time: same answer, nothing twice
     crash                                    the assistant dies and is started again
@@ -53,6 +60,7 @@ from world import PAGE_SECRET, World
 from bot.channels.base import Inbound
 from bot.office import read_amount
 from bot.stores.base import Message
+from services.desk import handoffs, proposals
 from services.model import exponent
 from services.payments import requests
 from services.payments.cases import open_cases
@@ -61,7 +69,7 @@ from services.payments.refunds import Refund, RefundOrder
 
 FOLDER = Path(__file__).parent / "conversations"
 FILES = sorted(FOLDER.glob("*/*.chat"))
-_WHOLE = {"answers"}  # words that take the rest of their line as it is
+_WHOLE = {"answers", "writes"}  # words that take the rest of their line as it is
 KEPT = {"succeeded", "processing", "part_refunded", "refunded", "won"}
 LONG = "please pay my invoice " * 205
 
@@ -94,8 +102,8 @@ class Player:
         match word:
             case ">":
                 await self._say(self._press(rest) if rest.startswith("[") else LONG if rest == "LONG" else rest)
-            case "<" | "!":
-                self._expect(rest, notice=word == "!")
+            case "<" | "!" | "@":
+                self._expect(rest, {"<": "bot", "!": "notice", "@": "agent"}[word])
             case "-":
                 assert self.last is not None
                 assert [c.title for c in self.last.choices] == [title.strip() for title in rest.split("|")]
@@ -138,11 +146,12 @@ class Player:
         messages = await self.world.store.since(self.chat, self.seen.get(self.chat, 0))
         self._hear([message for message in messages if message.sender != "customer"])
 
-    def _expect(self, sentence: str, *, notice: bool) -> None:
+    def _expect(self, sentence: str, sender: str) -> None:
         assert self.unread, f"nothing more was said; expected: {sentence}"
         self.last = self.unread.pop(0)
-        assert shown_as(sentence).fullmatch(self.last.text), f"\nexpected: {sentence}\n    said: {self.last.text}"
-        assert (self.last.sender == "notice") is notice, f"{self.last.sender}: {self.last.text}"
+        said = f"{self.last.name}: {self.last.text}" if sender == "agent" else self.last.text
+        assert shown_as(sentence).fullmatch(said), f"\nexpected: {sentence}\n    said: {said}"
+        assert self.last.sender == sender, f"{self.last.sender}: {self.last.text}"
 
     async def _link(self, number: str, how: str = "") -> None:
         token = await self.world.link(number)
@@ -200,6 +209,67 @@ class Player:
         assert await self.world.remit.transact(lambda conn: requests.answer(conn, newest, words, now))
         await self.world.work()
         await self._catch_up()
+
+    # --- the desk ------------------------------------------------------------------------------------------------
+
+    async def _desk(self, what: str, number: str = "", amount: str = "", *why: str) -> None:
+        desk, maria = self.world.remit.desk, await self.world.agent()
+        found = await self._handoff_of_chat()
+        assert found is not None, "nobody was asked to look into this chat"
+        match what:
+            case "take":
+                done: object = await desk.take(maria, found.id) is None
+            case "lend":
+                done = await desk.lend(maria, found.id)
+            case "resolve":
+                done = await desk.resolve(maria, found.id)
+            case "withdraw":
+                (newest, *_) = await self._proposals()
+                done = await desk.withdraw(maria, found.id, newest.id)
+            case _:
+                assert what == "propose"
+                (invoice,) = await self.world.remit.invoices.find(number)
+                total = read_amount(amount, invoice.due.currency)
+                made = await desk.propose(maria, found.id, [invoice.id], total, " ".join(why))
+                assert isinstance(made, int), made
+                done = True
+        assert done, f"the desk does not {what} here"
+        await self.world.work()
+        await self._catch_up()
+
+    async def _writes(self, words: str) -> None:
+        found = await self._handoff_of_chat()
+        key = self.world.chance.randbytes(4).hex()
+        assert found is not None
+        assert await self.world.remit.desk.say(await self.world.agent(), found.id, words, key)
+        await self._catch_up()
+
+    async def _handoff(self, state: str, reason: str = "") -> None:
+        await self.world.work()
+        found = await self._handoff_of_chat()
+        if found is None:
+            over = await self.world.remit.transact(lambda conn: handoffs.earlier(conn, self.chat, 1))
+            found = over[0] if over else None
+        told = "none" if found is None else f"{found.state} {found.reason if reason else ''}".strip()
+        assert told == f"{state} {reason}".strip()
+
+    async def _stars(self, count: str) -> None:
+        (newest,) = await self.world.remit.transact(lambda conn: handoffs.earlier(conn, self.chat, 1))
+        assert newest.stars == int(count)
+
+    async def _proposal(self, state: str) -> None:
+        await self.world.work()
+        (newest, *_) = await self._proposals()
+        assert newest.state == state
+        paid = await self.world.remit.checkout.latest(self.chat)
+        assert (newest.payment is not None) is (state == "confirmed")
+        assert newest.payment is None or (paid is not None and newest.payment == paid.reference)
+
+    async def _handoff_of_chat(self) -> handoffs.Handoff | None:
+        return await self.world.remit.transact(lambda conn: handoffs.of_chat(conn, self.chat))
+
+    async def _proposals(self) -> list[proposals.Proposal]:
+        return await self.world.remit.transact(lambda conn: proposals.of_chat(conn, self.chat))
 
     async def _again(self) -> None:
         text, message = self.sent

@@ -264,7 +264,7 @@ async def test_what_was_written_down_for_persons_is_emptied_of_the_pieces_and_of
         for method, nickname in (("m1", "4242"), ("m2", "Visa 4242")):
             conn.execute(method_note.insert().values(customer="dana", method=method, nickname=nickname, changed_at=1))
     wiped = Wiped({3: "4242"}, {3: CARD})
-    await world.remit.runtime._hands.forget(replace(await _begun(world, "rasa:one"), scope=ME), wiped)
+    await world.remit.runtime._hands.forget(replace(await _begun(world, "rasa:one"), scope=ME), wiped, {})
     with world.engine.connect() as conn:
         assert conn.execute(select(handoff_case.c.words, handoff_case.c.summary).order_by(handoff_case.c.id)).all() == [
             ("", ""), ("never came", "x"), ("it was 4242", "x"),

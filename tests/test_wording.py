@@ -79,7 +79,7 @@ DATED = {"open", "due", "overdue", "partly_paid"}  # ... of which a row says whe
 ASKED = {"refund", "dispute"}  # of a person
 LINKS = {"checkout", "document", "help", "hop"}  # kinds of links that are shown
 BESIDE = (
-    {f"command_{each}" for each in COMMANDS} | {f"open_{kind}" for kind in LINKS} | {"only_private"}
+    {f"command_{each}" for each in COMMANDS} | {f"open_{kind}" for kind in LINKS} | {"only_private", "choose"}
 )  # a conversation
 WORDS = {"all", "receipts", "reminders", "none"}  # for what a customer is told by e-mail
 

@@ -6,11 +6,13 @@ webhooks end in the assistant. Crashing it means building it again over the same
 
 import random
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import httpx
+from sqlalchemy import Connection, select
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.app import Remit, asgi, build
@@ -18,11 +20,13 @@ from bot.channels.base import Inbound
 from bot.settings import CONFIG, Settings, load
 from bot.stores.base import Message
 from bot.stores.sqlite import SqliteStore
-from services.database import inline, open_engine, upgrade
+from services.database import inline, insert_once, open_engine, upgrade
+from services.desk.agents import Agent
 from services.http import open_http
 from services.mail import Letter
 from services.sandbox.rehearsal import BANK, CARD
 from services.sandbox.world import build_sandbox, load_demo
+from services.schema import agent as agents
 
 NOW = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
 KEY, SECRET, TOKEN = "test-key", "test-secret", "test-token"
@@ -69,6 +73,16 @@ class _Later:
         await self.app(scope, receive, send)
 
 
+class _Hosts(httpx.AsyncBaseTransport):
+    """A network of ASGI apps. Whoever calls another host has forgotten to name it."""
+
+    def __init__(self, apps: Mapping[str, ASGIApp]) -> None:
+        self._hosts = {name: httpx.ASGITransport(app) for name, app in apps.items()}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._hosts[request.url.host].handle_async_request(request)
+
+
 def settings(**sections: dict[str, object]) -> Settings:
     return load(
         None,
@@ -78,11 +92,10 @@ def settings(**sections: dict[str, object]) -> Settings:
             "timezone": "America/Los_Angeles",
             "currency": "USD",
         },
-        server={"base_url": HANDOFF},
         invoices={"sources": ["book", "portal"], "portal_url": "http://sandbox/portal", "portal_key": KEY},
         gateway={"url": "http://sandbox/processor", "key": KEY, "webhook_secret": SECRET},
         sign_in={"page_secret": PAGE_SECRET},
-        **{"mail": {"host": "mail.test", "from": "billing@example.com"}, **sections},
+        **{"server": {"base_url": HANDOFF}, "mail": {"host": "mail.test", "from": "billing@example.com"}, **sections},
     )
 
 
@@ -90,9 +103,15 @@ class World:
     """The assistant and its sandbox. `async with` it."""
 
     def __init__(
-        self, folder: Path, *, seed: int = 1, bot_api: ASGIApp | None = None, **sections: dict[str, object]
+        self,
+        folder: Path,
+        *,
+        seed: int = 1,
+        bot_api: ASGIApp | None = None,
+        hosts: Mapping[str, ASGIApp] | None = None,
+        **sections: dict[str, object],
     ) -> None:
-        """``bot_api`` stands in for Telegram's Bot API."""
+        """``bot_api`` stands in for Telegram's Bot API, and ``hosts`` for others that are called, by their names."""
         self.clock = Clock()
         self.chance = random.Random(seed)
         self.folder = folder
@@ -117,7 +136,7 @@ class World:
             },
             trust_env=False,
         )
-        self.http = open_http(httpx.ASGITransport(self.sandbox.app))
+        self.http = open_http(_Hosts({"sandbox": self.sandbox.app} | dict(hosts or {})))
         self.telegram_http = None if bot_api is None else open_http(httpx.ASGITransport(bot_api))
         self.engine = open_engine(f"sqlite:///{folder / 'ledger.db'}")
         upgrade(self.engine)
@@ -181,6 +200,19 @@ class World:
         messages = await self.remit.runtime.handle(inbound)
         await self.remit.postman.drain()
         return messages
+
+    async def agent(self, name: str = "Maria", role: Literal["agent", "supervisor"] = "agent") -> Agent:
+        """Somebody at the desk, of this name."""
+        email = f"{name.lower()}@example.test"
+
+        def work(conn: Connection) -> Agent:
+            insert_once(
+                conn, agents, email=email, name=name, role=role, password="", made_at=0
+            )  # nobody signs in by it
+            found = conn.execute(select(agents.c.id).where(agents.c.email == email)).scalar_one()
+            return Agent(found, email, name, role)
+
+        return await self.remit.transact(work)
 
     async def link(self, number: str, days: int = 60) -> str:
         (invoice,) = await self.remit.invoices.find(number)

@@ -1,4 +1,4 @@
-"""What comes in by a channel. An adapter is one file: `read(body, ...) -> Inbound`, no network and no state."""
+"""What comes in by a channel, and what channels share. An adapter is one file: `read(body, ...) -> Inbound`, no network and no state."""
 
 import msgspec
 
@@ -20,3 +20,41 @@ class Inbound(msgspec.Struct, frozen=True):
     browser: str = ""  # token of a remembered browser, where a chat begins
     visitor: str = ""  # signed token of the page that embeds the chat, for its signed-in user
     keys: int | None = None  # which of the chat's tokens it came with, where the chat has tokens
+
+
+_HEX, _LETTERS = "0123456789abcdef", "cdfkmnprvwbghjlq"  # letters that nobody takes for digits, nor for words
+_TO_LETTERS, _TO_HEX = str.maketrans(_HEX, _LETTERS), str.maketrans(_LETTERS, _HEX)
+
+
+def in_letters(address: str) -> str:
+    """What a channel calls a customer, in two letters for each byte: written in digits, it may look like a card number."""
+    return address.encode().hex().translate(_TO_LETTERS)
+
+
+def from_letters(name: str) -> str:
+    """The address that `in_letters` wrote."""
+    return bytes.fromhex(name.translate(_TO_HEX)).decode()
+
+
+def split(text: str, most: int) -> list[str]:
+    """The text in pieces of at most ``most`` UTF-16 units, cut where a line or a word ends; an empty one is "…"."""
+    pieces: list[str] = []
+    while _units(text) > most:
+        cut = text.encode("utf-16-le")[: 2 * most].decode("utf-16-le", errors="ignore")
+        ends = (cut.rfind("\n"), cut.rfind(" "), len(cut))
+        at = next(end for end in ends if end > len(cut) // 2)
+        pieces.append(text[:at].rstrip())
+        text = text[at:].lstrip()
+    return [*pieces, text or "…"]
+
+
+def short(title: str, most: int) -> str:
+    """At most so many characters, cut where a word ends."""
+    if len(title) <= most:
+        return title
+    at = title[:most].rfind(" ")
+    return f"{title[: at if at > most // 2 else most - 1]}…"
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2

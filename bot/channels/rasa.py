@@ -4,12 +4,14 @@
 is; the runtime treats it as the name of a conversation.
 """
 
+import re
 from typing import Annotated
 
 import msgspec
 
 from bot.channels.base import NO_NUL, Inbound
 from bot.stores.base import Message
+from dialogs.conversation import Conversation
 from services.errors import Malformed
 
 LARGEST = 64 * 1024  # bytes of one request
@@ -30,6 +32,7 @@ class _Body(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Body, strict=False).decode
+_BLANK = re.compile(r"\n\s*\n")
 
 
 def read(body: bytes, client: str, fresh_id: str) -> Inbound:
@@ -57,14 +60,16 @@ def read(body: bytes, client: str, fresh_id: str) -> Inbound:
 
 
 def replies(sender: str, messages: list[Message]) -> list[dict[str, object]]:
-    """The messages as Rasa's front ends expect them: texts with buttons, and cards and links as ``custom``."""
+    """The messages as Rasa's front ends expect them: texts with buttons, and cards and links as ``custom``.
+
+    A text of several paragraphs is as many replies, as in Rasa (rasa.core.channels.channel, CollectingOutputChannel).
+    """
     shown: list[dict[str, object]] = []
     for message in messages:
         text = message.text if message.link is None else f"{message.text}\n{message.link.url}"
-        reply: dict[str, object] = {"recipient_id": sender, "text": text}
+        shown += [{"recipient_id": sender, "text": part} for part in _BLANK.split(text.strip())]
         if message.choices:
-            reply["buttons"] = [{"title": choice.title, "payload": choice.payload} for choice in message.choices]
-        shown.append(reply)
+            shown[-1]["buttons"] = [{"title": choice.title, "payload": choice.payload} for choice in message.choices]
         custom: dict[str, object] = {}
         if message.card is not None:
             custom["card"] = message.card
@@ -73,3 +78,14 @@ def replies(sender: str, messages: list[Message]) -> list[dict[str, object]]:
         if custom:
             shown.append({"recipient_id": sender, "custom": custom})
     return shown
+
+
+def state(sender: str, talk: Conversation | None) -> dict[str, object]:
+    """What comes last where ``?state=true`` asks for it: whether Remit is still at work here, and the newest payment.
+
+    For whoever delegates a task and has to know when it is over. ``talk`` is None where it was lost in this instant.
+    """
+    active = talk is not None and bool(talk.tasks or talk.sent)
+    newest = talk.payments[-1] if talk is not None and talk.payments else None
+    payment = None if newest is None else {"reference": newest.reference, "state": newest.state}
+    return {"recipient_id": sender, "custom": {"remit": {"active": active, "payment": payment}}}

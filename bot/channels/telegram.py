@@ -39,19 +39,22 @@ from aiogram.types import (
 )
 from pydantic import ValidationError
 
-from bot.delivery import Gone, Wait
+from bot.channels.base import short, split
+from bot.delivery import Gone, Pieces, Wait
 from bot.stores.base import Message as Told
 from services.errors import Malformed, Uncertain
 
 log = logging.getLogger(__name__)
 
 PREFIX = "telegram:"
-LONGEST_TEXT = 4096  # characters of one message (Bot API, sendMessage)
+LONGEST_TEXT = 4096  # UTF-16 units of one message (Bot API, sendMessage)
 LONGEST_DATA = 64  # bytes of a button's payload (Bot API, InlineKeyboardButton)
 COMMANDS = ("pay", "invoices", "status", "methods", "human", "cancel", "language", "help")
 WANTED = ["message", "edited_message", "callback_query", "my_chat_member"]  # the kinds of updates that are asked for
 # pydantic forgets a generic type that nobody holds, and takes milliseconds to make it again for each answer
 _ANSWERS = (Response[bool], Response[Message], Response[Message | bool])
+_EDITED, _UNREADABLE = "/edited", "/unreadable"
+_NO_WORDS = (_EDITED, _UNREADABLE)
 _DIGITS, _LETTERS = "0123456789", "cdfkmnprvw"  # letters that nobody takes for digits
 _TO_LETTERS, _TO_DIGITS = str.maketrans(_DIGITS, _LETTERS), str.maketrans(_LETTERS, _DIGITS)
 
@@ -78,11 +81,14 @@ class Moved(msgspec.Struct, frozen=True):
 
 
 class Elsewhere(msgspec.Struct, frozen=True):
-    """Somebody spoke where no payments are taken, such as in a group."""
+    """Somebody spoke where no payments are taken, such as in a group. ``under`` is what stands in the message."""
 
     update: int
     chat: int
+    message: int
     locale: str = ""
+    asked: bool = False  # by a command, which is answered
+    under: str = ""
 
 
 class Nothing(msgspec.Struct, frozen=True):
@@ -102,7 +108,7 @@ def read(body: bytes) -> Said | Moved | Elsewhere | Nothing:
     if update.my_chat_member is not None:
         return _moved(update.update_id, update.my_chat_member)
     if update.edited_message is not None:
-        return _said(update.update_id, update.edited_message, "/edited")
+        return _said(update.update_id, update.edited_message, _EDITED)
     if update.message is not None:
         return _said(update.update_id, update.message, _text_of(update.message))
     return Nothing(update.update_id)
@@ -112,8 +118,9 @@ def _said(update: int, message: Message, text: str) -> Said | Elsewhere | Nothin
     if message.from_user is None or message.from_user.is_bot:
         return Nothing(update)
     if message.chat.type != "private":
-        asked = message.text is not None and message.text.startswith("/")
-        return Elsewhere(update, message.chat.id, _locale(message.from_user)) if asked else Nothing(update)
+        asked = text.startswith("/") and text not in _NO_WORDS
+        under = message.text or message.caption or ""
+        return Elsewhere(update, message.chat.id, message.message_id, _locale(message.from_user), asked, under)
     # what is not answered may hold a number all the same, and is looked at for it
     under = "" if text == message.text else message.text or message.caption or ""
     return Said(update, message.chat.id, message.message_id, text, _locale(message.from_user), under=under)
@@ -122,7 +129,7 @@ def _said(update: int, message: Message, text: str) -> Said | Elsewhere | Nothin
 def _text_of(message: Message) -> str:
     """The words of a message; what has none, or is somebody else's, is answered as such."""
     if message.text is None or message.forward_origin is not None:
-        return "/unreadable"
+        return _UNREADABLE
     if message.text.startswith("/"):
         command, *rest = message.text.split(maxsplit=1)
         # "/pay@our_bot" is what Telegram makes of a command that is picked from a list
@@ -161,6 +168,11 @@ def name_of(chat: int) -> str:
 def number_of(name: str) -> int:
     """Telegram's number of a chat, by its name here."""
     return int(name.removeprefix(PREFIX).translate(_TO_DIGITS))
+
+
+def is_private(name: str) -> bool:
+    """Whether a chat is one with the bot alone: groups have numbers below zero (core.telegram.org/api/bots/ids)."""
+    return number_of(name) > 0
 
 
 # --- out ------------------------------------------------------------------------------------------------------------
@@ -234,6 +246,7 @@ class Telegram:
         self._line = _Line(http, TelegramAPIServer.from_base(api))
         self._bot = Bot(token, session=self._line)
         self._say = say
+        self._pieces = Pieces()
 
     async def send(self, chat: str, message: Told, locale: str) -> Wait | Gone | None:
         """One message of the log, in as many of Telegram's as it takes; the buttons are under the last."""
@@ -241,11 +254,14 @@ class Telegram:
         if message.link is not None and not any(key.url for row in keys for key in row):
             text = f"{text}\n{message.link.url}"
         markup = InlineKeyboardMarkup(inline_keyboard=keys) if keys else None
-        *before, last = split(text)
+        parts = split(text, LONGEST_TEXT)
+
+        async def one(nth: int, part: str) -> None:
+            under = markup if nth == len(parts) - 1 else None
+            await self._bot.send_message(number_of(chat), part, reply_markup=under, link_preview_options=_NO_PREVIEW)
+
         try:
-            for part in before:
-                await self._bot.send_message(number_of(chat), part, link_preview_options=_NO_PREVIEW)
-            await self._bot.send_message(number_of(chat), last, reply_markup=markup, link_preview_options=_NO_PREVIEW)
+            await self._pieces.send(chat, message.seq, parts, one)
         except TelegramRetryAfter as error:
             return Wait(error.retry_after)
         except TelegramForbiddenError:
@@ -261,7 +277,7 @@ class Telegram:
 
     def _keys(self, message: Told, locale: str) -> list[list[InlineKeyboardButton]]:
         keys = [
-            [InlineKeyboardButton(text=choice.title[:64], callback_data=choice.payload)]
+            [InlineKeyboardButton(text=short(choice.title, 64), callback_data=choice.payload)]
             for choice in message.choices
             if len(choice.payload.encode()) <= LONGEST_DATA
         ]
@@ -289,7 +305,7 @@ class Telegram:
         await self._try(self._bot.send_chat_action(chat, "typing"))
 
     async def delete(self, chat: int, messages: Sequence[int]) -> bool:
-        """Takes messages out of the chat, where Telegram allows it: those of a private chat, for 48 hours.
+        """Takes messages out of the chat, where Telegram allows it: for 48 hours, and in a group to its administrators.
 
         False when Telegram was away or asked to wait: then it is to be tried again. A refusal is final.
         """
@@ -354,19 +370,3 @@ _NOBODY = ("chat not found", "user is deactivated", "bot was blocked", "bot can'
 
 def _is_nobody(error: TelegramBadRequest) -> bool:
     return any(sign in error.message.lower() for sign in _NOBODY)
-
-
-def split(text: str) -> list[str]:
-    """The text in pieces that Telegram takes, cut where a line or a word ends. Telegram counts UTF-16 units."""
-    pieces: list[str] = []
-    while _units(text) > LONGEST_TEXT:
-        cut = text.encode("utf-16-le")[: 2 * LONGEST_TEXT].decode("utf-16-le", errors="ignore")
-        ends = (cut.rfind("\n"), cut.rfind(" "), len(cut))
-        at = next(end for end in ends if end > len(cut) // 2)
-        pieces.append(text[:at].rstrip())
-        text = text[at:].lstrip()
-    return [*pieces, text or "…"]
-
-
-def _units(text: str) -> int:
-    return len(text.encode("utf-16-le")) // 2

@@ -3,6 +3,7 @@
 A store keeps the running talk: state, inbox, message log and outbox. It can be lost without losing a payment.
 """
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -39,6 +40,8 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     choices: tuple[Button, ...]  # stands in the JSON even when empty: front ends need no case for its absence
     card: dict[str, Any] | None = None  # plain JSON
     link: Link | None = None
+    name: str = ""  # of the agent who wrote it
+    at: int = 0  # seconds since 1970 UTC
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -58,6 +61,13 @@ class Waiting(msgspec.Struct, frozen=True):
     cause: str
     effect: Effect
     attempts: int
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A line of the log, and when it was written, where the store keeps that."""
+
+    message: Message
+    at: datetime | None = None  # UTC
 
 
 class Commit(msgspec.Struct, frozen=True):
@@ -116,6 +126,19 @@ class Store(Protocol):
 
     async def postpone(self, key: str, due: datetime) -> None:
         """Try this effect again at ``due``; the lease is given back."""
+
+    def every(self) -> AsyncIterator[Conversation]:
+        """All conversations, in no order; one that begins meanwhile may be missing."""
+
+    async def told(self, chat: str, seq: int, most: int) -> list[Told]:
+        """The first ``most`` lines of the log after this number, in order, whoever said them."""
+
+    async def erase(self, chat: str, version: int, left: Conversation | None) -> bool:
+        """Forget everything that was said in a conversation: state, inbox and log, in place of which ``left`` stands then, if anything.
+
+        False when the version moved on, or an effect is in the outbox: then nothing was forgotten. Of what was, nothing is
+        left in any file of this store that it can rewrite itself.
+        """
 
     async def prune(self, before: datetime) -> int:
         """Forget the conversations that have been silent since ``before`` and wait for no effect; how many that were."""

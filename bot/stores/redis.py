@@ -18,7 +18,7 @@ A script is refused as a whole when memory is full, and reaches replicas and the
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import count
@@ -42,7 +42,7 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from bot.stores.base import FIRST_LEASE_SECONDS, LOG_KEPT, Commit, Loaded, Message, Waiting
+from bot.stores.base import FIRST_LEASE_SECONDS, LOG_KEPT, Commit, Loaded, Message, Told, Waiting
 from dialogs.conversation import Conversation
 from dialogs.model import Effect
 from services.database import micros
@@ -55,6 +55,7 @@ CONNECTIONS = 64  # of one worker; who comes next waits
 TIMEOUT_SECONDS = 2.0
 RETRIES = 2
 PING_SECONDS = 20
+PIECE = 100  # conversations that are read at once where all are
 WAKE = "remit:wake"
 OLDEST = 7  # major version: scripts that say how they behave when memory is full
 
@@ -125,6 +126,22 @@ end
 return found
 """
 
+# version, by, state that is left or "", its version, seconds to live. It frees memory, so it may run when there is none.
+_ERASE = """#!lua flags=allow-oom
+local was = redis.call('HMGET', KEYS[1], 'version', 'seq')
+if was[1] ~= ARGV[1] then return 0 end
+for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+  if string.sub(field, 1, 2) == 'o:' then return 0 end -- an effect is under way
+end
+redis.call('DEL', KEYS[1])
+if ARGV[3] ~= '' then
+  redis.call('HSET', KEYS[1], 'talk', ARGV[3], 'version', ARGV[4], 'by', ARGV[2], 'seq', was[2], 'given', was[2],
+    'first', string.format('%.0f', was[2] + 1))
+  redis.call('EXPIRE', KEYS[1], ARGV[5])
+end
+return 1
+"""
+
 # now, end of the lease, at most so many. It may go beyond maxmemory: answers to effects are what frees some.
 _CLAIM = """#!lua flags=allow-oom
 local found = {}
@@ -184,8 +201,8 @@ class RedisStore:
         self._redis = _open(url)
         # a cluster's client sends to many servers, and has no one line to share
         self._ask = _Rounds(self._redis).ask if isinstance(self._redis, Redis) else self._redis.execute_command
-        self._commit, self._since, self._said, self._claim, self._knock = (
-            self._redis.register_script(script) for script in (_COMMIT, _SINCE, _SAID, _CLAIM, _KNOCK)
+        self._commit, self._since, self._said, self._claim, self._knock, self._erase = (
+            self._redis.register_script(script) for script in (_COMMIT, _SINCE, _SAID, _CLAIM, _KNOCK, _ERASE)
         )
         self._name = random(8).hex()
         self._commits = count()
@@ -279,6 +296,23 @@ class RedisStore:
             found = await self._run(self._said, [_talk(chat)], [most])
         return [_logged(line).message for line in reversed(found)]
 
+    async def told(self, chat: str, seq: int, most: int) -> list[Told]:
+        """As the protocol says; instants are not kept here."""
+        return [Told(line.message) for line in await self._log(chat, seq, most)]
+
+    async def every(self) -> AsyncIterator[Conversation]:
+        with _clearly():
+            keys = [key async for key in self._redis.scan_iter(match="remit:*:talk:*", count=1000)]
+        for begin in range(0, len(keys), PIECE):
+            with _clearly():
+                async with self._redis.pipeline(transaction=False) as asked:
+                    for key in keys[begin : begin + PIECE]:
+                        asked.execute_command("HGET", key, "talk")
+                    states = await asked.execute()
+            for state in states:
+                if state is not None:
+                    yield _conversation(state)
+
     async def _log(self, chat: str, seq: int, most: int) -> list[_Logged]:
         with _clearly():
             found = await self._since(keys=[_talk(chat)], args=[seq, most])
@@ -323,6 +357,13 @@ class RedisStore:
                 for shard in range(SHARDS):  # the key does not tell its shard; where it is not, XX changes nothing
                     asked.execute_command("ZADD", _outbox(shard)[1], "XX", micros(due), key)
                 await asked.execute()
+
+    async def erase(self, chat: str, version: int, left: Conversation | None) -> bool:
+        """As the protocol says. The append-only file and snapshots hold it until Redis writes them anew."""
+        told: list[str | int | bytes] = [version, f"{self._name}{next(self._commits)}"]
+        told += [b"", 0] if left is None else [_encode(left), left.version]
+        with _clearly(Uncertain):
+            return bool(await self._run(self._erase, [_talk(chat)], [*told, self._ttl]))
 
     async def prune(self, before: datetime) -> int:  # noqa: ARG002  # the protocol's
         """Nothing: here a conversation expires by itself, so long after its last turn as was said when it was made."""

@@ -15,7 +15,7 @@ import contextlib
 import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from functools import partial
 from queue import SimpleQueue
@@ -23,10 +23,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from bot.stores.base import FIRST_LEASE_SECONDS, LOG_KEPT, Commit, Loaded, Message, Waiting
+from bot.stores.base import FIRST_LEASE_SECONDS, LOG_KEPT, Commit, Loaded, Message, Told, Waiting
 from dialogs.conversation import Conversation
 from dialogs.model import Effect
-from services.database import micros
+from services.database import instant, micros
 from services.errors import Unavailable
 
 # The log's rows are long and grow by the chat: in a table without row ids each would be put between others, and pages split.
@@ -83,6 +83,9 @@ _WALK = "SELECT chat, changed_at FROM conversation WHERE chat > ? ORDER BY chat 
 _FORGET = """
 DELETE FROM conversation WHERE chat = ? AND changed_at = ? AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.chat = conversation.chat)
 """
+_EVERY = "SELECT chat, state FROM conversation WHERE chat > ? ORDER BY chat LIMIT ?"
+_TOLD = "SELECT body, at FROM message WHERE chat = ? AND seq > ? ORDER BY seq LIMIT ?"
+_LEAVE = "UPDATE conversation SET version = ?, given = seq, state = ? WHERE chat = ? AND version = ?"
 TRIM_EVERY = 50  # messages: to look with every turn would cost a twentieth of it
 PIECE = 200  # conversations; who waits for their reading waits a millisecond
 
@@ -166,6 +169,18 @@ class SqliteStore:
         row = self._look("SELECT 1 FROM outbox WHERE chat = ? AND cause = ? LIMIT 1", chat, message).fetchone()
         return row is not None
 
+    async def every(self) -> AsyncIterator[Conversation]:
+        last = ""
+        while piece := self._look(_EVERY, last, PIECE).fetchall():
+            last = piece[-1][0]
+            for _, state in piece:
+                yield _conversation(state)
+            await asyncio.sleep(0)  # whoever came meanwhile goes first
+
+    async def told(self, chat: str, seq: int, most: int) -> list[Told]:
+        rows = self._look(_TOLD, chat, seq, most)
+        return [Told(_message(body), instant(at)) for body, at in rows]
+
     def _look(self, sql: str, *values: object) -> sqlite3.Cursor:
         try:
             return self._read.execute(sql, values)
@@ -195,6 +210,10 @@ class SqliteStore:
 
     async def postpone(self, key: str, due: datetime) -> None:
         await self._do(lambda db: db.execute("UPDATE outbox SET due_at = ? WHERE key = ?", (micros(due), key)))
+
+    async def erase(self, chat: str, version: int, left: Conversation | None) -> bool:
+        self._recent.pop(chat, None)
+        return await self._do(lambda db: _erased(db, chat, version, left), overwrites=True)
 
     async def prune(self, before: datetime) -> int:
         last, forgotten = "", 0
@@ -368,9 +387,27 @@ def _forget(db: sqlite3.Connection, chat: str, changed_at: int) -> bool:
     """Whether a conversation was still silent, and is gone with all that was said in it."""
     if db.execute(_FORGET, (chat, changed_at)).rowcount != 1:
         return False
+    _forget_words(db, chat)
+    return True
+
+
+def _erased(db: sqlite3.Connection, chat: str, version: int, left: Conversation | None) -> bool:
+    """Whether a conversation stood as it was found, and is gone, or is what is left of it."""
+    if db.execute("SELECT 1 FROM outbox WHERE chat = ? LIMIT 1", (chat,)).fetchone():
+        return False
+    if left is None:
+        gone = db.execute("DELETE FROM conversation WHERE chat = ? AND version = ?", (chat, version))
+    else:
+        gone = db.execute(_LEAVE, (left.version, _encode(left), chat, version))
+    if gone.rowcount != 1:
+        return False
+    _forget_words(db, chat)
+    return True
+
+
+def _forget_words(db: sqlite3.Connection, chat: str) -> None:
     for table in ("inbox", "message"):
         db.execute(f"DELETE FROM {table} WHERE chat = ?", (chat,))  # noqa: S608  # the names are above
-    return True
 
 
 def _connect(path: str) -> sqlite3.Connection:

@@ -89,6 +89,7 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
     spread: Spread | None = None  # how a sum is laid over them; None: as the business has it
     named: Named | None = None  # a saved method, as it was told
     saved: str = ""  # ... or by its button
+    proposal: int = 0  # of a person at the desk, which this is
     typed: bool = False  # no saved method: the number is typed on the secure page
 
     @property

@@ -178,6 +178,13 @@ class Agree(msgspec.Struct, frozen=True):
     digest: str
 
 
+class Stars(msgspec.Struct, frozen=True):
+    """How it was to talk to a person, 1 to 5."""
+
+    handoff: int
+    stars: int
+
+
 class Change(msgspec.Struct, frozen=True):
     slot: Slot
 
@@ -217,5 +224,6 @@ Act: TypeAlias = (
     | Rate
     | Guess
     | Unanswered
+    | Stars
     | Simple
 )

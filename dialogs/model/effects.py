@@ -113,6 +113,29 @@ class NoteGap(msgspec.Struct, frozen=True, tag="note_gap"):
     language: str
 
 
+class AskAgent(msgspec.Struct, frozen=True, tag="ask_agent"):
+    """Somebody should look into this chat, though its customer did not ask for it."""
+
+    reason: Literal["misses", "complaint"]
+
+
+class NoteProposal(msgspec.Struct, frozen=True, tag="note_proposal"):
+    """What became of a payment that a person proposed. ``payment``: the reference of the one it led to."""
+
+    proposal: int
+    state: Literal["confirmed", "declined", "withdrawn", "blocked"]
+    payment: str = ""
+
+
+class HandBack(msgspec.Struct, frozen=True, tag="hand_back"):
+    """Whoever lent this chat to the assistant has it again."""
+
+
+class RateHandoff(msgspec.Struct, frozen=True, tag="rate_handoff"):
+    handoff: int
+    stars: int  # 1 to 5
+
+
 class CarryOver(msgspec.Struct, frozen=True, tag="carry_over"):
     """Take what has left this conversation to the chat it goes on in. What that is stands in the conversation."""
 
@@ -136,6 +159,10 @@ Effect: TypeAlias = (
     | CountHelp
     | NoteGap
     | CarryOver
+    | AskAgent
+    | NoteProposal
+    | HandBack
+    | RateHandoff
 )
 
 

@@ -7,7 +7,7 @@ import msgspec
 
 from dialogs.model.acts import Act
 from dialogs.model.outcomes import Outcome
-from services.model import Customer, Payment, Request
+from services.model import Customer, Money, Payment, Request
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -85,10 +85,58 @@ class Left(msgspec.Struct, frozen=True):
     at: datetime
 
 
+class AgentTook(msgspec.Struct, frozen=True, tag="took"):
+    """A person speaks from now on; ``agent`` is the name that customers read."""
+
+    handoff: int
+    agent: str
+
+
+class AgentSpoke(msgspec.Struct, frozen=True, tag="spoke"):
+    text: str  # redacted
+    agent: str
+
+
+class AgentReturned(msgspec.Struct, frozen=True, tag="returned"):
+    """The assistant speaks again, in a chat that stays that person's."""
+
+
+class AgentProposed(msgspec.Struct, frozen=True, tag="proposed"):
+    """A payment is proposed for these invoices (ids, and the numbers printed on them)."""
+
+    proposal: int
+    agent: str
+    invoices: tuple[str, ...]
+    numbers: tuple[str, ...]
+    amount: Money
+    reason: str = ""  # redacted
+
+
+class AgentWithdrew(msgspec.Struct, frozen=True, tag="withdrew"):
+    proposal: int
+
+
+class AgentResolved(msgspec.Struct, frozen=True, tag="resolved"):
+    handoff: int
+
+
+DeskWord: TypeAlias = AgentTook | AgentSpoke | AgentReturned | AgentProposed | AgentWithdrew | AgentResolved
+
+
+class FromDesk(msgspec.Struct, frozen=True):
+    """Somebody at the desk wants something of this conversation. ``errand`` numbers only grow: an earlier one is old."""
+
+    errand: int
+    word: DeskWord
+    at: datetime
+
+
 class Waited(msgspec.Struct, frozen=True):
     """The channel's patience ended while an effect was under way."""
 
     at: datetime
 
 
-Event: TypeAlias = Heard | Pressed | Opened | Arrived | Came | PaymentMoved | Answered | Recalled | Left | Waited
+Event: TypeAlias = (
+    Heard | Pressed | Opened | Arrived | Came | PaymentMoved | Answered | Recalled | Left | Waited | FromDesk
+)

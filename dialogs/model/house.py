@@ -7,6 +7,7 @@ import msgspec
 from dialogs.help_center import HelpCenter
 from dialogs.reading.classifier import Classifier
 from services.model import Rules
+from services.model.hours import Hours
 
 
 class House(msgspec.Struct, frozen=True):
@@ -25,6 +26,7 @@ class House(msgspec.Struct, frozen=True):
     ] = ()  # channels in which a customer can sign in; empty: no mail is sent, or the business does not want it
     remember: tuple[str, ...] = ()  # channels whose browsers can be remembered
     hops: bool = False  # whether a chat on a web page can go on in Telegram, and back
+    hours: Hours = Hours()  # when a person can be expected
     locales: tuple[str, ...] = ("en",)
     mind: Classifier | None = None  # guesses what is meant where no rule reads it
     help: Mapping[str, HelpCenter] = {}  # by language

@@ -84,3 +84,4 @@ class Reply(msgspec.Struct, frozen=True):
     choices: tuple[Choice, ...] = ()
     card: InvoiceCard | InvoicesCard | ReceiptCard | None = None
     link: CheckoutLink | DocumentLink | HelpLink | HopLink | None = None
+    agent: str = ""  # who says it, where a person does

@@ -20,6 +20,7 @@ from dialogs.model import (
     Show,
     Simple,
     Slot,
+    Stars,
     Sure,
     Tell,
     Want,
@@ -89,10 +90,11 @@ _SURE = re.compile(rf"/sure ({_KEY})")
 _TOPIC = r"[a-z0-9-]{1,40}"
 _WONDER = re.compile(rf"/help ({_TOPIC})")
 _RATE = re.compile(rf"/(helped|unhelped) ({_TOPIC})")
+_STARS = re.compile(r"/stars (\d{1,12}) ([1-5])")
 _CHOOSE = re.compile(rf"/pay((?: {_KEY}){{1,4}})")
 
 
-def to_button(act: Act) -> str:
+def to_button(act: Act) -> str:  # noqa: C901  # one line per act
     """The text of an act's button. Raises KeyError for an act that has none."""
     if (text := _TEXTS.get(act)) is not None:
         return text
@@ -111,6 +113,8 @@ def to_button(act: Act) -> str:
             return f"/help {topic}"
         case Rate(topic, helped):
             return f"/{'helped' if helped else 'unhelped'} {topic}"
+        case Stars(handoff, stars):
+            return f"/stars {handoff} {stars}"
         case Choose(keys, _):
             return f"/pay {' '.join(keys)}"
         case _:
@@ -140,6 +144,8 @@ def _keyed(text: str) -> Act | None:
         return Wonder(found[1])
     if (found := _RATE.fullmatch(text)) is not None:
         return Rate(found[2], helped=found[1] == "helped")
+    if (found := _STARS.fullmatch(text)) is not None:
+        return Stars(int(found[1]), int(found[2]))
     if (found := _CHOOSE.fullmatch(text)) is not None:
         return Choose(tuple(found[1].split()))
     return None

@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import Connection, select, update
 
 from services.database import insert_once, instant, micros
+from services.desk import handoffs
 from services.schema import handoff_case
 
 
@@ -33,6 +34,9 @@ class Trouble(StrEnum):
     NOT_TOLD = "not_told"  # news of a payment that cannot be told to its chat
     REFUND_WANTED = "refund"  # a customer asks for money back
     DISPUTE_WANTED = "dispute"  # a customer says that an invoice or a payment is not right
+
+
+_CALLS = ("asked", "lookup_locked", "sign_in_locked")  # a customer's call for a person, or what calls one for them
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -112,7 +116,16 @@ def open_cases(conn: Connection) -> Sequence[Case]:
 def close_case(conn: Connection, case: int, now: datetime) -> bool:
     """Close a case; False when there is none such that is open."""
     this = handoff_case.c.id == case, handoff_case.c.closed_at.is_(None)
-    return conn.execute(update(handoff_case).where(*this).values(closed_at=micros(now))).rowcount == 1
+    if conn.execute(update(handoff_case).where(*this).values(closed_at=micros(now))).rowcount != 1:
+        return False
+    handoffs.settled(conn, conn.execute(select(handoff_case.c.chat).where(handoff_case.c.id == case)).scalar_one(), now)
+    return True
+
+
+def answer_calls(conn: Connection, chat: str, now: datetime) -> None:
+    """A person has spoken with the customer of this chat: what they were called for is done. Wishes wait for their answers."""
+    this = handoff_case.c.chat == chat, handoff_case.c.reason.in_(_CALLS), handoff_case.c.closed_at.is_(None)
+    conn.execute(update(handoff_case).where(*this).values(closed_at=micros(now)))
 
 
 def settle(conn: Connection, payment: str, reason: Trouble, now: datetime) -> None:

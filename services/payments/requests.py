@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Connection, Row, or_, select, update
 
 from services.database import insert_once, instant, micros
+from services.desk import handoffs
 from services.model import Request, Requests
 from services.payments.cases import Trouble, open_case, short
 from services.schema import handoff_case as cases
@@ -82,6 +83,7 @@ def _open(conn: Connection, wish: Wish, now: datetime) -> Row[Any]:
         customer=wish.customer,
         words=wish.words,
     )
+    handoffs.ask(conn, wish.chat, _REASONS[wish.kind], now)
     return _row(conn, cases.c.key == key)
 
 
@@ -111,7 +113,10 @@ def of(conn: Connection, customer: str | None, chat: str) -> Requests:
 def answer(conn: Connection, case: int, words: str, now: datetime) -> bool:
     """Close a case with an answer to its customer; False when there is none such that is open."""
     this = cases.c.id == case, cases.c.closed_at.is_(None)
-    return conn.execute(update(cases).where(*this).values(closed_at=micros(now), answer=words)).rowcount == 1
+    if conn.execute(update(cases).where(*this).values(closed_at=micros(now), answer=words)).rowcount != 1:
+        return False
+    handoffs.settled(conn, conn.execute(select(cases.c.chat).where(cases.c.id == case)).scalar_one(), now)
+    return True
 
 
 def forward(conn: Connection, old: str, new: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 from world import HANDOFF, World
 
-from bot import documents
+from bot import asked_links, documents
 from bot.api import conversation_routes
 from bot.openapi import Begun, Error, Messages, RasaReply
 from bot.web import public_routes
@@ -153,7 +153,8 @@ async def test_who_knocks_too_often_is_told_when_to_come_back(world):
 async def test_the_openapi_describes_every_route_of_a_partner(world):
     http = httpx.AsyncClient(transport=httpx.ASGITransport(world._assistant), base_url=HANDOFF)
     schema = (await http.get("/openapi.json")).json()
-    plain = (*public_routes(world.remit), *conversation_routes(world.remit), *documents.routes(world.remit))
+    found = (public_routes, conversation_routes, documents.routes, asked_links.routes)
+    plain = [route for routes in found for route in routes(world.remit)]
     routed = {route.path for route in plain} | {API}
     ways_back = {path for path in routed if path.startswith("/back")}  # a browser is led there, nobody calls them
     assert set(schema["paths"]) == routed - ways_back | {"/i/{token}"}

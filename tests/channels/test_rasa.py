@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import httpx
 import msgspec
 import pytest
 from front_end import URL, FrontEnd, words
@@ -39,6 +38,15 @@ def test_a_handoff_is_text_with_buttons_and_a_custom_link():
         "recipient_id": "u1",
         "custom": {"card": {"kind": "receipt"}, "link": {"kind": "checkout", "url": "http://remit/go/T"}},
     }
+
+
+def test_a_text_of_several_paragraphs_is_as_many_replies_and_the_last_has_the_buttons():
+    message = Message(4, "bot", "One.\n\nTwo,\nstill two.\n \nThree.", (Button("Cancel", "/cancel"),))
+    assert rasa.replies("u1", [message]) == [
+        {"recipient_id": "u1", "text": "One."},
+        {"recipient_id": "u1", "text": "Two,\nstill two."},
+        {"recipient_id": "u1", "text": "Three.", "buttons": [{"title": "Cancel", "payload": "/cancel"}]},
+    ]
 
 
 async def test_the_channel_says_that_it_is_there(world):
@@ -176,6 +184,51 @@ async def test_a_stream_that_cannot_begin_is_an_error_and_not_an_empty_answer(wo
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")
 
 
+# --- for whoever delegates a task -----------------------------------------------------------------------------------------
+
+
+async def state(front, text, query="state=true"):
+    """What comes last, and who asked for it."""
+    front.world.clock.advance(seconds=3)
+    body = json.dumps({"sender": front.sender, "message": text}).encode()
+    *replies, last = (await front.post(body, f"{URL}?{query}")).json()
+    front._look(replies)
+    return last["custom"]["remit"] if "remit" in last.get("custom", {}) else None
+
+
+async def test_whoever_asks_is_told_whether_the_task_is_over(front):
+    assert await state(front, "hello") == {"active": False, "payment": None}
+    assert await state(front, f"/start {await front.world.link('INV-1042')}") == {"active": True, "payment": None}
+    assert (await state(front, "card"))["active"] is True
+    open_ = await state(front, "yes")
+    assert (open_["active"], open_["payment"]["state"]) == (True, "open")
+    await front.world.pay_by_card(await front.world.page(front.link), "4242424242424242")
+    await front.world.work()
+    paid = await state(front, "/status")
+    assert paid == {"active": False, "payment": {"reference": open_["payment"]["reference"], "state": "succeeded"}}
+
+
+async def test_who_does_not_ask_is_not_told(front):
+    assert await state(front, "hello", "state=false") is None
+    assert await state(front, "hello", "") is None
+
+
+async def test_the_state_is_that_of_the_chat_whatever_its_sender_is_called(world):
+    front = FrontEnd(world, "4242424242424242")  # such a name is hashed before it is kept
+    assert (await state(front, f"/start {await world.link('INV-1042')}"))["active"] is True
+
+
+async def test_the_secret_may_come_as_a_bearer_s(tmp_path, monkeypatch):
+    monkeypatch.setenv("REMIT_RASA_TOKEN", "right")
+    async with World(tmp_path) as world:
+        for sent, status in (("Bearer right", 200), ("bearer right", 200), ("Bearer wrong", 401), ("Basic right", 401)):
+            said = {"json": {"sender": "u1", "message": "hi"}, "headers": {"Authorization": sent}}
+            assert (await world.browser.post(URL, **said)).status_code == status, sent
+        wrong = {"Authorization": "Bearer wrong"}  # one right one beside it does not help
+        answer = await world.browser.post(f"{URL}?token=right", json={"sender": "u1"}, headers=wrong)
+        assert answer.status_code == 401
+
+
 # --- the callback channel -------------------------------------------------------------------------------------------
 
 
@@ -200,19 +253,8 @@ class Called:
 async def called(tmp_path):
     front = Called()
     hook = {"callback_url": "http://front/hook", "callback_token": "a-secret"}
-    async with World(tmp_path, rasa=hook) as world:
-        sandbox = httpx.ASGITransport(world.sandbox.app)
-        router = {"front": httpx.ASGITransport(front), "sandbox": sandbox}
-        world.http._transport = Switch(router)
+    async with World(tmp_path, rasa=hook, hosts={"front": front}) as world:
         yield world, front
-
-
-class Switch(httpx.AsyncBaseTransport):
-    def __init__(self, hosts: dict[str, httpx.AsyncBaseTransport]) -> None:
-        self.hosts = hosts
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return await self.hosts[request.url.host].handle_async_request(request)
 
 
 async def say(world, text: str) -> None:

@@ -131,6 +131,26 @@ ROWS: dict[str, Rows] = {
              "used_at": AT, "used_in": "telegram:7", "used_by": "update 1"},
         ],
     },
+    "0007": {
+        "agent": [
+            {"id": 1, "email": "maria@example.test", "name": "Maria", "role": "agent", "password": "$argon2id$...", "made_at": AT,
+             "disabled_at": None, "wrong": 0, "locked_until": 0},
+        ],
+        "desk_session": [{"token_hash": "8" * 64, "agent": 1, "made_at": AT, "seen_at": AT, "expires_at": AT}],
+        "handoff": [
+            {"id": 1, "chat": "web:1", "state": "held", "reason": "asked", "asked_at": AT, "agent": 1, "taken_at": AT,
+             "resolved_at": None, "brief": "", "waits_since": None, "stars": None, "changed_at": AT},
+        ],
+        "errand": [{"id": 1, "chat": "web:1", "key": "1:a", "body": "{}", "at": AT, "done_at": None}],
+        "transcript": [{"chat": "web:1", "seq": 1, "sender": "customer", "name": "", "text": "hello", "at": AT}],
+        "proposal": [
+            {"id": 1, "chat": "web:1", "handoff": 1, "agent": 1, "invoices": "[]", "numbers": "[]", "amount_minor": 12000,
+             "currency": "USD", "reason": "half now", "state": "offered", "payment": None, "made_at": AT, "changed_at": AT},
+        ],
+        "desk_note": [{"id": 1, "chat": "web:1", "agent": 1, "text": "called", "at": AT}],
+        "canned": [{"id": 1, "title": "Hours", "text": "We are open", "changed_by": 1, "changed_at": AT}],
+        "audit": [{"id": 1, "at": AT, "agent": 1, "what": "took", "chat": "web:1", "payment": "", "detail": ""}],
+    },
 }  # fmt: skip  # as above
 
 ADDED: dict[str, dict[str, dict[str, Any]]] = {
@@ -150,4 +170,5 @@ ADDED: dict[str, dict[str, dict[str, Any]]] = {
     },
     "0004": {},
     "0006": {},
+    "0007": {},
 }  # fmt: skip  # as above

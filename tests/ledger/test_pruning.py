@@ -5,14 +5,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import insert, select, text
 
+from bot import settings
 from services import pruning
 from services.database import micros, open_engine, upgrade
+from services.errors import Misconfigured
 from services.schema import (
     attempt,
     book_customer,
     book_saved,
     browser,
     go_link,
+    handoff_case,
+    help_gap,
     hop,
     outbox,
     payment,
@@ -120,13 +124,16 @@ def test_codes_and_browsers_whose_time_is_long_over_are_forgotten_and_wrong_code
 
 
 def test_pruning_nothing_is_quick_and_harmless(ledger):
-    assert [pruned(ledger, table) for table in pruning.TABLES] == [(0, 1)] * 8
+    assert [pruned(ledger, table) for table in pruning.TABLES] == [(0, 1)] * 10
 
 
 def test_evidence_is_never_pruned():
     of_payments = {"tried", "attempt", "go_link", "outbox"}
     of_customers = {"sign_in_code", "browser", "hop", "book_saved"}  # and not what counts wrong codes
-    assert {table.table.name for table in pruning.TABLES} == of_payments | of_customers
+    words = {"help_gap", "handoff_case"}
+    assert {table.table.name for table in pruning.TABLES} == of_payments | of_customers | words
+    (cases,) = [table for table in pruning.TABLES if table.table is handoff_case]
+    assert cases.emptied, "that there was a case is never forgotten"
 
 
 def test_the_jobs_of_a_payment_are_found_by_an_index(engine):
@@ -136,3 +143,61 @@ def test_the_jobs_of_a_payment_are_found_by_an_index(engine):
             conn.execute(text("SET LOCAL enable_seqscan = off"))  # an empty table is read whole otherwise
         asked = f"{plan} SELECT body FROM outbox WHERE payment = 'RM-1' AND kind = 'post' ORDER BY id"
         assert "outbox_of_payment" in str(conn.execute(text(asked)).all())
+
+
+def case(key, closed, **words):
+    return {
+        "key": key,
+        "chat": "c",
+        "reason": "dispute",
+        "at": 1,
+        "closed_at": closed,
+        "summary": "s",
+        "words": "w",
+        "answer": "a",
+    } | words
+
+
+def test_of_a_case_that_was_closed_long_ago_the_words_go_and_the_case_stays(engine):
+    spans = pruning.Spans(cases=timedelta(days=60))
+    with engine.begin() as conn:
+        rows = [
+            case("old", micros(NOW - timedelta(days=61))),
+            case("new", micros(NOW - timedelta(days=59))),
+            case("open", None),
+        ]
+        conn.execute(insert(handoff_case), rows)
+    counts = []
+    for _ in range(2):
+        with engine.begin() as conn:
+            counts.append(pruning.prune(conn, table_of(handoff_case), 0, NOW, spans))
+    assert counts == [(1, None), (0, None)]
+    with engine.connect() as conn:
+        told = select(handoff_case.c.key, handoff_case.c.summary, handoff_case.c.words, handoff_case.c.answer)
+        assert conn.execute(told.order_by(handoff_case.c.id)).all() == [
+            ("old", "", "", ""),
+            ("new", "s", "w", "a"),
+            ("open", "s", "w", "a"),
+        ]
+
+
+def test_a_question_that_nobody_answered_is_kept_as_long_as_was_set(engine):
+    with engine.begin() as conn:
+        for key, at in (("a/1/0", OLD), ("b/1/0", NEW)):
+            conn.execute(insert(help_gap).values(key=key, text="why?", language="en", at=micros(at)))
+        spans = pruning.Spans(questions=timedelta(days=90))
+        assert pruning.prune(conn, table_of(help_gap), "", NOW)[0] == 0
+        assert pruning.prune(conn, table_of(help_gap), "", NOW, spans)[0] == 1
+        assert conn.execute(select(help_gap.c.key)).scalars().all() == ["b/1/0"]
+
+
+@pytest.mark.parametrize(
+    "too_few", [{"cases_days": 59}, {"traces_days": 59}, {"telegram_days": 1}, {"conversations_days": 0}]
+)
+def test_what_tells_of_a_payment_is_kept_as_long_as_a_bank_may_return_it(too_few):
+    (name,) = too_few
+    with pytest.raises(Misconfigured, match=rf"privacy\.{name}"):
+        settings.load(None, privacy=too_few)
+    kept = settings.load(None, privacy={"cases_days": 60, "traces_days": 61, "questions_days": 7}).spans
+    assert kept == pruning.Spans(timedelta(days=61), timedelta(days=60), timedelta(days=7))
+    assert settings.load(None).spans == pruning.DEFAULT

@@ -1,5 +1,7 @@
 """The shared HTTP client: whether something surely did not happen, or may have, is never told wrongly."""
 
+import asyncio
+
 import httpx
 import pytest
 
@@ -136,3 +138,21 @@ def test_nobody_waits_longer_than_agreed():
 async def test_a_no_after_a_try_without_an_answer_does_not_mean_that_nothing_happened(status):
     with pytest.raises(Uncertain, match="earlier"):
         await remote(Line(httpx.ReadTimeout, status), Pauses()).post("/x", b"{}", key="k")
+
+
+@pytest.mark.parametrize(("token", "sent"), [("", None), ("token-1", b"bearer token-1")])
+async def test_a_service_that_wants_no_token_is_sent_none_over_a_real_line(token, sent):
+    """An empty bearer is refused by the library itself, and only where the line is a real one."""
+    heard = []
+
+    async def answer(reader, writer):
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1") as server, open_http() as http:
+        port = server.sockets[0].getsockname()[1]
+        assert (await Remote("it", http, f"http://127.0.0.1:{port}", token).post("", b"")).status_code == 200
+    lines = [line for line in heard[0].lower().split(b"\r\n") if line.startswith(b"authorization")]
+    assert lines == ([b"authorization: " + sent] if sent else [])

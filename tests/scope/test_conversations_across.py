@@ -72,6 +72,7 @@ def keyed(goods: Goods) -> list[str]:
         "/help privacy",
         "/helped privacy",
         "/unhelped privacy",
+        "/stars 1 5",
     ]
 
 

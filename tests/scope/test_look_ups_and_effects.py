@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from dialogs.model import (
+    AskAgent,
     BillingOf,
     CallAgent,
     CarryOver,
@@ -21,16 +22,19 @@ from dialogs.model import (
     DetailsOf,
     EditMethod,
     Effect,
+    HandBack,
     InvoicesOf,
     LookUp,
     MethodsOf,
     NoteGap,
+    NoteProposal,
     OneInvoice,
     OpenRequest,
     OwnInvoice,
     PaymentNow,
     PaymentsOf,
     ProveInvoice,
+    RateHandoff,
     Remember,
     RequestsOf,
     ResumePayment,
@@ -124,6 +128,11 @@ EFFECTS: dict[Any, Any] = {
     # these name nobody's thing, and tell nothing: the business reads them
     CountHelp: lambda *_: [CountHelp("privacy", helped=True)],
     NoteGap: lambda *_: [NoteGap("what do others owe?", "en")],
+    # of the chat that they come from, and of no other: tests/desk
+    AskAgent: lambda *_: [AskAgent("misses")],
+    NoteProposal: lambda *_: [NoteProposal(1, "declined")],
+    HandBack: lambda *_: [HandBack()],
+    RateHandoff: lambda *_: [RateHandoff(1, 1)],
 }
 
 

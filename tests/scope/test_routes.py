@@ -8,7 +8,7 @@ from itertools import product
 
 import httpx
 import pytest
-from world import HANDOFF, TOKEN
+from world import HANDOFF, TOKEN, World
 
 from bot import documents
 from bot.channels import widget
@@ -29,6 +29,7 @@ GUARDS = {
     "GET /back/{chat}": "capability",  # leads to the page that the chat sits on, by the random name of the chat
     "GET /back": "public",
     "POST /webhooks/rest/webhook": "front end",
+    "POST /webhooks/rest/pay-link": "front end",  # a letter goes to the address on file, and the answer tells nothing
     "GET /webhooks/rest/": "public",
     "POST /webhooks/payments/{gateway}": "signed",
     "GET /go/{token}": "capability",
@@ -60,6 +61,14 @@ GUARDS = {
     "POST /internal/cases": "office",
     "POST /internal/compare": "office",
     "POST /internal/help-gaps": "office",
+}
+
+# Of channels that are off until they are set. `signed`: by the other side's secret, in a header.
+MESSENGERS = {
+    "POST /webhooks/telegram": "signed",
+    "POST /webhooks/callback/webhook": "front end",
+    "POST /webhooks/whatsapp": "signed",
+    "GET /webhooks/whatsapp": "verified",  # echoes what it is asked for to whoever knows the token of the settings
 }
 
 
@@ -94,6 +103,24 @@ async def test_every_route_says_what_opens_it(town: Town):
     missing = ways - set(GUARDS)
     assert not missing, f"say in GUARDS of {__file__} what opens {missing}"
     assert ways == set(GUARDS), "an entry is left of what is gone"
+
+
+async def test_every_route_of_a_messenger_says_what_opens_it_and_lets_nobody_else_in(tmp_path):
+    whatsapp = {"token": "t", "phone_number_id": "1", "app_secret": "a-secret", "verify_token": "v-token"}
+    telegram = {"token": "123456:a-token", "mode": "polling"}
+    rasa = {"callback_url": "http://front/hook"}
+    async with World(tmp_path, telegram=telegram, rasa=rasa, whatsapp=whatsapp) as world:
+        town = Town(world)
+        ways = routed(world._assistant.app._app)
+        assert ways == set(GUARDS) | set(MESSENGERS), "say in MESSENGERS what opens it"
+        before = await town.dump()
+        for way in MESSENGERS:
+            method, path = way.split()
+            asked = f"{path}?hub.mode=subscribe&hub.challenge=c&hub.verify_token=&token=x"
+            for headers in ({}, bearer(TOKEN), {"X-Hub-Signature-256": "sha256=00"}):
+                refused = await front(town).request(method, asked, headers=headers, content=b"{}" * (method == "POST"))
+                assert refused.status_code in (401, 403), way
+        assert await town.dump() == before
 
 
 # --- the token of a conversation -------------------------------------------------------------------------------------------

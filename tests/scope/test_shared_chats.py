@@ -294,4 +294,4 @@ def test_a_customer_s_words_do_nothing_to_a_terminal(bad):
 
 def test_messages_are_numbered_and_say_who_spoke():
     """What the line gives out has no id of a message: that is what brings a lost token back, and is for its sender alone."""
-    assert set(Message.__struct_fields__) == {"seq", "sender", "text", "choices", "card", "link"}
+    assert set(Message.__struct_fields__) == {"seq", "sender", "text", "choices", "card", "link", "name", "at"}

@@ -16,6 +16,7 @@ from dialogs.model import (
     Absent,
     Answered,
     Arrived,
+    AskAgent,
     BillingOf,
     Came,
     CodeSent,
@@ -24,6 +25,7 @@ from dialogs.model import (
     Effect,
     Event,
     Fact,
+    HandBack,
     Heard,
     House,
     InvoicesOf,
@@ -32,6 +34,7 @@ from dialogs.model import (
     LookUp,
     MethodsOf,
     NoteGap,
+    NoteProposal,
     OneInvoice,
     Opened,
     Outcome,
@@ -39,6 +42,7 @@ from dialogs.model import (
     PaymentNow,
     PaymentsOf,
     Pressed,
+    RateHandoff,
     Reply,
     RequestsOf,
     Say,
@@ -103,6 +107,8 @@ PRIVATE = {
     "c-2": ("9 Quarry", "riley.kept", "650 555", "94030", "5454"),
 }
 
+NOTES = AskAgent | CountHelp | HandBack | NoteGap | NoteProposal | RateHandoff  # written down, and awaited by nobody
+
 
 def usd(minor: int) -> Money:
     return Money(minor, "USD")
@@ -153,7 +159,7 @@ class Talk:
         else:
             raise AssertionError(f"the dialog never stops looking up: {turn.lookups}")
         self.talk = turn.talk
-        awaited = tuple((key, effect) for key, effect in turn.effects if not isinstance(effect, CountHelp | NoteGap))
+        awaited = tuple((key, effect) for key, effect in turn.effects if not isinstance(effect, NOTES))
         self.turn = replace(turn, effects=awaited)  # what is only noted is awaited by nobody
         self.keys.update(awaited)
         self.buttons += [to_button(choice.act) for reply in turn.replies for choice in reply.choices]

@@ -46,6 +46,7 @@ class BotApi:
         self.floods: list[int] = []  # seconds to wait, for the next calls that send
         self.fails: list[str] = []  # methods whose next call meets a server that restarts
         self.updates: list[dict] = []  # for whoever polls
+        self.not_ours: set[int] = set()  # groups in which the bot may delete nothing
         self.webhook: dict | None = None
         self.acknowledged: set[str] = set()
         self._numbers = 100
@@ -118,6 +119,8 @@ class BotApi:
             case "answerCallbackQuery":
                 self.acknowledged.add(str(told["callback_query_id"]))
                 return True
+            case "deleteMessages" if told["chat_id"] in self.not_ours:
+                raise Refused(400, "Bad Request: message can't be deleted")
             case "deleteMessages":
                 self.chats[told["chat_id"]] = [
                     each for each in self.chats.get(told["chat_id"], []) if each.id not in told["message_ids"]

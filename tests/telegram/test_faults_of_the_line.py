@@ -5,6 +5,7 @@ import contextlib
 
 import httpx
 import pytest
+from aiogram.exceptions import TelegramNetworkError
 from bot_api import TOKEN, BotApi, Phone, encoded
 from messenger import Messenger
 from starlette.responses import HTMLResponse, JSONResponse
@@ -15,6 +16,7 @@ from services import telegram_updates
 from services.errors import Malformed, Uncertain
 
 CARD = "my card is 4242 4242 4242 4242 exp 12/29"
+WORDS = "my name is Dana"  # a log shows the lines of code
 
 
 async def _gateway(scope, receive, send):
@@ -160,3 +162,81 @@ async def test_a_press_is_acknowledged_though_its_update_came_again_after_a_cras
     assert await messenger.deliver(update) == 200
     await messenger.settle()
     assert len(messenger.calls("answerCallbackQuery")) == 1
+
+
+async def test_a_long_message_goes_on_with_the_part_that_failed(messenger: Messenger):
+    telegram = messenger.world.remit.telegram._telegram
+    long = Message(1, "bot", "\n".join(f"line {nth}" for nth in range(1200)), ())
+    parts: list[str] = []
+    real = telegram._bot.send_message
+
+    async def flaky(chat, text, **how):
+        parts.append(text)
+        if len(parts) == 2:
+            raise TelegramNetworkError(None, "dropped")
+        return await real(chat, text, **how)
+
+    telegram._bot.send_message = flaky
+    with pytest.raises(Uncertain):
+        await telegram.send(name_of(messenger.phone.chat), long, "en")
+    assert await telegram.send(name_of(messenger.phone.chat), long, "en") is None
+    assert "\n".join(messenger.phone.texts) == long.text
+    changed = Message(1, "bot", "rewritten", ())
+    assert await telegram.send(name_of(messenger.phone.chat), changed, "en") is None
+    assert messenger.phone.texts[-1] == "rewritten"
+
+
+async def test_who_comes_back_hears_at_once_what_was_said_meanwhile(messenger: Messenger):
+    rung: list[str] = []
+    messenger.world.remit.bell.tap(rung.append)
+    me, chat = messenger.phone._me(), {"id": messenger.phone.chat, "type": "private", "first_name": "Dana"}
+    bot = {"id": 123456, "is_bot": True, "first_name": "Green Lane"}
+    for old, new, rings in (("member", "kicked", 0), ("kicked", "member", 1)):
+        change = {
+            f"{when}_chat_member": {"user": bot, "status": status} for when, status in (("old", old), ("new", new))
+        }
+        for member in change.values():
+            if member["status"] == "kicked":
+                member["until_date"] = 0
+        change |= {"chat": chat, "from": me, "date": 1772465400}
+        assert await messenger.deliver(messenger.phone._numbered(my_chat_member=change)) == 200
+        assert rung == [name_of(messenger.phone.chat)] * rings
+
+
+async def test_a_bug_at_one_update_ends_no_polling_and_is_told_without_its_words(messenger: Messenger, caplog):
+    intake = messenger.world.remit.telegram
+    intake._pause = lambda _s: asyncio.sleep(0.01)
+    take = intake.take
+
+    async def breaks(body):
+        if b"break" in body:
+            raise KeyError(WORDS)
+        return await take(body)
+
+    intake.take = breaks
+    messenger.api.updates = [messenger.phone.says("break"), messenger.phone.says("hello")]
+    task = asyncio.create_task(intake._keep_polling())
+    await asyncio.sleep(0.5)
+    died = task.done()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    await messenger.settle()
+    assert not died
+    assert len(messenger.phone.texts) == 1
+    assert "an update broke what takes it in" in caplog.text
+    assert "Dana" not in caplog.text
+
+
+async def test_a_bug_beside_an_answer_is_told_without_its_words(messenger: Messenger, caplog):
+    intake = messenger.world.remit.telegram
+
+    async def breaks(_chat):
+        raise KeyError(WORDS)
+
+    intake.answer_pending = breaks
+    assert await messenger.deliver(messenger.phone.says("hello")) == 200
+    await intake.drain()
+    assert "an update waits" in caplog.text
+    assert "KeyError" in caplog.text
+    assert "Dana" not in caplog.text

@@ -3,7 +3,8 @@
 from bot_api import Phone
 from messenger import SECRET, Messenger, described
 
-from bot.channels.telegram import name_of, split
+from bot.channels.base import split
+from bot.channels.telegram import LONGEST_TEXT, name_of
 from bot.stores.base import Button, Message
 
 
@@ -162,7 +163,7 @@ async def test_a_long_text_is_split_and_its_buttons_stand_under_the_last_piece(m
     text = "\n".join(f"• INV-{n}: <b>$1.00</b> & *more* _for_ [you](tg://user?id=1)" for n in range(200))
     await telegram.send(name_of(messenger.phone.chat), Message(1, "bot", text, (Button("Pay", "/pay"),)), "en")
     shown = [each for each in messenger.phone.screen if each.ours]
-    assert len(shown) == len(split(text)) > 1
+    assert len(shown) == len(split(text, LONGEST_TEXT)) > 1
     assert [bool(each.keys) for each in shown] == [False] * (len(shown) - 1) + [True]
     assert "\n".join(each.text for each in shown) == text  # no sign of it is taken for markup
     assert all("parse_mode" not in told for told in messenger.calls("sendMessage"))

@@ -2,6 +2,8 @@
 
 import os
 import random
+import re
+import shutil
 
 import pytest
 from bot_api import TOKEN, BotApi, encoded
@@ -185,36 +187,115 @@ SHUFFLES = int(os.environ.get("REMIT_SHUFFLES", "100"))
 
 
 async def test_updates_in_any_order_and_twice_end_in_at_most_one_payment(tmp_path):
-    """A paying conversation's updates, shuffled and doubled, again and again. `SHUFFLES` of them here."""
+    """A paying conversation's texts, commands and presses, shuffled and doubled, again and again. `SHUFFLES` of them here."""
+    paid = 0
     for seed in range(SHUFFLES):
         chance = random.Random(seed)
         api = BotApi(described() if seed == 0 else None)
         folder = tmp_path / str(seed)
         folder.mkdir()
         async with World(folder, bot_api=api, telegram={"token": TOKEN, "mode": "polling"}) as world:
-            await shuffled(Messenger(world, api), chance)
+            paid += await shuffled(Messenger(world, api), chance)
+        shutil.rmtree(folder)
+    print(f"{paid} of {SHUFFLES} ended in a payment")
+    assert paid >= SHUFFLES // 4  # else it says little about payments
 
 
-async def shuffled(messenger: Messenger, chance: random.Random) -> None:
+async def shuffled(messenger: Messenger, chance: random.Random) -> int:
+    """One conversation on a line that mixes its updates up; how many payments it ended in."""
     phone = messenger.phone
-    texts = [f"/start {await messenger.world.link('INV-1042')}", "card", "make it 50", "yes", "yes", "/status"]
-    updates = [phone.says(text) for text in texts]
-    order = [*updates, *chance.sample(updates, 3)]
-    chance.shuffle(order)
-    for update in order:
-        assert await messenger.deliver(update) == 200
-        if chance.random() < 0.3:
+    link = await messenger.world.link("INV-1042")
+    start = f"/start {link}"
+    steps = [start, "Card", "make it 50", "Yes, pay", "yes", "/status", "any"]
+    if chance.random() < 0.4:  # the customer, too, says it in any order, and takes it back
+        steps += ["/pay", "/cancel", start]
+        chance.shuffle(steps)
+    on_the_line: list[dict] = []
+    for step in steps:
+        made = _made(messenger, step, chance)
+        on_the_line += [made] * (2 if chance.random() < 0.3 else 1)
+        while on_the_line and chance.random() < 0.7:
+            assert await messenger.deliver(on_the_line.pop(chance.randrange(len(on_the_line)))) == 200
+        if chance.random() < 0.7:
             await messenger.settle()
+        if chance.random() < 0.4:
+            await _pay_every_page(messenger)
+    chance.shuffle(on_the_line)
+    for update in on_the_line:
+        assert await messenger.deliver(update) == 200
     await messenger.settle()
-    for shown in [each for each in phone.screen if "/go/" in each.text]:  # every link that the chat ever showed
-        page = await messenger.world.browser.get(shown.text.split("\n")[-1])
+    await _pay_every_page(messenger)
+    await _press_every_old_yes(messenger)
+    await _pay_every_page(messenger)
+    paid = [row for row in await messenger.world.book() if row["state"] == "succeeded"]
+    assert len(paid) <= 1
+    told = {found[1] for text in phone.texts if (found := re.match(r"Paid: \$([0-9.]+)", text))}
+    assert told == {f"{row['amount_minor'] / 100:.2f}" for row in paid}
+    assert len({shown.id for shown in phone.screen}) == len(phone.screen)
+    assert len(messenger.calls("sendMessage")) == len(phone.texts)
+    assert not [text for text in phone.texts if text.startswith(("Sorry, I didn't get that", "That button is unknown"))]
+    assert await messenger.says("/status")  # wherever that led, it says where we are
+    await _press_the_last(messenger)
+    if not paid:
+        await _go_on_and_pay(messenger, start)
+    return len(paid)
+
+
+def _made(messenger: Messenger, step: str, chance: random.Random) -> dict:
+    """The update of a step; a press is one of the newest button of that name, or of any, or its words where none is shown."""
+    shown = [(each, key) for each in reversed(messenger.phone.screen) for key in each.keys if "callback_data" in key]
+    named = [pair for pair in shown if pair[1]["text"].startswith(step)]
+    if named:
+        return messenger.phone.presses_again(*named[0])
+    if step == "any" and shown:
+        return messenger.phone.presses_again(*chance.choice(shown))
+    return messenger.phone.says({"any": "/help", "Yes, pay": "yes", "Card": "card"}.get(step, step))
+
+
+async def _pay_every_page(messenger: Messenger) -> None:
+    """Pay behind every link that the chat ever showed, where a page opens."""
+    links = [link for text in messenger.phone.texts for link in re.findall(r"http://remit/go/\S+", text)]
+    for link in links:
+        page = await messenger.world.browser.get(link)
         if page.status_code == 303:
             await messenger.world.pay_by_card(page.headers["location"], "4242424242424242")
     await messenger.settle()
-    paid = [row for row in await messenger.world.book() if row["state"] == "succeeded"]
-    assert len(paid) <= 1
-    told = sum(text.startswith("Paid: ") for text in phone.texts)
-    assert told >= len(paid)
-    assert len({shown.id for shown in phone.screen}) == len(phone.screen)
-    assert len(messenger.calls("sendMessage")) == len(phone.texts)
-    assert await messenger.says("/status")  # wherever that led, it says where we are
+
+
+async def _go_on_and_pay(messenger: Messenger, start: str) -> None:
+    """No mix leads into a corner: the link opens the invoice still, and its payment is the only one."""
+    for text in ("/cancel", start, "card"):
+        await messenger.says(text)
+    await messenger.presses(next(key["text"] for key in messenger.phone.screen[-1].keys if "Yes" in key["text"]))
+    await _pay_every_page(messenger)
+    assert [row["state"] for row in await messenger.world.book()].count("succeeded") == 1
+    assert messenger.phone.texts[-1].startswith("Paid: ")
+
+
+async def _press_every_old_yes(messenger: Messenger) -> None:
+    """A yes under an earlier question than the last agrees to nothing: no two keyboards take one."""
+    phone = messenger.phone
+    asked = [(each, key) for each in phone.screen for key in each.keys if key.get("callback_data", "")[:7] == "/agree "]
+    newest = asked[-1][1]["callback_data"] if asked else ""
+    for shown, key in asked:
+        if key["callback_data"] != newest:
+            before = _begun(messenger)
+            assert await messenger._told(phone.presses_again(shown, key))
+            assert _begun(messenger) == before
+
+
+def _begun(messenger: Messenger) -> int:
+    with messenger.world.engine.connect() as connection:
+        return connection.exec_driver_sql("SELECT count(*) FROM payment").scalar_one()
+
+
+async def _press_the_last(messenger: Messenger) -> None:
+    """The last keyboard on the screen works: an answer comes, and the keyboard goes."""
+    phone = messenger.phone
+    keyboards = [(each, key) for each in phone.screen for key in each.keys[:1] if "callback_data" in key]
+    if keyboards:
+        shown, key = keyboards[-1]
+        told = await messenger._told(phone.presses_again(shown, key))
+        assert told
+        assert not told[0].startswith("That button belongs to an earlier question")
+        assert shown.keys == []

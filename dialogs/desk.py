@@ -1,0 +1,250 @@
+"""A person in the chat: who speaks, what is kept unsaid meanwhile, and payments that a person proposes.
+
+While a person holds a conversation the assistant is silent: what the customer writes is heard by that person alone, and of what
+was under way only the news of payments is told. A person hands the chat to the assistant with a proposal, which the customer
+confirms or declines like any quote, and gets it back after that.
+"""
+
+from typing import TypeAlias, assert_never
+
+from msgspec.structs import replace
+
+from dialogs.conversation import AnyTask, Conversation, Held, Landed, Turn
+from dialogs.draft import Draft
+from dialogs.flows.pay import PayInvoice, starting
+from dialogs.flows.status import all_news
+from dialogs.model import (
+    AgentProposed,
+    AgentResolved,
+    AgentReturned,
+    AgentSpoke,
+    AgentTook,
+    AgentWithdrew,
+    Answered,
+    Came,
+    Choice,
+    Effect,
+    Event,
+    FromDesk,
+    HandBack,
+    Heard,
+    NoteProposal,
+    PaymentMoved,
+    Pressed,
+    Recalled,
+    Reply,
+    Say,
+    Simple,
+    Stars,
+    View,
+)
+from services.model import Bearer, Customer, Payment, PaymentState
+
+MOST_STARS = 5
+_QUIET = (PaymentState.CREATED, PaymentState.CONFIRMED, PaymentState.SUBMITTING, PaymentState.OPEN)
+
+Happened: TypeAlias = Event | Landed
+
+
+def heed(draft: Draft, event: FromDesk, view: View) -> Draft:
+    """What somebody at the desk wants of this conversation. What was heeded before changes nothing."""
+    talk = replace(draft.talk, heeded=event.errand)
+    draft = replace(draft, talk=talk)
+    match event.word:
+        case AgentTook(handoff, agent):
+            return _taken(draft, Held(handoff, agent), view)
+        case AgentSpoke(text, agent):
+            return replace(draft.reply(Reply(Say("agent_says", {"text": text}), agent=agent)), rest=True)
+        case AgentReturned():
+            return _lent(draft, 0).say("agent_returned")
+        case AgentProposed():
+            return _proposed(draft, event.word, view)
+        case AgentWithdrew(proposal):
+            return _withdrawn(draft, proposal, view)
+        case AgentResolved(handoff):
+            bare = replace(talk, held=None, lent=None, proposal=0)
+            stars = tuple(
+                Choice(Say("button_stars", {"count": n}), Stars(handoff, n)) for n in range(1, MOST_STARS + 1)
+            )
+            return replace(replace(draft, talk=bare).say("agent_resolved", *stars, business=view.house.name), rest=True)
+        case _:
+            assert_never(event.word)
+
+
+def listened(talk: Conversation, event: Heard | Pressed, locales: tuple[str, ...]) -> Conversation:
+    """The customer speaks to the person who holds the chat: nothing is answered, agreed to or begun."""
+    spoken = isinstance(event, Heard) and event.language in locales
+    return replace(talk, heard_at=event.at, locale=event.language if spoken else talk.locale)  # type: ignore[union-attr]
+
+
+def asked_back(draft: Draft, view: View) -> Draft:
+    """The customer asks for a person while one has only lent the chat: that one has it back. An open page stays open."""
+    assert draft.talk.lent is not None
+    tasks = _without(draft.talk, view)
+    talk = replace(draft.talk, tasks=tasks, held=draft.talk.lent, lent=None, asked=None)
+    return replace(replace(draft, talk=talk).say("agent_back", agent=draft.talk.lent.agent), rest=True)
+
+
+def accompanied(before: Conversation, event: Happened, turn: Turn) -> Turn:
+    """The turn as it is in a conversation that somebody at the desk has to do with: silent while they hold it, and theirs
+    again once what they lent it for is over.
+    """
+    if isinstance(event, FromDesk):
+        return _without_questions(turn)
+    if before.held is not None:
+        return _without_questions(replace(turn, replies=_news_alone(before, event, turn)))
+    if before.lent is not None:
+        return _without_questions(_followed(before, event, turn, before.lent))
+    return turn
+
+
+# --- what a person does ------------------------------------------------------------------------------------------------
+
+
+def _taken(draft: Draft, holder: Held, view: View) -> Draft:
+    """From this turn on a person speaks. What was asked is asked no more, and a proposal that nobody agreed to is over."""
+    talk = draft.talk
+    notes: tuple[Effect, ...] = ()
+    if talk.proposal and _is_open(talk, view):
+        notes = (NoteProposal(talk.proposal, "withdrawn"),)
+    tasks = _without(talk, view) if talk.proposal else talk.tasks
+    draft = replace(
+        draft,
+        talk=replace(talk, held=holder, lent=None, proposal=0, asked=None, tasks=tasks),
+        notes=(*draft.notes, *notes),
+        rest=True,
+    )
+    return draft if talk.held == holder else draft.say("agent_took", agent=holder.agent, business=view.house.name)
+
+
+def _lent(draft: Draft, proposal: int) -> Draft:
+    """The assistant speaks again, and says where we are; the chat stays that person's."""
+    talk = draft.talk
+    return replace(draft, talk=replace(talk, held=None, lent=talk.held or talk.lent, proposal=proposal, asked=None))
+
+
+def _proposed(draft: Draft, word: AgentProposed, view: View) -> Draft:
+    """A payment is proposed. One that is under way is not touched: then the proposal is over before it began."""
+    running = any(isinstance(task, PayInvoice) and task.running for task in draft.talk.tasks)
+    if running or starting(view):
+        return replace(draft, notes=(*draft.notes, NoteProposal(word.proposal, "blocked"), HandBack()), rest=True)
+    tasks = tuple(task for task in draft.talk.tasks if not isinstance(task, PayInvoice))
+    if isinstance(view.scope, Customer):
+        pay = PayInvoice(numbers=word.numbers, amount=word.amount, proposal=word.proposal)
+        if len(word.numbers) == 1:
+            pay = PayInvoice(number=word.numbers[0], amount=word.amount, proposal=word.proposal)
+        scope = draft.talk.scope
+    else:
+        # whoever at the desk proposes it vouches for the customer as far as a look-up would: to see it, and to pay it
+        pay = PayInvoice(amount=word.amount, proposal=word.proposal)
+        scope = draft.talk.scope if _holds(draft.talk.scope, word) else Bearer(word.invoices[0], "lookup")
+    lent = _lent(draft, word.proposal)
+    lent = replace(lent, talk=replace(lent.talk, tasks=(*tasks, pay), scope=scope))
+    numbers = ", ".join(word.numbers)
+    if word.reason:
+        return lent.say(
+            "agent_proposes_because", agent=word.agent, amount=word.amount, numbers=numbers, reason=word.reason
+        )
+    return lent.say("agent_proposes", agent=word.agent, amount=word.amount, numbers=numbers)
+
+
+def _holds(scope: object, word: AgentProposed) -> bool:
+    return isinstance(scope, Bearer) and scope.invoice == word.invoices[0]
+
+
+def _withdrawn(draft: Draft, proposal: int, view: View) -> Draft:
+    """Taken back, unless the customer was quicker to agree."""
+    talk = draft.talk
+    if talk.proposal != proposal or talk.lent is None or not _is_open(talk, view):
+        return replace(draft, rest=True)
+    talk = replace(talk, tasks=_without(talk, view), held=talk.lent, lent=None, proposal=0, asked=None)
+    notes = (*draft.notes, NoteProposal(proposal, "withdrawn"), HandBack())
+    return replace(replace(draft, talk=talk, notes=notes).say("proposal_withdrawn", agent=talk.held.agent), rest=True)  # type: ignore[union-attr]
+
+
+def _task(talk: Conversation, proposal: int) -> PayInvoice | None:
+    found = (task for task in talk.tasks if isinstance(task, PayInvoice) and task.proposal == proposal)
+    return next(found, None) if proposal else None
+
+
+def _is_open(talk: Conversation, view: View) -> bool:
+    """Whether nobody agreed yet to what is proposed."""
+    task = _task(talk, talk.proposal)
+    return task is not None and task.payment is None and not starting(view)
+
+
+def _without(talk: Conversation, view: View) -> tuple[AnyTask, ...]:
+    """The tasks without a proposal that nobody agreed to."""
+    proposed = _task(talk, talk.proposal)
+    return tuple(task for task in talk.tasks if task is not proposed) if _is_open(talk, view) else talk.tasks
+
+
+# --- what is said meanwhile --------------------------------------------------------------------------------------------
+
+
+def _news_alone(before: Conversation, event: Happened, turn: Turn) -> tuple[Reply, ...]:
+    """Of what the assistant would say, the news of payments, and what another person answered."""
+    if isinstance(event, Answered):
+        return turn.replies
+    payment = _payment_of(event)
+    if payment is None or not turn.replies or (payment.state in _QUIET and payment.reason is None):
+        return ()
+    told = next((each for each in before.payments if each.reference == payment.reference), None)
+    return all_news(payment, told)
+
+
+def _payment_of(event: Happened) -> Payment | None:
+    match event:
+        case PaymentMoved(payment) | Recalled(payment):
+            return payment
+        case Came(_, Payment() as payment):
+            return payment
+        case _:
+            return None
+
+
+def _without_questions(turn: Turn) -> Turn:
+    """While a person holds it, nothing on the screen is for the assistant to hear."""
+    if turn.talk.held is None:
+        return turn
+    bare = tuple(replace(reply, choices=()) for reply in turn.replies)
+    return replace(turn, talk=replace(turn.talk, asked=None), replies=bare)
+
+
+def _followed(before: Conversation, event: Happened, turn: Turn, lender: Held) -> Turn:
+    """What became of a proposal is noted; once it is over, or a person is asked for, the chat is its lender's again."""
+    talk, notes = turn.talk, list[Effect]()
+    was, now = _task(before, before.proposal), _task(talk, talk.proposal)
+    begun = was.payment.reference if was is not None and was.payment is not None else ""
+    found = _begun_by(event, begun) if now is None else now.payment.reference if now.payment is not None else ""
+    if before.proposal and found and found != begun:
+        notes.append(NoteProposal(before.proposal, "confirmed", found))
+    replies = turn.replies
+    if before.proposal and (now is None or talk.held is not None):
+        if not (found or begun):
+            notes.append(NoteProposal(before.proposal, "declined"))
+        if talk.held is None:
+            replies = (*replies, Reply(Say("agent_back", {"agent": lender.agent})))
+        talk = replace(talk, held=lender, lent=None, proposal=0)
+    if talk.held is not None:
+        notes.append(HandBack())
+    return replace(turn, talk=talk, replies=replies, effects=(*turn.effects, *_keyed(turn, notes)))
+
+
+def _begun_by(event: Happened, begun: str) -> str:
+    """The payment that this event ended a proposal with."""
+    payment = _payment_of(event)
+    if isinstance(event, Came) and payment is not None:
+        return payment.reference
+    return begun
+
+
+def _keyed(turn: Turn, notes: list[Effect]) -> tuple[tuple[str, Effect], ...]:
+    """Under keys of their own, above those that the turn has given away."""
+    first = len(turn.effects) + 1
+    return tuple((f"{turn.talk.epoch}/{turn.talk.version}/{nth}", note) for nth, note in enumerate(notes, first))
+
+
+def calls_back(draft: Draft, acts: tuple[object, ...]) -> bool:
+    """Whether a person is asked for who has lent this chat to the assistant."""
+    return draft.talk.lent is not None and Simple.HUMAN in acts

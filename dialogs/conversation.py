@@ -220,8 +220,14 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
         return 0 if last is None or at - last >= PROOFS_COUNT_FOR else self.wrong_proofs
 
     def told(self, payment: Payment) -> bool:
-        """Whether this is old news: the same state for the same reason, or an earlier one."""
-        return any(p == payment or (p.reference == payment.reference and p.at > payment.at) for p in self.payments)
+        """Whether this is old news: the same state for the same reason, or an earlier one.
+
+        A fact that came late may have brought a date since, and nothing that is news.
+        """
+        same = _undated(payment)
+        return any(
+            _undated(p) == same or (p.reference == payment.reference and p.at > payment.at) for p in self.payments
+        )
 
     def view(self, house: House, at: datetime, agreed: str = "") -> View:
         """What the running task may see."""
@@ -276,3 +282,7 @@ class Turn(msgspec.Struct, frozen=True):
     replies: tuple[Reply, ...] = ()
     effects: tuple[tuple[str, Effect], ...] = ()  # with their keys
     lookups: tuple[LookUp, ...] = ()
+
+
+def _undated(payment: Payment) -> Payment:
+    return replace(payment, happened_at=None, submitted_at=None, expected=None, cleared_at=None)

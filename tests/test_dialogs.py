@@ -79,6 +79,17 @@ def test_a_second_yes_while_the_page_is_made_starts_nothing():
     assert not talk.turn.effects
 
 
+def test_what_a_late_fact_adds_to_the_record_of_a_payment_is_no_news():
+    talk = at_the_quote()
+    told = Payment("RM-9", PaymentState.DISPUTED, usd(100), Method.CARD, ("INV-7",), ("i-7",), talk.at)
+    talk.take(Recalled(told, talk.at))
+    assert "disputed" in talk.said()
+    talk.take(PaymentMoved(replace(told, cleared_at=talk.at, happened_at=talk.at), talk.at))
+    assert talk.said() == []
+    talk.take(PaymentMoved(replace(told, state=PaymentState.LOST), talk.at))
+    assert talk.said() == ["lost"]
+
+
 def test_news_between_the_quote_and_the_yes_needs_the_quote_shown_again():
     talk = at_the_quote()
     button = talk.talk.asked.options[0]

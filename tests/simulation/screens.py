@@ -61,7 +61,7 @@ class Screens:
             seen = {seq for other in self._people if other.chat == chat for seq in other.seen}
             self._earlier[chat] += log
             self._shown[chat] += [message for message in log if message.seq in seen]
-        self._lost |= {row["chat"] for row in self._world.rows("SELECT DISTINCT chat FROM payment")}
+        self._lost = {row["chat"] for row in self._world.rows("SELECT DISTINCT chat FROM payment")}
         for person in self._people:
             person.forget()
 

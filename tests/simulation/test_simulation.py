@@ -25,7 +25,29 @@ from .world import Weather
 SEEDS = (1, 2, 3, 4, 5, 6)
 EVENTFUL = (9, 14, 33)  # in which money goes back, and the business does all that it can
 SIGNING_IN = (2, 4, 8, 16, 24, 30)  # even ones have a household that signs in
+TEXTING = (3, 5, 10, 13, 15, 18)  # two of five have customers who write in Telegram
 UNTIL_CAUGHT = range(100, 130)  # seeds that a sabotage is given
+
+
+def test_customers_pay_in_telegram_move_there_and_back_and_leave_the_bot() -> None:
+    outcomes = [play(seed) for seed in TEXTING]
+    assert not any(outcome.violations for outcome in outcomes), "\n".join(o.report() for o in outcomes if o.violations)
+    told = "\n".join(line for outcome in outcomes for line in outcome.story)
+    happened = (
+        "Here we are.",
+        "We went on in Telegram.",
+        "We went on on the web page.",
+        "This link has done its work",
+        "This link no longer works",
+        "blocks the bot",
+        "lets the bot speak again",
+        "Telegram asks to wait for",
+        "lost after: sendMessage",
+        "an update comes twice",
+        "updates of Telegram overtake one another",
+        "-phone pays",
+    )
+    assert [each for each in happened if each not in told] == []
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -151,7 +151,7 @@ class TelegramIntake:
         error = None if task.cancelled() else task.exception()
         if isinstance(error, RemitError):
             log.warning("an update waits: %s", error)  # it is written down, and looked for again
-        elif error is not None:
+        elif isinstance(error, Exception):
             log.error("an update waits", exc_info=wordless(error))
 
     async def _answer_in_turn(self, chat: str) -> None:

@@ -19,7 +19,7 @@ async def kept_going(
     while True:
         try:
             return await run()
-        except Exception as error:
+        except Exception as error:  # whatever it is: what ends here would be missed by nobody until somebody looks
             log.exception("%s broke, and begins again in %.0f s", name, REST_S, exc_info=wordless(error))
         await pause(REST_S)
 

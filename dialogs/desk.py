@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from dialogs.conversation import AnyTask, Conversation, Held, Landed, Turn
 from dialogs.draft import Draft
 from dialogs.flows.pay import PayInvoice, starting
-from dialogs.flows.status import all_news
+from dialogs.flows.status import NOT_PAID_YET, all_news
 from dialogs.model import (
     AgentProposed,
     AgentResolved,
@@ -38,10 +38,9 @@ from dialogs.model import (
     Stars,
     View,
 )
-from services.model import Bearer, Customer, Payment, PaymentState
+from services.model import Bearer, Customer, Payment
 
 MOST_STARS = 5
-_QUIET = (PaymentState.CREATED, PaymentState.CONFIRMED, PaymentState.SUBMITTING, PaymentState.OPEN)
 
 Happened: TypeAlias = Event | Landed
 
@@ -73,8 +72,8 @@ def heed(draft: Draft, event: FromDesk, view: View) -> Draft:
 
 def listened(talk: Conversation, event: Heard | Pressed, locales: tuple[str, ...]) -> Conversation:
     """The customer speaks to the person who holds the chat: nothing is answered, agreed to or begun."""
-    spoken = isinstance(event, Heard) and event.language in locales
-    return replace(talk, heard_at=event.at, locale=event.language if spoken else talk.locale)  # type: ignore[union-attr]
+    language = event.language if isinstance(event, Heard) else ""
+    return replace(talk, heard_at=event.at, locale=language if language in locales else talk.locale)
 
 
 def asked_back(draft: Draft, view: View) -> Draft:
@@ -154,12 +153,12 @@ def _holds(scope: object, word: AgentProposed) -> bool:
 
 def _withdrawn(draft: Draft, proposal: int, view: View) -> Draft:
     """Taken back, unless the customer was quicker to agree."""
-    talk = draft.talk
-    if talk.proposal != proposal or talk.lent is None or not _is_open(talk, view):
+    talk, lender = draft.talk, draft.talk.lent
+    if talk.proposal != proposal or lender is None or not _is_open(talk, view):
         return replace(draft, rest=True)
-    talk = replace(talk, tasks=_without(talk, view), held=talk.lent, lent=None, proposal=0, asked=None)
     notes = (*draft.notes, NoteProposal(proposal, "withdrawn"), HandBack())
-    return replace(replace(draft, talk=talk, notes=notes).say("proposal_withdrawn", agent=talk.held.agent), rest=True)  # type: ignore[union-attr]
+    talk = replace(talk, tasks=_without(talk, view), held=lender, lent=None, proposal=0, asked=None)
+    return replace(replace(draft, talk=talk, notes=notes).say("proposal_withdrawn", agent=lender.agent), rest=True)
 
 
 def _task(talk: Conversation, proposal: int) -> PayInvoice | None:
@@ -187,7 +186,7 @@ def _news_alone(before: Conversation, event: Happened, turn: Turn) -> tuple[Repl
     if isinstance(event, Answered):
         return turn.replies
     payment = _payment_of(event)
-    if payment is None or not turn.replies or (payment.state in _QUIET and payment.reason is None):
+    if payment is None or not turn.replies or (payment.state in NOT_PAID_YET and payment.reason is None):
         return ()
     told = next((each for each in before.payments if each.reference == payment.reference), None)
     return all_news(payment, told)

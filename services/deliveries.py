@@ -14,9 +14,8 @@ from sqlalchemy import Connection, Update, or_, select, update
 from services.database import insert_once, instant, micros
 from services.schema import delivery
 
-LONGEST = timedelta(
-    minutes=30
-)  # that a chat may be put off; what is further away was written before a clock was set back
+# that a chat may be put off; what is further away was written before a clock was set back
+LONGEST = timedelta(minutes=30)
 
 
 class Not(StrEnum):

@@ -146,7 +146,7 @@ class Identity:
     async def call_agent(  # noqa: PLR0917  # an effect's fields, in its order
         self, key: str, chat: str, reason: str, invoice: str | None, payment: str | None, summary: str
     ) -> int:
-        """Open a case for a person, once per effect ``key``; answers the number of the case."""
+        """Open a case for a person, and the chat at the desk, once per effect ``key``; answers the number of the case."""
         case = {"chat": chat, "reason": reason, "invoice": invoice or None, "payment": payment or None}
 
         def write(conn: Connection) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bot.desk.doors import Fields, Visit, form, page
+from bot.desk.doors import Fields, Visit, form, page, whole
 from bot.desk.frame import render
 from dialogs.reading.guard import redact
 from services.desk import canned
@@ -56,17 +56,13 @@ async def _save(visit: Visit, fields: Fields) -> Response:
         return await _shown(visit, 409, PROBLEMS[problem], fields)
     told = fields.get("answer", "")
     who: dict[str, Any] = {"agent": visit.agent.id, "title": title, "text": text, "now": visit.remit.clock()}
-    work = partial(canned.change, number=_number(told), **who) if told else partial(canned.add, **who)
+    work = partial(canned.change, number=whole(told), **who) if told else partial(canned.add, **who)
     if not await visit.remit.transact(work):
         return await _shown(visit, 409, PROBLEMS["taken"], fields)
     return visit.to("answers")
 
 
 async def _remove(visit: Visit, fields: Fields) -> Response:
-    number, now = _number(fields.get("answer", "")), visit.remit.clock()
+    number, now = whole(fields.get("answer", "")), visit.remit.clock()
     await visit.remit.transact(partial(canned.remove, agent=visit.agent.id, number=number, now=now))
     return visit.to("answers")  # gone either way
-
-
-def _number(told: str) -> int:
-    return int(told) if told.isdecimal() and len(told) < 10 else 0

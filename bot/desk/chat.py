@@ -1,7 +1,7 @@
 """One chat as a person at the desk sees it: what was said, what is known, what was proposed. What is done there is in `doing`."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -97,26 +97,21 @@ def read(conn: Connection, number: int) -> Seen | None:
     )
 
 
-class Noted:
-    """Nothing is noted: what is shown answers a form, whose own line is in the audit."""
-
-    def __call__(self, conn: Connection, agent: int, chat: str) -> None:
-        """Nothing."""
-
-
 async def shown(
     visit: Visit,
-    noted: "partial[None] | Noted",
+    noted: Callable[[Connection, int, str], None] | None,
     status: int = 200,
     problem: str = "",
     typed: Fields | None = None,
 ) -> Response:
-    """The page of the chat in the address. ``problem``: why a form was refused; ``typed``: what stood in it."""
+    """The page of the chat in the address. ``noted`` writes down who saw which chat; None where a form was answered, whose
+    own line is in the audit. ``problem``: why a form was refused; ``typed``: what stood in it.
+    """
     number = visit.request.path_params["handoff"]
 
     def look(conn: Connection) -> Seen | None:
         seen = read(conn, number)
-        if seen is not None:
+        if seen is not None and noted is not None:
             noted(conn, visit.agent.id, seen.handoff.chat)
         return seen
 

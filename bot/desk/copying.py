@@ -89,13 +89,13 @@ class Copying:
         last = await self._transact(partial(transcripts.last, chat=chat))
         messages = await self._store.since(chat, max(0, last - BACK))
         talk = (await self._store.load(chat, "")).talk
-        if await self._transact(partial(self._write, chat=chat, last=last, messages=messages, talk=talk)):
-            self._bell.ring(DESK)
-            self._bell.ring(DESK + chat)
+        await self._transact(partial(self._write, chat=chat, last=last, messages=messages, talk=talk))
+        self._bell.ring(DESK)
+        self._bell.ring(DESK + chat)
 
     def _write(
         self, conn: Connection, chat: str, last: int, messages: list[Message], talk: Conversation | None
-    ) -> bool:
+    ) -> None:
         now = self._clock()
         copied = lines(messages, now)
         transcripts.add(conn, chat, copied)
@@ -106,7 +106,6 @@ class Copying:
                 handoffs.answered(conn, chat)
         if talk is not None:
             handoffs.note(conn, chat, _named(briefed(talk, now), handoffs.of_chat(conn, chat)))
-        return True
 
 
 def _named(brief: Brief, before: Handoff | None) -> Brief:

@@ -13,9 +13,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bot.desk import words
-from bot.desk.chat import Noted, shown
+from bot.desk.chat import shown
 from bot.desk.copying import DESK
-from bot.desk.doors import Fields, Visit, form
+from bot.desk.doors import Fields, Visit, form, whole
 from bot.desk.frame import note
 from bot.office import read_amount
 from bot.send_links import LinkSender
@@ -65,7 +65,7 @@ async def _do(work: Doing, visit: Visit, fields: Fields) -> Response:
     done, told = await work(visit, found, fields)
     if done:
         return visit.to(f"chats/{number}?said={told}")
-    return await shown(visit, Noted(), 409, told, fields)
+    return await shown(visit, None, 409, told, fields)
 
 
 async def _take(visit: Visit, found: Handoff, _fields: Fields) -> Told:
@@ -129,12 +129,12 @@ def _plain(told: str) -> str:
 
 
 async def _withdraw(visit: Visit, found: Handoff, fields: Fields) -> Told:
-    gone = await visit.remit.desk.withdraw(visit.agent, found.id, _number(fields.get("proposal", "")))
+    gone = await visit.remit.desk.withdraw(visit.agent, found.id, whole(fields.get("proposal", "")))
     return (True, "withdrew") if gone else (False, "It was decided already, or is not yours to withdraw.")
 
 
 async def _assign(visit: Visit, found: Handoff, fields: Fields) -> Told:
-    to = await visit.remit.transact(partial(agents.find, number=_number(fields.get("agent", ""))))
+    to = await visit.remit.transact(partial(agents.find, number=whole(fields.get("agent", ""))))
     if to is None:
         return False, "Choose who is to have it."
     given = await visit.remit.desk.assign(visit.agent, found.id, to)
@@ -167,7 +167,3 @@ async def _send_link(sender: LinkSender | None, visit: Visit, found: Handoff, fi
     await visit.remit.transact(write)
     bad = next((fate for fate in fates if fate != "sent"), None)
     return (True, "link_sent") if bad is None else (False, words.LINK_FATES[bad])
-
-
-def _number(told: str) -> int:
-    return int(told) if told.isdecimal() and len(told) < 10 else 0

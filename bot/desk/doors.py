@@ -89,6 +89,11 @@ async def read_form(request: Request) -> dict[str, str]:
     return {name: values[0].replace("\r\n", "\n").replace("\0", "") for name, values in told.items()}
 
 
+def whole(told: str) -> int:
+    """The number of something, as an address or a field tells it; 0, which nothing has, for what is no number."""
+    return int(told) if told.isdecimal() and len(told) < 10 else 0
+
+
 def from_here(remit: "Remit", request: Request) -> bool:
     """Whether a page of this very site sends it: browsers say so with every form (Fetch, section 3.2)."""
     host = urlsplit(request.headers.get("origin", "")).netloc

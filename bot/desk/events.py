@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from bot.desk.copying import DESK
-from bot.desk.doors import Visit, page
+from bot.desk.doors import Visit, page, whole
 from services.desk import handoffs, sessions
 from services.errors import RemitError
 
@@ -32,8 +32,7 @@ def routes(remit: "Remit") -> list[Route]:
 async def _listen(visit: Visit) -> Response:
     bell, place = visit.remit.bell, DESK
     if told := visit.request.query_params.get("handoff", ""):
-        number = int(told) if told.isdecimal() and len(told) < 10 else 0
-        found = await visit.remit.transact(partial(handoffs.find, handoff=number))
+        found = await visit.remit.transact(partial(handoffs.find, handoff=whole(told)))
         if found is None:
             return Response(status_code=404)
         place = DESK + found.chat

@@ -18,7 +18,6 @@ REASONS = {
     "refund": "Wants a refund",
     "dispute": "Disputes a payment",
     "complaint": "Complains",
-    "reconciler": "A payment is in doubt",
     "found": "Opened from the search",
 }
 STATES = {

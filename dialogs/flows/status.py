@@ -213,13 +213,13 @@ def news(payment: Payment) -> Reply:
             return returned(payment, values)
         case PaymentState.UNKNOWN:
             return Reply(Say("checking", values))
-        case state if state in _BEFORE:
+        case state if state in NOT_PAID_YET:
             return _before(payment, values)
         case _:
             return _afterwards(payment, values)
 
 
-_BEFORE = (PaymentState.CREATED, PaymentState.CONFIRMED, PaymentState.SUBMITTING, PaymentState.OPEN)
+NOT_PAID_YET = (PaymentState.CREATED, PaymentState.CONFIRMED, PaymentState.SUBMITTING, PaymentState.OPEN)
 
 
 def _before(payment: Payment, values: Mapping[str, Value]) -> Reply:

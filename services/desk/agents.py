@@ -75,7 +75,10 @@ def set_password(conn: Connection, number: int, password: str) -> None:
 
 
 def begin_attempt(conn: Connection, email: str, now: datetime) -> Attempt | None:
-    """Count a password before it is tried, so that no number of tries at the same instant gets round the count."""
+    """Count a password before it is tried, so that no number of tries at the same instant gets round the count.
+
+    A row is written whoever it is for, and whether or not it counts: by the time it takes, nobody tells which.
+    """
     this = agents.c.email == folded(email)
     row = conn.execute(select(agents).where(this)).one_or_none()
     if row is None:

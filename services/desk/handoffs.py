@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, and_, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, not_, or_, select, update
 
 from services.database import insert_once, instant, micros
 from services.schema import agent as agents
@@ -220,19 +220,21 @@ def resolved(conn: Connection, since: datetime, most: int) -> Sequence[Handoff]:
 
 def watched(conn: Connection, chats: Sequence[str], since: datetime) -> set[str]:
     """Which of these chats have an open handoff, or one that was over no longer ago than this."""
-    fresh = or_(handoffs.c.resolved_at.is_(None), handoffs.c.resolved_at >= micros(since))
-    asked = select(handoffs.c.chat).where(handoffs.c.chat.in_(chats), fresh)
+    asked = select(handoffs.c.chat).where(handoffs.c.chat.in_(chats), _followed(since))
     return set(conn.execute(asked).scalars())
 
 
 def open_chats(conn: Connection, since: datetime) -> Sequence[str]:
     """The chats with an open handoff, and those whose last one was over no longer ago than this."""
-    fresh = or_(handoffs.c.resolved_at.is_(None), handoffs.c.resolved_at >= micros(since))
-    return conn.execute(select(handoffs.c.chat).where(fresh).distinct()).scalars().all()
+    return conn.execute(select(handoffs.c.chat).where(_followed(since)).distinct()).scalars().all()
 
 
 def _open(chat: str) -> tuple[Any, ...]:
     return handoffs.c.chat == chat, handoffs.c.resolved_at.is_(None)
+
+
+def _followed(since: datetime) -> ColumnElement[bool]:
+    return or_(handoffs.c.resolved_at.is_(None), handoffs.c.resolved_at >= micros(since))
 
 
 def _moved(conn: Connection, handoff: int, agent: int, before: tuple[State, ...], **values: Any) -> bool:

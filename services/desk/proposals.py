@@ -64,7 +64,7 @@ def make(  # noqa: PLR0917  # a row's columns
     return int(row.inserted_primary_key[0])
 
 
-def moved(conn: Connection, number: int, chat: str, state: State, payment: str | None, now: datetime) -> bool:  # noqa: PLR0917
+def moved(conn: Connection, number: int, chat: str, state: State, payment: str | None, now: datetime) -> bool:  # noqa: PLR0917  # what is noted
     """What became of one of this chat's. What was confirmed stays confirmed, and follows its newest payment."""
     this = proposals.c.id == number, proposals.c.chat == chat
     before = proposals.c.state == "offered" if state != "confirmed" else proposals.c.state.in_(("offered", "confirmed"))

@@ -36,12 +36,8 @@ class Trouble(StrEnum):
     DISPUTE_WANTED = "dispute"  # a customer says that an invoice or a payment is not right
 
 
-_CALLS = (
-    "asked",
-    "complaint",
-    "lookup_locked",
-    "sign_in_locked",
-)  # a customer's call for a person, or what calls one for them
+# a customer's call for a person, or what calls one for them
+_CALLS = ("asked", "complaint", "lookup_locked", "sign_in_locked")
 
 
 class Case(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from bot import demo, guarding, help_search, train, understanding
 from bot.app import lock_folder, prepared, production
@@ -182,16 +183,18 @@ def _serve(settings: Settings, options: argparse.Namespace) -> int:
 
 def _work(settings: Settings, listening: socket.socket) -> int:
     """One worker, to its end."""
+    return _run(production(settings), listening, loop="uvloop", http="httptools")
+
+
+def _run(app: ASGIApp, listening: socket.socket, **chosen: Any) -> int:
+    """Serve on this socket until a signal comes."""
     config = uvicorn.Config(
-        production(settings),
-        host=settings.server.host,
-        port=settings.server.port,
-        loop="uvloop",
-        http="httptools",
+        app,
         access_log=False,  # addresses carry tokens
         log_level="warning",
         lifespan="on",
         timeout_graceful_shutdown=5,
+        **chosen,
     )
     server = uvicorn.Server(config)
     server.run(sockets=[listening])
@@ -205,16 +208,7 @@ def _actions(settings: Settings, _options: argparse.Namespace) -> int:
 
     chosen = settings.actions
     with _bind(chosen.host, chosen.port, "[actions]") as listening:
-        config = uvicorn.Config(
-            action_server(settings),
-            access_log=False,  # addresses may carry a token
-            log_level="warning",
-            lifespan="on",
-            timeout_graceful_shutdown=5,
-        )
-        server = uvicorn.Server(config)
-        server.run(sockets=[listening])
-        return 0 if server.started else 1
+        return _run(action_server(settings), listening)
 
 
 def _bind(host: str, port: int, section: str = "[server]") -> socket.socket:

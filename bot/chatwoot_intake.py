@@ -128,5 +128,4 @@ def _noted(conn: Connection, chat: str, at: datetime, told: Told) -> Lead:
     lead = chatwoot_conversations.note(conn, chat, at, person=not told.pending)
     if told.id and not lead.person:
         deliveries.begin(conn, chat)
-        deliveries.back(conn, chat)
     return lead

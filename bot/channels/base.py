@@ -26,6 +26,16 @@ _HEX, _LETTERS = "0123456789abcdef", "cdfkmnprvwbghjlq"  # letters that nobody t
 _TO_LETTERS, _TO_HEX = str.maketrans(_HEX, _LETTERS), str.maketrans(_LETTERS, _HEX)
 
 
+def digits_in_letters(number: str) -> str:
+    """A number, a letter for each digit; other signs stay."""
+    return number.translate(_TO_LETTERS)
+
+
+def digits_from_letters(name: str) -> str:
+    """The number that `digits_in_letters` wrote."""
+    return name.translate(_TO_HEX)
+
+
 def in_letters(address: str) -> str:
     """What a channel calls a customer, in two letters for each byte: written in digits, it may look like a card number."""
     return address.encode().hex().translate(_TO_LETTERS)

@@ -12,7 +12,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from bot.delivery import Gone, Wait
+from bot.channels.base import digits_from_letters, digits_in_letters
+from bot.delivery import Gone, Pieces, Wait
 from bot.stores.base import Message
 from services import chatwoot_conversations
 from services.database import Transact
@@ -27,7 +28,6 @@ SPOKEN = ("message_created", "message_updated")
 _encode = msgspec.json.Encoder().encode
 _Number = Annotated[int, msgspec.Meta(ge=1, lt=10**12)]
 _LONG = 12  # signs from which on a name in digits may look like a card's
-_TO_LETTERS, _TO_DIGITS = str.maketrans("0123456789", "cdfkmnprvw"), str.maketrans("cdfkmnprvw", "0123456789")
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -132,12 +132,12 @@ def _locale(attributes: dict[str, Any]) -> str:
 def name_of(account: int, conversation: int) -> str:
     """What a conversation is called here: by its numbers; in letters where those may look like a card's and would be hashed."""
     numbers = f"{account}/{conversation}"
-    return PREFIX + (numbers if len(numbers) < _LONG else numbers.translate(_TO_LETTERS))
+    return PREFIX + (numbers if len(numbers) < _LONG else digits_in_letters(numbers))
 
 
 def number_of(name: str) -> int:
     """The number of a conversation in its account, by its name here."""
-    return int(name.rpartition("/")[2].translate(_TO_DIGITS))
+    return int(digits_from_letters(name.rpartition("/")[2]))
 
 
 # --- out ------------------------------------------------------------------------------------------------------------
@@ -150,6 +150,10 @@ _REASONS = {
 }
 
 
+class _Deleted(Exception):  # noqa: N818  # it stands for an answer, and goes no further than this file
+    """There is no such conversation any more."""
+
+
 class Chatwoot:
     """An `Outlet`: what a chat was told goes out by `send`, and a conversation that calls a person is given to one."""
 
@@ -160,7 +164,7 @@ class Chatwoot:
         self._remote = remote
         self._transact = transact
         self._clock = clock
-        self._begun: dict[str, tuple[int, int]] = {}  # a message that takes several calls, and how many went well
+        self._pieces = Pieces()
 
     async def send(self, chat: str, message: Message, locale: str) -> Wait | Gone | None:
         """One message of the log. While a person leads, late news go out without buttons, and nothing else does.
@@ -171,43 +175,36 @@ class Chatwoot:
         lead = await self._transact(partial(chatwoot_conversations.lead, chat=chat))
         if lead.person and message.sender != "notice":
             return None
-        calls = [("messages", _shown(message, pressable=not lead.person))]
+        calls = [("messages", _encode(_shown(message, pressable=not lead.person)))]
         if message.hands_over:
-            calls = [("messages", await self._note(chat, locale)), *calls, ("toggle_status", {"status": "open"})]
-        if gone := await self._call(chat, message.seq, calls):
-            return gone
+            opened = "toggle_status", _encode({"status": "open"})
+            calls = [("messages", _encode(await self._note(chat, locale))), *calls, opened]
+
+        async def call(_nth: int, piece: tuple[str, bytes]) -> None:
+            await self._post(chat, *piece)
+
+        try:
+            await self._pieces.send(chat, message.seq, calls, call)
+        except _Deleted:
+            return Gone()
         if message.hands_over:
             await self._transact(partial(chatwoot_conversations.note, chat=chat, at=self._clock(), person=True))
         elif lead.quiet:
             await self._transact(partial(chatwoot_conversations.spoke, chat=chat))
         return None
 
-    async def _call(self, chat: str, seq: int, calls: list[tuple[str, dict[str, object]]]) -> Gone | None:
-        """One call after the other. Those that went well are not made again when a later one has to be."""
-        number, done = self._begun.get(chat, (seq, 0))
-        for nth, (path, body) in enumerate(calls):
-            if number == seq and nth < done:
-                continue
-            if await self._post(chat, path, body) is not None:
-                self._begun.pop(chat, None)
-                return Gone()
-            self._begun[chat] = (seq, nth + 1)
-        self._begun.pop(chat, None)
-        return None
-
-    async def _post(self, chat: str, path: str, body: dict[str, object]) -> Gone | None:
-        answer = await self._remote.post(f"/conversations/{number_of(chat)}/{path}", _encode(body))
+    async def _post(self, chat: str, path: str, body: bytes) -> None:
+        answer = await self._remote.post(f"/conversations/{number_of(chat)}/{path}", body)
         match answer.status_code:
             case status if answer.is_success:
-                return None
+                return
             case 404:
-                return Gone()
+                raise _Deleted
             case 401 | 403 as status:
                 log.error("Chatwoot does not take [chatwoot] token: status %d. Nobody there gets answers", status)
                 raise Unavailable(f"Chatwoot does not take our token: status {status}")
             case status:  # the same again would be refused again
                 log.error("Chatwoot refused a call of %s: status %d", path, status)
-                return None
 
     async def _note(self, chat: str, locale: str) -> dict[str, object]:
         """What the person who takes over reads, and no customer does."""

@@ -39,7 +39,7 @@ from aiogram.types import (
 )
 from pydantic import ValidationError
 
-from bot.channels.base import short, split
+from bot.channels.base import digits_from_letters, digits_in_letters, short, split
 from bot.delivery import Gone, Pieces, Wait
 from bot.stores.base import Message as Told
 from services.errors import Malformed, Uncertain
@@ -55,8 +55,6 @@ _EDITED, _UNREADABLE = "/edited", "/unreadable"
 _NO_WORDS = (_EDITED, _UNREADABLE)
 # pydantic forgets a generic type that nobody holds, and takes milliseconds to make it again for each answer
 _ANSWERS = (Response[bool], Response[Message], Response[Message | bool])
-_DIGITS, _LETTERS = "0123456789", "cdfkmnprvw"  # letters that nobody takes for digits
-_TO_LETTERS, _TO_DIGITS = str.maketrans(_DIGITS, _LETTERS), str.maketrans(_LETTERS, _DIGITS)
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -162,12 +160,12 @@ def _locale(user: User) -> str:
 
 def name_of(chat: int) -> str:
     """What a chat is called here: its number in letters, since one in digits may look like a card's and would be hashed."""
-    return f"{PREFIX}{str(chat).translate(_TO_LETTERS)}"
+    return f"{PREFIX}{digits_in_letters(str(chat))}"
 
 
 def number_of(name: str) -> int:
     """Telegram's number of a chat, by its name here."""
-    return int(name.removeprefix(PREFIX).translate(_TO_DIGITS))
+    return int(digits_from_letters(name.removeprefix(PREFIX)))
 
 
 def is_private(name: str) -> bool:
@@ -199,9 +197,9 @@ class _Line(BaseSession):
                 return cast(TelegramType, None)  # done, and told in words that are too new for the library
             raise TelegramServerError(method=method, message="no answer of the Bot API") from None
 
-    async def updates(self, bot: Bot, method: GetUpdates, timeout: int) -> list[Any]:  # noqa: ASYNC109  # as above
+    async def updates(self, bot: Bot, method: GetUpdates, within_s: int) -> list[Any]:
         """The updates as they came: one that the library cannot read hides none of the others."""
-        answer = await self._asked(bot, method, timeout)
+        answer = await self._asked(bot, method, within_s)
         found = _result(answer)
         if answer.is_success and isinstance(found, list):
             return found
@@ -209,7 +207,7 @@ class _Line(BaseSession):
             self.check_response(bot, method, answer.status_code, answer.text)
         raise TelegramServerError(method=method, message="no answer of the Bot API")
 
-    async def _asked(self, bot: Bot, method: TelegramMethod[Any], timeout: int | None) -> httpx.Response:  # noqa: ASYNC109  # as above
+    async def _asked(self, bot: Bot, method: TelegramMethod[Any], within_s: int | None) -> httpx.Response:
         files: dict[str, Any] = {}
         told = {
             name: self.prepare_value(value, bot, files) for name, value in method.model_dump(warnings=False).items()
@@ -217,7 +215,7 @@ class _Line(BaseSession):
         body = {name: value for name, value in told.items() if value is not None}
         url = self.api.api_url(token=bot.token, method=method.__api_method__)
         try:
-            return await self._http.post(url, data=body, timeout=timeout or self._http.timeout)
+            return await self._http.post(url, data=body, timeout=within_s or self._http.timeout)
         except httpx.HTTPError as error:  # its own text names the address, which holds the token
             raise TelegramNetworkError(method=method, message=type(error).__name__) from None
 

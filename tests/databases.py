@@ -1,15 +1,16 @@
 """A PostgreSQL with every table that is emptied after each test, for suites that run on both kinds of database.
 
 Emptying takes a few milliseconds; a database for each test, as `tests.servers.postgres_url` gives, takes a few hundred.
-Import both fixtures.
+Import all three fixtures.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
 
-from services.database import open_engine
+from services.database import open_engine, upgrade
 from services.schema import schema
 from tests.servers import PostgresServer
 
@@ -30,3 +31,15 @@ def on_postgres(one_postgres: Engine) -> Iterator[Engine]:
         connection.execute(text("SET LOCAL session_replication_role = replica"))
         for table in reversed(schema.sorted_tables):
             connection.execute(table.delete())
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def in_files(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """An engine on empty tables of either kind, which threads may share: SQLite's are in a file."""
+    if request.param == "postgresql":
+        yield request.getfixturevalue("on_postgres")
+        return
+    made = open_engine(f"sqlite:///{tmp_path / 'ledger.db'}")
+    upgrade(made)
+    yield made
+    made.dispose()

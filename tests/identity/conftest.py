@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from services.database import inline, open_engine, upgrade
-from tests.databases import on_postgres, one_postgres  # noqa: F401  # fixtures: pytest finds them by name
+from tests.databases import in_files, on_postgres, one_postgres  # noqa: F401  # fixtures: pytest finds them by name
 from tests.identity.house import House
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from services.database import inline, open_engine, threaded, upgrade
+from services.database import inline, threaded
 from services.errors import Unavailable
 from services.sign_in import Good, Locked, Sent, Spent, Wrong
 from tests.identity.house import DANA, DANAS, NOBODYS, House, wrong
@@ -14,15 +14,9 @@ from tests.identity.house import DANA, DANAS, NOBODYS, House, wrong
 AT_ONCE = 200
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request, tmp_path):
-    if request.param == "postgresql":
-        yield request.getfixturevalue("on_postgres")
-        return
-    made = open_engine(f"sqlite:///{tmp_path / 'ledger.db'}")
-    upgrade(made)
-    yield made
-    made.dispose()
+@pytest.fixture
+def engine(in_files):
+    return in_files
 
 
 @pytest.fixture

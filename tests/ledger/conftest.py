@@ -41,7 +41,7 @@ from services.payments.giving_back import give_back, refund
 from services.payments.notes import vault_name
 from services.payments.refunds import RefundOrder
 from services.payments.wallet import Wallet
-from tests.databases import on_postgres, one_postgres  # noqa: F401  # fixtures: pytest finds them by name
+from tests.databases import in_files, on_postgres, one_postgres  # noqa: F401  # fixtures: pytest finds them by name
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 

@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import LargeBinary, insert, select
 
 from services import privacy
-from services.database import open_engine, upgrade
 from services.privacy import ALL, TABLES, Holdup, Whose
 from services.schema import (
     account,
@@ -27,15 +26,9 @@ EPOCH = "e" * 32
 HERS, CHAT = Whose("dana"), Whose("dana", "web:one", (EPOCH,))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request, tmp_path):
-    if request.param == "postgresql":
-        yield request.getfixturevalue("on_postgres")
-        return
-    made = open_engine(f"sqlite:///{tmp_path / 'ledger.db'}")
-    upgrade(made)
-    yield made
-    made.dispose()
+@pytest.fixture
+def engine(in_files):
+    return in_files
 
 
 def a_row(table, **values):

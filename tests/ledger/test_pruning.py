@@ -7,7 +7,7 @@ from sqlalchemy import insert, select, text
 
 from bot import settings
 from services import pruning
-from services.database import micros, open_engine, upgrade
+from services.database import micros
 from services.errors import Misconfigured
 from services.schema import (
     attempt,
@@ -29,15 +29,9 @@ NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 OLD, NEW = NOW - timedelta(days=91), NOW - timedelta(days=89)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request, tmp_path):
-    if request.param == "postgresql":
-        yield request.getfixturevalue("on_postgres")
-        return
-    made = open_engine(f"sqlite:///{tmp_path / 'ledger.db'}")
-    upgrade(made)
-    yield made
-    made.dispose()
+@pytest.fixture
+def engine(in_files):
+    return in_files
 
 
 @pytest.fixture

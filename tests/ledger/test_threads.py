@@ -10,7 +10,7 @@ from threading import Barrier
 import msgspec
 import pytest
 
-from services.database import open_engine, threaded, upgrade
+from services.database import threaded
 from services.errors import Uncertain
 from services.model import Line, Method, Money, Objection, Payment, PaymentState, Quote
 from services.payments import comparison, facts, journal, ledger, outbox, pauses, refunds, starts, surplus
@@ -24,15 +24,9 @@ AT_ONCE = 8
 ROUNDS = 5
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request, tmp_path):
-    if request.param == "postgresql":
-        yield request.getfixturevalue("on_postgres")
-        return
-    made = open_engine(f"sqlite:///{tmp_path / 'ledger.db'}")
-    upgrade(made)
-    yield made
-    made.dispose()
+@pytest.fixture
+def engine(in_files):
+    return in_files
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ class Update:
     phone: Phone
     body: bytes
     said: bool  # rather than that somebody blocked the bot, or is back
-    due: float = 0.0
+    due_s: float = 0.0  # when it comes, in seconds of the loop
     tries: int = 0
     lost: int = -1  # how often all was lost when it was first sent: it may have been answered then
 
@@ -136,8 +136,8 @@ class Phones:
 
     async def _pump(self) -> bool:
         world, now = self._world, self._world.loop.time()
-        due = [update for update in self._queue if update.due <= now]
-        self._queue = [update for update in self._queue if update.due > now]
+        due = [update for update in self._queue if update.due_s <= now]
+        self._queue = [update for update in self._queue if update.due_s > now]
         if len(due) > 1 and world.chance.random() < world.weather.webhook:
             world.fault("updates of Telegram overtake one another")
             world.chance.shuffle(due)
@@ -158,7 +158,7 @@ class Phones:
         if lost == "twice":
             taken = await self._taken(update) or taken
         if not taken or lost == "after":
-            update.due = world.loop.time() + _BACK_OFF_S[min(update.tries, len(_BACK_OFF_S) - 1)]
+            update.due_s = world.loop.time() + _BACK_OFF_S[min(update.tries, len(_BACK_OFF_S) - 1)]
             update.tries += 1
             self._queue.append(update)
 

@@ -123,7 +123,8 @@ def test_crashes_strike_wherever_a_process_waits_or_commits() -> None:
 
 
 def test_payments_that_hung_while_the_gateway_was_away_are_settled_soon_after() -> None:
-    outages = [measure(seed) for seed in (1, 2, 4, 7)]  # seed 3 has one start that waits 87.5 s for its next try
+    # not 3: there a request is in doubt when the gateway is back, and no other follows it for two minutes (GIVE_UP_AFTER)
+    outages = [measure(seed) for seed in (1, 2, 4, 7)]
     took = [seconds for outage in outages for *_, seconds in outage.settled]
     assert not any(outage.waiting or outage.violations for outage in outages)
     assert len(took) > 2, "no payment hung: nothing was measured"

@@ -31,6 +31,11 @@ from services.payments import states
 from services.payments.refunds import RefundState
 from services.schema import (
     account,
+    autopay,
+    autopay_charge,
+    autopay_event,
+    autopay_line,
+    autopay_notice,
     browser,
     chatwoot_conversation,
     consent,
@@ -126,6 +131,12 @@ def _of_hops(whose: Whose) -> ColumnElement[bool]:
     return or_(hop.c.chat == whose.chat, hop.c.used_in == whose.chat) if whose.chat else false()
 
 
+def _of_enrolments(whose: Whose) -> ColumnElement[bool]:
+    mine = select(autopay.c.id).where(autopay.c.customer == whose.customer)
+    return false() if whose.chat else autopay_event.c.enrolment.in_(mine)
+
+
+_A, _G = autopay.c, autopay_charge.c
 _P, _C, _B, _S, _H, _O, _R = payment.c, handoff_case.c, browser.c, sign_in_code.c, hop.c, handoff.c, proposal.c
 _SUMS = (_P.amount_minor, _P.fee_minor, _P.refunded_minor, _P.currency)
 _HOW = (_P.method, _P.brand, _P.last4, _P.billing_name, _P.billing_zip)
@@ -144,6 +155,12 @@ TABLES = (
     Personal("account", account, _of_customer(account.c.customer), (account.c.first_at, account.c.last_at)),
     Personal("method_names", method_note, _of_customer(method_note.c.customer), (method_note.c.nickname, method_note.c.favorite, method_note.c.changed_at),
              {"nickname": ""}),
+    # sums, days and states: evidence of the business, like payments; of an authorisation the words stay for two years and more
+    Personal("autopay", autopay, _of_customer(_A.customer), (_A.id, _A.state, _A.method, _A.brand, _A.last4, _A.limit_minor, _A.currency, _A.days, _A.agreed_at, _A.why)),
+    Personal("autopay_events", autopay_event, _of_enrolments, (autopay_event.c.enrolment, autopay_event.c.what, autopay_event.c.at, autopay_event.c.words)),
+    Personal("autopay_charges", autopay_charge, _of_customer(_G.customer), (_G.number, _G.cycle, _G.state, _G.amount_minor, _G.currency, _G.payment, _G.why)),
+    Personal("autopay_lines", autopay_line, _of_customer(autopay_line.c.customer), (autopay_line.c.number, autopay_line.c.did, autopay_line.c.why, autopay_line.c.amount_minor, autopay_line.c.at)),
+    Personal("autopay_notices", autopay_notice, _of_customer(autopay_notice.c.customer), (autopay_notice.c.at, autopay_notice.c.body)),
     Personal("sign_in_codes", sign_in_code, _of_chat(_S.chat), (_S.purpose, _S.sent_at, _S.used_at),
              {"address_hash": "", "salt": b"", "code_hash": b""}),  # the row stays: a chat that was signed in to opens to no older token
     Personal("moves", hop, _of_hops, (_H.channel, _H.made_at, _H.used_at), ALL),
@@ -174,6 +191,7 @@ OTHERS = {
     "ruling": "a person's word on where a payment stands, append-only: evidence of the business",
     "pause": "the business's own switch",
     "comparison": "counts and references",
+    "autopay_run": "instants, and who at the business asked for it",
     "outbox": "sums and references; what was told goes after a while",
     "audit": "who at the desk did what in which chat, append-only and without words: evidence of the business",
     "agent": "the business's own people",

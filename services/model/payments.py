@@ -177,6 +177,9 @@ class Payment(msgspec.Struct, frozen=True, omit_defaults=True, tag="payment"):
     submitted_at: datetime | None = None  # a bank payment was handed to the banks, UTC
     expected: date | None = None  # the day by which it should have arrived
     cleared_at: datetime | None = None  # it arrived, UTC; it may come back all the same
+    autopay: str = (
+        ""  # id of the customer under whose standing authorisation it was begun; empty: somebody said yes to it
+    )
 
     @property
     def refunded(self) -> Money:

@@ -25,6 +25,7 @@ from services.model import (
     Quote,
     Rules,
     Scope,
+    Standing,
     Stranger,
     objection_to,
 )
@@ -118,7 +119,23 @@ class Checkout:
             return taken if isinstance(taken, Refused) else await self._carry_out(taken.reference)
         return await self._go_on(chat, begun.reference)
 
-    async def _begin(self, scope: Scope, order: Order, canceled: Payment | None) -> Payment | Refused:
+    async def start_standing(self, key: str, chat: str, standing: Standing, quote: Quote) -> Payment | Refused:
+        """Begin a payment that no message says yes to, but a standing authorisation; once per ``key``, as `start` does.
+
+        Whether that covers it is asked in the transaction that writes it down, and once more in the one that lets its saved
+        method be charged. ``chat``: where its results are told. Raises what `start` raises.
+        """
+        _check_form(quote)
+        if not quote.saved:
+            raise ValueError("nobody is there to type a method")
+        begun = await self.transact(lambda conn: ledger.by_key(conn, key))
+        if begun is None or begun.state is states.CANCELED:
+            order = Order(key, chat, "", quote, self.gateway.name, self._return_url(chat), {}, standing=standing)
+            taken = await self._begin(standing, order, begun)
+            return taken if isinstance(taken, Refused) else await self._carry_out(taken.reference)
+        return await self._go_on(chat, begun.reference)
+
+    async def _begin(self, scope: Scope | Standing, order: Order, canceled: Payment | None) -> Payment | Refused:
         if (problem := await self._unproved(scope, order.chat, order.quote)) is not None:
             return Refused(problem)
         own = "" if canceled is None else canceled.reference
@@ -130,20 +147,22 @@ class Checkout:
             return Refused(begun.objection, await self._seen(begun.invoice))
         return begun
 
-    async def _unproved(self, scope: Scope, chat: str, quote: Quote) -> Objection | None:
+    async def _unproved(self, scope: Scope | Standing, chat: str, quote: Quote) -> Objection | None:
         """Whose invoices they are is judged with them; here, whether who asks is still who they proved to be."""
+        if isinstance(scope, Standing):
+            return None  # proved when it was agreed to; that it is in force is `starts.begin`'s to see
         if isinstance(scope, Customer) and not await self._holds(scope):
             return Objection.PROVE_AGAIN
         if quote.saved and not (isinstance(scope, Customer) and scope.may_charge(chat)):
             return Objection.PROVE_AGAIN
         return None
 
-    async def _judge_and_write(self, scope: Scope, order: Order, own: str) -> Payment | Refused | Obstacle:
+    async def _judge_and_write(self, scope: Scope | Standing, order: Order, own: str) -> Payment | Refused | Obstacle:
         judged = await self._judge(scope, order.quote, own)
         if isinstance(judged, Refused):
             return judged
         # nobody else may put a card among the customer's own: whoever holds a forwarded letter pays, and keeps nothing
-        at_home = isinstance(scope, Customer) and scope.may_charge(order.chat)
+        at_home = isinstance(scope, Standing) or (isinstance(scope, Customer) and scope.may_charge(order.chat))
         order = msgspec.structs.replace(
             order,
             positions=judged.positions,
@@ -156,7 +175,7 @@ class Checkout:
             return await self.transact(lambda conn: starts.begin_again(conn, own, order, now))
         return await self.transact(lambda conn: starts.begin(conn, order, now, self.random))
 
-    async def _judge(self, scope: Scope | None, quote: Quote, own: str) -> _Judged | Refused:
+    async def _judge(self, scope: Scope | Standing | None, quote: Quote, own: str) -> _Judged | Refused:
         """Whether the quote is payable for this scope (None: whose it is was judged before), or an objection."""
         ids = [line.invoice for line in quote.lines]
         if isinstance(scope, Stranger) or (isinstance(scope, Bearer) and ids != [scope.invoice]):
@@ -169,7 +188,7 @@ class Checkout:
             if found is None:  # which to a customer reads as another's does: nobody learns which invoices there are
                 return Refused(Objection.NOT_YOURS if isinstance(scope, Customer) else Objection.INVOICE_GONE)
             invoices.append(msgspec.structs.replace(found, processing=positions[one].reserved))
-        customer = scope.id if isinstance(scope, Customer) else invoices[0].customer
+        customer = _whose(scope) or invoices[0].customer
         if any(invoice.customer != customer for invoice in invoices):
             return Refused(Objection.NOT_YOURS)
         if (problem := self._problem(quote, invoices)) is not None:
@@ -515,9 +534,11 @@ class Checkout:
 
     # --- the business's switch --------------------------------------------------------------------------------------
 
-    async def pause(self, paused: bool, asked_by: str, why: str = "") -> bool:
-        """Stop new payments at once, or resume them; False when that was so already."""
-        return await self.transact(lambda conn: pauses.set_paused(conn, paused, asked_by, why, self.clock()))
+    async def pause(self, paused: bool, asked_by: str, why: str = "", *, autopay: bool = False) -> bool:
+        """Stop new payments at once, or resume them; False when that was so already. ``autopay``: only what that begins."""
+        return await self.transact(
+            lambda conn: pauses.set_paused(conn, paused, asked_by, why, self.clock(), autopay=autopay)
+        )
 
     async def paused(self) -> bool:
         """Whether new payments are refused just now."""
@@ -526,6 +547,13 @@ class Checkout:
 
 def _what(begun: Payment) -> tuple[Money, set[str], bool]:
     return begun.amount, set(begun.invoices), begun.saved
+
+
+def _whose(scope: Scope | Standing | None) -> str:
+    """The customer that a scope names, or ""."""
+    if isinstance(scope, Standing):
+        return scope.customer
+    return scope.id if isinstance(scope, Customer) else ""
 
 
 def _check_form(quote: Quote) -> None:

@@ -261,6 +261,7 @@ def read(row: Row[Any], lines: Sequence[Row[Any]]) -> Payment:
         submitted_at=_instant(row.submitted_at),
         expected=_expected(row),
         cleared_at=_instant(row.cleared_at),
+        autopay=(row.customer or "") if row.enrolment is not None else "",
     )
 
 
@@ -401,9 +402,12 @@ def note(
 def tell(conn: Connection, reference: str, now: datetime, **because: bool) -> None:
     """A job that tells the customer how this payment stands as of now, once per move.
 
-    ``because`` names what its state alone does not say: ``refund_failed``, ``dispute_won``.
+    ``because`` names what its state alone does not say: ``refund_failed``, ``dispute_won``. Of an autopay payment that came
+    to nothing autopay tells itself, with what it does next.
     """
     row = row_of(conn, reference)
+    if row.enrolment is not None and row.state in (states.OPEN, states.FAILED):
+        return
     told = msgspec.structs.replace(read(row, lines_of(conn, reference)), **because)
     outbox.add(conn, f"tell:{reference}:{row.version}", reference, told, now)
 

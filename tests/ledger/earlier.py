@@ -154,6 +154,30 @@ ROWS: dict[str, Rows] = {
     "0008": {
         "chatwoot_conversation": [{"chat": "chatwoot:1/7", "person": True, "quiet": True, "at": AT}],
     },
+    "0012": {
+        "autopay": [
+            {"id": 1, "customer": "book:c", "state": "on", "saved": "pm_1", "method": "card", "brand": "visa", "last4": "4242",
+             "limit_minor": 20000, "currency": "USD", "days": 3, "chat": "web:1", "agreed_at": AT, "changed_at": AT, "why": ""},
+        ],
+        "autopay_event": [
+            {"key": "a/8/0", "enrolment": 1, "at": AT, "what": "agree", "chat": "web:1", "message": "m-9", "words": "I agree",
+             "terms": b'{"saved":"pm_1","method":"card","brand":"visa","last4":"4242","limit":{"minor":20000,"currency":"USD"},"days":3}'},
+        ],
+        "autopay_run": [{"id": 1, "at": AT, "asked_by": ""}],
+        "autopay_charge": [
+            {"id": 1, "invoice": INVOICE, "cycle": "2026-03-20", "enrolment": 1, "customer": "book:c", "number": "INV-7",
+             "state": "planned", "amount_minor": 12000, "currency": "USD", "due_at": AT, "told_at": AT, "presentments": 0,
+             "tries": 0, "first_at": None, "payment": None, "seen": 0, "why": "", "changed_at": AT},
+        ],
+        "autopay_line": [
+            {"id": 1, "run": 1, "customer": "book:c", "invoice": INVOICE, "number": "INV-7", "did": "told", "why": "",
+             "amount_minor": 12000, "currency": "USD", "payment": "", "at": AT},
+        ],
+        "autopay_notice": [
+            {"id": 1, "key": "autopay:planned:1", "customer": "book:c", "chat": "web:1", "at": AT, "told_at": None,
+             "body": b'{"kind":"planned","number":"INV-7"}'},
+        ],
+    },
 }  # fmt: skip  # as above
 
 ADDED: dict[str, dict[str, dict[str, Any]]] = {
@@ -175,4 +199,9 @@ ADDED: dict[str, dict[str, dict[str, Any]]] = {
     "0006": {},
     "0007": {},
     "0008": {},
+    "0012": {
+        "payment": {"enrolment": None},
+        "pause": {"autopay": False},
+        "consent": {"standing": None},
+    },
 }  # fmt: skip  # as above

@@ -31,6 +31,7 @@ from services.payments import states
 from services.payments.refunds import RefundState
 from services.schema import (
     account,
+    agreement,
     browser,
     chatwoot_conversation,
     consent,
@@ -127,6 +128,20 @@ def _of_hops(whose: Whose) -> ColumnElement[bool]:
 
 
 _P, _C, _B, _S, _H, _O, _R = payment.c, handoff_case.c, browser.c, sign_in_code.c, hop.c, handoff.c, proposal.c
+_A = agreement.c
+_AGREED = (
+    _A.subject,
+    _A.act,
+    _A.at,
+    _A.words,
+    _A.terms,
+    _A.amount_minor,
+    _A.fee_minor,
+    _A.currency,
+    _A.method,
+    _A.brand,
+    _A.last4,
+)
 _SUMS = (_P.amount_minor, _P.fee_minor, _P.refunded_minor, _P.currency)
 _HOW = (_P.method, _P.brand, _P.last4, _P.billing_name, _P.billing_zip)
 
@@ -136,6 +151,7 @@ TABLES = (
              {"billing_name": "", "billing_zip": ""}),
     Personal("payment_invoices", payment_invoice, _of_payments(payment_invoice.c.payment), (payment_invoice.c.payment, payment_invoice.c.number, payment_invoice.c.amount_minor)),
     Personal("consents", consent, _of_payments(consent.c.payment), (consent.c.payment, consent.c.at, consent.c.quote)),
+    Personal("agreements", agreement, _of_either(agreement), _AGREED),
     Personal("refunds", refund, _of_payments(refund.c.payment), (refund.c.id, refund.c.payment, refund.c.amount_minor, refund.c.state, refund.c.why, refund.c.asked_at),
              {"why": ""}),
     Personal("go_links", go_link, _of_payments(go_link.c.payment), erased=ALL),
@@ -168,6 +184,7 @@ TABLES = (
 
 # Tables in which nothing is about one person but by way of a payment, or which are the business's own books.
 OTHERS = {
+    "agreement_head": "a number and a hash",
     "payment_event": "steps of a payment, by their causes; never anything personal",
     "fact": "the gateway's words, as its contract has them: sums, instants, brand and last four",
     "journal": "sums",
@@ -192,10 +209,12 @@ OTHERS = {
 
 # --- finding ----------------------------------------------------------------------------------------------------------
 
+_NAMING = (payment, handoff_case, browser, agreement)  # rows that name a chat and a customer
+
 
 def chats_of(conn: Connection, customer: str) -> list[str]:
     """The chats in which a customer signed in, in which an invoice of theirs was paid, or a case of theirs opened."""
-    named = (select(table.c.chat).where(table.c.customer == customer) for table in (payment, handoff_case, browser))
+    named = (select(table.c.chat).where(table.c.customer == customer) for table in _NAMING)
     agreed = (
         select(consent.c.chat)
         .join(payment, payment.c.reference == consent.c.payment)
@@ -210,7 +229,7 @@ def customers_of(conn: Connection, chat: str) -> set[str]:
     agreed = (
         select(payment.c.customer).join(consent, payment.c.reference == consent.c.payment).where(consent.c.chat == chat)
     )
-    named = (select(table.c.customer).where(table.c.chat == chat) for table in (payment, handoff_case, browser))
+    named = (select(table.c.customer).where(table.c.chat == chat) for table in _NAMING)
     return {customer for customer in conn.execute(union(*named, agreed)).scalars() if customer}
 
 
@@ -230,7 +249,7 @@ def epochs_of(conn: Connection, chat: str) -> set[str]:
 
 def knows(conn: Connection, customer: str) -> bool:
     """Whether any row names this customer: the books may know them no more."""
-    tables = (account, browser, payment, handoff_case, method_note)
+    tables = (account, browser, payment, handoff_case, method_note, agreement)
     return any(
         conn.execute(select(table.c.customer).where(table.c.customer == customer).limit(1)).first() for table in tables
     )

@@ -33,6 +33,7 @@ from services.model.payments import (
     Request,
     Requests,
     SavedMethod,
+    Shown,
     brand_name,
 )
 from services.model.people import (
@@ -81,6 +82,7 @@ __all__ = [
     "Scope",
     "Sheet",
     "SheetLine",
+    "Shown",
     "Spread",
     "Stranger",
     "Sum",

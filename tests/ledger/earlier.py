@@ -154,6 +154,14 @@ ROWS: dict[str, Rows] = {
     "0008": {
         "chatwoot_conversation": [{"chat": "chatwoot:1/7", "person": True, "quiet": True, "at": AT}],
     },
+    "0009": {  # its other table has one row from the beginning
+        "agreement": [{
+            "number": 1, "subject": "autopay:1", "act": "agreed", "at": AT, "customer": "dana", "chat": "web:1",
+            "message": "m9", "language": "en", "wording": "0" * 64, "words": "Yes?", "digest": "d", "terms": "{}",
+            "amount_minor": 12250, "fee_minor": 250, "currency": "USD", "method": "card", "brand": "visa",
+            "last4": "4242", "previous": "", "before": "1" * 64, "hash": "2" * 64,
+        }],
+    },
 }  # fmt: skip  # as above
 
 ADDED: dict[str, dict[str, dict[str, Any]]] = {
@@ -175,4 +183,5 @@ ADDED: dict[str, dict[str, dict[str, Any]]] = {
     "0006": {},
     "0007": {},
     "0008": {},
+    "0009": {},
 }  # fmt: skip  # as above

@@ -176,8 +176,9 @@ class Hands:
         match effect:
             case ProveInvoice(number, code):
                 return _proof(await self._identity.prove(key, number, code, client, chat))
-            case StartPayment(scope, quote, agreed_at):
-                return _started(await self._checkout.start(key, chat, message, scope, quote, agreed_at=agreed_at))
+            case StartPayment(scope, quote, at, shown):
+                start = self._checkout.start
+                return _started(await start(key, chat, message, scope, quote, agreed_at=at, shown=shown))
             case ResumePayment(reference):
                 return _started(await self._checkout.resume(chat, reference))
             case CloseLeftPage(scope, invoice):

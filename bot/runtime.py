@@ -239,7 +239,12 @@ class Runtime:
                 return await self._perform(inbound, found, commit)
 
     async def _unseen(self, talk: Conversation, found: Loaded, inbound: Inbound) -> bool:
-        """Whether the quote on the screen came after the last message that the customer says to have seen."""
+        """Whether the quote on the screen came after the last message that the customer says to have seen.
+
+        One of which the words were not kept, by an earlier version, is shown again: a yes is evidence of what was read.
+        """
+        if talk.quote_shown and talk.asked is not None and talk.asked.shown is None:
+            return True
         if inbound.seen is None or inbound.seen >= found.seq or not talk.quote_shown:
             return False
         button = to_button(Agree(talk.quote_shown))
@@ -539,6 +544,8 @@ class Runtime:
             messages.append(await self._renderer.render(seq, reply, turn.talk.locale, when, notice=not cause))
         assert found.talk is not None
         talk = turn.talk
+        if talk.asked is not None and (shown := self._renderer.shown(turn.replies, talk.locale)) is not None:
+            talk = replace(talk, asked=replace(talk.asked, shown=shown))
         if talk.keys > found.talk.keys:
             talk = replace(talk, rotated_by=cause)
             # who signed out, or was followed by somebody else, leaves nothing to read to whoever holds the new token

@@ -21,7 +21,7 @@ from dialogs.flows.sign_in import LeaveAccount, SignIn, StayHere
 from dialogs.flows.status import TellHistory, TellStatus
 from dialogs.model import ALWAYS_NOW, Effect, House, Known, LookUp, ProveInvoice, Reply, Sent, Slot, View
 from dialogs.wiping import harmless
-from services.model import Customer, Invoice, Listing, Money, Payment, Scope, Stranger
+from services.model import Customer, Invoice, Listing, Money, Payment, Scope, Shown, Stranger
 
 AnyTask: TypeAlias = (
     PayInvoice
@@ -60,6 +60,7 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     options: tuple[str, ...] = ()
     quote: str = ""  # digest
     total: Money | None = None  # of that quote
+    shown: Shown | None = None  # the words beside the button that agrees: written here by the runtime, which has them
 
 
 class Baggage(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -209,7 +210,7 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def unseen(self) -> "Conversation":
         """As for a message sent before the quote on the screen was there: it answers the question, and agrees to nothing."""
-        return replace(self, asked=replace(self.asked, quote="", total=None)) if self.asked else self
+        return replace(self, asked=replace(self.asked, quote="", total=None, shown=None)) if self.asked else self
 
     def failed_to_prove(self, tries: int, at: datetime) -> "Conversation":
         """With so many wrong tries more. A right one in between does not take them back: it may be the guesser's own."""
@@ -233,7 +234,8 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
         """What the running task may see."""
         waiting = tuple(sent.effect for sent in self.sent)
         scope = self.scope_at(at)
-        return View(house, self.chat, scope, at, self.known, waiting, agreed, self._wrong(at), self.payments)
+        shown = (self.asked.shown if self.asked else None) or Shown()
+        return View(house, self.chat, scope, at, self.known, waiting, agreed, self._wrong(at), self.payments, shown)
 
     def scope_at(self, at: datetime) -> Scope:
         """Who speaks: a sign-in that is over makes a stranger of its customer."""

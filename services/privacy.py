@@ -31,6 +31,7 @@ from services.payments import states
 from services.payments.refunds import RefundState
 from services.schema import (
     account,
+    agreement,
     autopay,
     autopay_charge,
     autopay_event,
@@ -136,8 +137,22 @@ def _of_enrolments(whose: Whose) -> ColumnElement[bool]:
     return false() if whose.chat else autopay_event.c.enrolment.in_(mine)
 
 
-_A, _G = autopay.c, autopay_charge.c
+_Y, _G = autopay.c, autopay_charge.c
 _P, _C, _B, _S, _H, _O, _R = payment.c, handoff_case.c, browser.c, sign_in_code.c, hop.c, handoff.c, proposal.c
+_A = agreement.c
+_AGREED = (
+    _A.subject,
+    _A.act,
+    _A.at,
+    _A.words,
+    _A.terms,
+    _A.amount_minor,
+    _A.fee_minor,
+    _A.currency,
+    _A.method,
+    _A.brand,
+    _A.last4,
+)
 _SUMS = (_P.amount_minor, _P.fee_minor, _P.refunded_minor, _P.currency)
 _HOW = (_P.method, _P.brand, _P.last4, _P.billing_name, _P.billing_zip)
 
@@ -147,6 +162,7 @@ TABLES = (
              {"billing_name": "", "billing_zip": ""}),
     Personal("payment_invoices", payment_invoice, _of_payments(payment_invoice.c.payment), (payment_invoice.c.payment, payment_invoice.c.number, payment_invoice.c.amount_minor)),
     Personal("consents", consent, _of_payments(consent.c.payment), (consent.c.payment, consent.c.at, consent.c.quote)),
+    Personal("agreements", agreement, _of_either(agreement), _AGREED),
     Personal("refunds", refund, _of_payments(refund.c.payment), (refund.c.id, refund.c.payment, refund.c.amount_minor, refund.c.state, refund.c.why, refund.c.asked_at),
              {"why": ""}),
     Personal("go_links", go_link, _of_payments(go_link.c.payment), erased=ALL),
@@ -155,9 +171,9 @@ TABLES = (
     Personal("account", account, _of_customer(account.c.customer), (account.c.first_at, account.c.last_at)),
     Personal("method_names", method_note, _of_customer(method_note.c.customer), (method_note.c.nickname, method_note.c.favorite, method_note.c.changed_at),
              {"nickname": ""}),
-    # sums, days and states: evidence of the business, like payments; of an authorisation the words stay for two years and more
-    Personal("autopay", autopay, _of_customer(_A.customer), (_A.id, _A.state, _A.method, _A.brand, _A.last4, _A.limit_minor, _A.currency, _A.days, _A.agreed_at, _A.why)),
-    Personal("autopay_events", autopay_event, _of_enrolments, (autopay_event.c.enrolment, autopay_event.c.what, autopay_event.c.at, autopay_event.c.words)),
+    # sums, days and states: evidence of the business, like payments; the words of an authorisation are among the agreements
+    Personal("autopay", autopay, _of_customer(_Y.customer), (_Y.id, _Y.state, _Y.method, _Y.brand, _Y.last4, _Y.limit_minor, _Y.currency, _Y.days, _Y.agreed_at, _Y.why)),
+    Personal("autopay_events", autopay_event, _of_enrolments, (autopay_event.c.enrolment, autopay_event.c.what, autopay_event.c.at, autopay_event.c.terms)),
     Personal("autopay_charges", autopay_charge, _of_customer(_G.customer), (_G.number, _G.cycle, _G.state, _G.amount_minor, _G.currency, _G.payment, _G.why)),
     Personal("autopay_lines", autopay_line, _of_customer(autopay_line.c.customer), (autopay_line.c.number, autopay_line.c.did, autopay_line.c.why, autopay_line.c.amount_minor, autopay_line.c.at)),
     Personal("autopay_notices", autopay_notice, _of_customer(autopay_notice.c.customer), (autopay_notice.c.at, autopay_notice.c.body)),
@@ -185,6 +201,7 @@ TABLES = (
 
 # Tables in which nothing is about one person but by way of a payment, or which are the business's own books.
 OTHERS = {
+    "agreement_head": "a number and a hash",
     "payment_event": "steps of a payment, by their causes; never anything personal",
     "fact": "the gateway's words, as its contract has them: sums, instants, brand and last four",
     "journal": "sums",
@@ -210,10 +227,12 @@ OTHERS = {
 
 # --- finding ----------------------------------------------------------------------------------------------------------
 
+_NAMING = (payment, handoff_case, browser, agreement)  # rows that name a chat and a customer
+
 
 def chats_of(conn: Connection, customer: str) -> list[str]:
     """The chats in which a customer signed in, in which an invoice of theirs was paid, or a case of theirs opened."""
-    named = (select(table.c.chat).where(table.c.customer == customer) for table in (payment, handoff_case, browser))
+    named = (select(table.c.chat).where(table.c.customer == customer) for table in _NAMING)
     agreed = (
         select(consent.c.chat)
         .join(payment, payment.c.reference == consent.c.payment)
@@ -228,7 +247,7 @@ def customers_of(conn: Connection, chat: str) -> set[str]:
     agreed = (
         select(payment.c.customer).join(consent, payment.c.reference == consent.c.payment).where(consent.c.chat == chat)
     )
-    named = (select(table.c.customer).where(table.c.chat == chat) for table in (payment, handoff_case, browser))
+    named = (select(table.c.customer).where(table.c.chat == chat) for table in _NAMING)
     return {customer for customer in conn.execute(union(*named, agreed)).scalars() if customer}
 
 
@@ -248,7 +267,7 @@ def epochs_of(conn: Connection, chat: str) -> set[str]:
 
 def knows(conn: Connection, customer: str) -> bool:
     """Whether any row names this customer: the books may know them no more."""
-    tables = (account, browser, payment, handoff_case, method_note)
+    tables = (account, browser, payment, handoff_case, method_note, agreement)
     return any(
         conn.execute(select(table.c.customer).where(table.c.customer == customer).limit(1)).first() for table in tables
     )

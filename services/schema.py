@@ -33,6 +33,7 @@ APPEND_ONLY = (
     "pause",
     "book_posting",
     "audit",
+    "agreement",
     "autopay_event",
 )
 
@@ -161,6 +162,42 @@ Index(
 )
 # ... and so does a standing authorisation, for each presentment of an invoice's cycle. (Of nulls there may be many.)
 Index("one_payment_per_presentment", consent.c.standing, unique=True)
+
+agreement = Table(  # append-only; what was shown and agreed to, in one chain of hashes: see services/agreements.py
+    "agreement",
+    schema,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),  # 1, 2, 3, ... without a gap
+    Column("subject", String(80), nullable=False),  # payment:RM-..., autopay:..., method:...
+    Column("act", String(16), nullable=False),  # agreed, changed, paused, resumed, revoked
+    Column("at", BigInteger, nullable=False),
+    Column("customer", String(120), index=True),  # who agreed, as far as that was proved, or whose invoices they are
+    Column("chat", String(200), nullable=False, index=True),
+    Column("message", String(200), nullable=False),  # id of the customer's message that said yes
+    Column("language", String(16), nullable=False),
+    Column("wording", String(64), nullable=False),  # hash of the sentences from which the words were made
+    Column("words", Text, nullable=False),  # as they were shown
+    Column("digest", String(64), nullable=False),  # of what was agreed to
+    Column("terms", Text, nullable=False),  # it, as JSON
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("fee_minor", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("method", String(8), nullable=False),
+    Column("brand", String(24), nullable=False),
+    Column("last4", String(4), nullable=False),
+    Column("previous", String(64), nullable=False),  # hash of the row before it about the same subject
+    Column("before", String(64), nullable=False),  # hash of the row before it in the table
+    Column("hash", String(64), nullable=False),
+    UniqueConstraint("subject", "number", name="agreements_of_subject"),
+)
+
+agreement_head = Table(  # one row: the last of them
+    "agreement_head",
+    schema,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("consents_before", BigInteger, nullable=False),  # consents up to this id are older than these records
+)
 
 ruling = Table(  # append-only
     "ruling",
@@ -403,7 +440,7 @@ Index(
     postgresql_where=text("state IN ('on', 'paused')"),
 )
 
-autopay_event = Table(  # append-only: what was agreed to and taken back, with the words that were shown
+autopay_event = Table(  # append-only: what was agreed to and taken back; the words that were shown are in `agreement`
     "autopay_event",
     schema,
     Column("id", Integer, primary_key=True, autoincrement=True),
@@ -414,7 +451,6 @@ autopay_event = Table(  # append-only: what was agreed to and taken back, with t
     Column("chat", String(200), nullable=False),
     Column("message", String(200), nullable=False),  # id of the customer's message; empty: no customer did it
     Column("terms", LargeBinary, nullable=False),  # the Terms, msgspec JSON
-    Column("words", Text, nullable=False),  # as they were shown; empty where nothing was to be agreed to
 )
 
 autopay_run = Table(

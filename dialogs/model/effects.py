@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from services.model import Customer, Quote, Revision, Scope
+from services.model import Customer, Quote, Revision, Scope, Shown
 
 
 class ProveInvoice(msgspec.Struct, frozen=True, tag="prove_invoice"):
@@ -17,6 +17,7 @@ class StartPayment(msgspec.Struct, frozen=True, tag="start_payment"):
     scope: Scope
     quote: Quote
     agreed_at: datetime | None = None  # when the customer said yes
+    shown: Shown = Shown()  # the words that the yes was said to
 
 
 class ResumePayment(msgspec.Struct, frozen=True, tag="resume_payment"):

@@ -23,7 +23,7 @@ from dialogs.model.look_ups import (
     Unreachable,
 )
 from dialogs.model.replies import Reply, Say
-from services.model import Payment, Quote, Scope
+from services.model import Payment, Quote, Scope, Shown
 
 
 class Ask(msgspec.Struct, frozen=True):
@@ -86,6 +86,7 @@ class View(msgspec.Struct, frozen=True):
     agreed: str = ""  # the digest of the quote that this very event said yes to
     wrong_proofs: int = 0
     payments: tuple[Payment, ...] = ()  # of this chat, as last told; the last one started is last
+    shown: Shown = Shown()  # the words beside the button that agrees, as they are on the screen
 
     @property
     def can_sign_in(self) -> bool:

@@ -44,6 +44,7 @@ from services.model.payments import (
     Request,
     Requests,
     SavedMethod,
+    Shown,
     brand_name,
 )
 from services.model.people import (
@@ -99,6 +100,7 @@ __all__ = [
     "Scope",
     "Sheet",
     "SheetLine",
+    "Shown",
     "Spread",
     "Standing",
     "Stranger",

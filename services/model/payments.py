@@ -153,6 +153,14 @@ class Quote(msgspec.Struct, frozen=True):
         return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:16].translate(LETTERS)
 
 
+class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The words that a customer agreed to, as they were on the screen."""
+
+    words: str = ""
+    wording: str = ""  # names the sentences from which they were made: another hash, another text
+    language: str = ""
+
+
 class Payment(msgspec.Struct, frozen=True, omit_defaults=True, tag="payment"):
     """A payment as its customer may see it. ``reference`` is printed on receipts and never changes."""
 

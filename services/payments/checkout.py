@@ -24,7 +24,9 @@ from services.model import (
     Payment,
     Quote,
     Rules,
+    SavedMethod,
     Scope,
+    Shown,
     Standing,
     Stranger,
     objection_to,
@@ -60,6 +62,7 @@ class _Judged(msgspec.Struct, frozen=True):
 
     customer: str
     positions: Mapping[str, Position]
+    charged: SavedMethod | None = None
 
 
 class Checkout:
@@ -92,12 +95,20 @@ class Checkout:
     # --- starting -------------------------------------------------------------------------------------------------
 
     async def start(
-        self, key: str, chat: str, message: str, scope: Scope, quote: Quote, *, agreed_at: datetime | None = None
+        self,
+        key: str,
+        chat: str,
+        message: str,
+        scope: Scope,
+        quote: Quote,
+        *,
+        agreed_at: datetime | None = None,
+        shown: Shown | None = None,
     ) -> Payment | Refused:
         """Begin the payment of an agreed quote, once per ``key``; the same key resumes it.
 
         Its page is opened; a saved method that the quote names is charged on that page at once. ``message`` is the id of
-        the message in which the customer agreed, at ``agreed_at`` (None: just now). The payment that comes back is OPEN, or whatever has become of it
+        the message in which the customer agreed, at ``agreed_at`` (None: just now), to the words that were ``shown``. The payment that comes back is OPEN, or whatever has become of it
         since: OPEN with ``saved`` is one whose bank wants to see the customer, or said no (``declines``), and its page
         takes another card. `Unavailable`: nothing was made, the same key may be tried again, and if no request before it
         was uncertain the invoice is free for another start. `Uncertain`: start with the same key again (soon: ten minutes
@@ -114,7 +125,9 @@ class Checkout:
         ):  # the ledger was away for so long: its customer may have paid elsewhere
             return Refused(Objection.NOT_IN_TIME)
         if begun is None or begun.state is states.CANCELED:
-            order = Order(key, chat, message, quote, self.gateway.name, self._return_url(chat), {})
+            order = Order(
+                key, chat, message, quote, self.gateway.name, self._return_url(chat), {}, shown=shown or Shown()
+            )
             taken = await self._begin(scope, order, begun)
             return taken if isinstance(taken, Refused) else await self._carry_out(taken.reference)
         return await self._go_on(chat, begun.reference)
@@ -169,6 +182,7 @@ class Checkout:
             customer=judged.customer,
             vault=vault_name(judged.customer) if at_home else "",
             declines=self._rules.declines,
+            charged=judged.charged,
         )
         now = self.clock()
         if own:
@@ -193,9 +207,10 @@ class Checkout:
             return Refused(Objection.NOT_YOURS)
         if (problem := self._problem(quote, invoices)) is not None:
             return Refused(*problem)
-        if quote.saved and not await self._chargeable(customer, quote):
+        charged = await self._chargeable(customer, quote) if quote.saved else None
+        if quote.saved and charged is None:
             return Refused(Objection.METHOD_GONE, invoices[0])
-        return _Judged(customer, positions)
+        return _Judged(customer, positions, charged)
 
     def _problem(self, quote: Quote, invoices: Sequence[Invoice]) -> tuple[Objection, Invoice] | None:
         for line, invoice in zip(quote.lines, invoices, strict=True):
@@ -208,11 +223,12 @@ class Checkout:
         parts = [(invoice, line.amount) for line, invoice in zip(quote.lines, invoices, strict=True)]
         return objection_to(parts, self._rules)
 
-    async def _chargeable(self, customer: str, quote: Quote) -> bool:
-        """Whether the saved method of a quote is this customer's, of the kind that was agreed to, and still good."""
+    async def _chargeable(self, customer: str, quote: Quote) -> SavedMethod | None:
+        """The saved method of a quote, if it is this customer's, of the kind that was agreed to, and still good."""
         today = (self.clock() - _LAST_PLACE_ON_EARTH).date()
         kept = (await self._wallet.methods(customer)).saved
-        return any(each.id == quote.saved and each.method is quote.method and each.usable(today) for each in kept)
+        fitting = (each for each in kept if each.id == quote.saved and each.method is quote.method)
+        return next((each for each in fitting if each.usable(today)), None)
 
     async def _seen(self, invoice: str) -> Invoice | None:
         found = await self.invoices.get(invoice)

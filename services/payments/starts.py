@@ -12,9 +12,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, select
 
+from services import agreements
+from services.agreements import Agreement
 from services.database import insert_once, instant, micros
 from services.errors import Rejected, RemitError
-from services.model import Method, Money, Objection, Payment, Quote, Reason, Standing
+from services.model import Method, Money, Objection, Payment, Quote, Reason, SavedMethod, Shown, Standing
 from services.payments import cases, facts, ledger, pauses, states
 from services.payments.autopay import enrolments
 from services.payments.cases import Trouble
@@ -47,6 +49,8 @@ class Order(msgspec.Struct, frozen=True):
     vault: str = ""  # the gateway's name for whose methods are kept or charged; empty: for nobody's
     declines: int | None = None  # tries that banks may refuse in 24 hours before no other is taken; None: any number
     standing: Standing | None = None  # no message said yes: this authorisation was agreed to before
+    shown: Shown = Shown()  # the words that the yes was said to
+    charged: SavedMethod | None = None  # which the quote names
 
 
 class Obstacle(msgspec.Struct, frozen=True):
@@ -92,6 +96,7 @@ def begin(conn: Connection, order: Order, now: datetime, random: Callable[[int],
         ledger.note(conn, reference, (None, states.CREATED), "started", now)
         ledger.step(conn, reference, states.CONFIRMED, "agreed", now)
     facts.apply(conn, order.gateway, reference, now)  # of a gateway that knew our reference before we did
+    agreements.append(conn, _agreement(reference, order), now)  # last: nobody waits for others with the head in hand
     return ledger.known(conn, reference)
 
 
@@ -227,6 +232,29 @@ def _record_consent(conn: Connection, reference: str, order: Order, now: datetim
         digest=order.quote.digest(),
         quote=msgspec.json.encode(order.quote),
         standing=None if order.standing is None else order.standing.name,
+    )
+
+
+def _agreement(reference: str, order: Order) -> Agreement:
+    """What was shown, sealed in the chain together with the consent, whose quote it names by the hash of all its bytes.
+
+    Of a method that is typed later only its kind is known.
+    """
+    quote, charged = order.quote, order.charged
+    return Agreement(
+        agreements.of_payment(reference),
+        "agreed",
+        order.chat,
+        order.message,
+        order.shown,
+        quote.total,
+        order.customer,
+        quote.digest(),
+        agreements.terms_of(msgspec.json.encode(quote)),
+        quote.fee_minor,
+        quote.method,
+        charged.brand if charged else "",
+        charged.last4 if charged else "",
     )
 
 

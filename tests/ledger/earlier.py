@@ -154,13 +154,21 @@ ROWS: dict[str, Rows] = {
     "0008": {
         "chatwoot_conversation": [{"chat": "chatwoot:1/7", "person": True, "quiet": True, "at": AT}],
     },
+    "0009": {  # its other table has one row from the beginning
+        "agreement": [{
+            "number": 1, "subject": "autopay:1", "act": "agreed", "at": AT, "customer": "dana", "chat": "web:1",
+            "message": "m9", "language": "en", "wording": "0" * 64, "words": "Yes?", "digest": "d", "terms": "{}",
+            "amount_minor": 12250, "fee_minor": 250, "currency": "USD", "method": "card", "brand": "visa",
+            "last4": "4242", "previous": "", "before": "1" * 64, "hash": "2" * 64,
+        }],
+    },
     "0012": {
         "autopay": [
             {"id": 1, "customer": "book:c", "state": "on", "saved": "pm_1", "method": "card", "brand": "visa", "last4": "4242",
              "limit_minor": 20000, "currency": "USD", "days": 3, "chat": "web:1", "agreed_at": AT, "changed_at": AT, "why": ""},
         ],
         "autopay_event": [
-            {"key": "a/8/0", "enrolment": 1, "at": AT, "what": "agree", "chat": "web:1", "message": "m-9", "words": "I agree",
+            {"key": "a/8/0", "enrolment": 1, "at": AT, "what": "agree", "chat": "web:1", "message": "m-9",
              "terms": b'{"saved":"pm_1","method":"card","brand":"visa","last4":"4242","limit":{"minor":20000,"currency":"USD"},"days":3}'},
         ],
         "autopay_run": [{"id": 1, "at": AT, "asked_by": ""}],
@@ -199,6 +207,7 @@ ADDED: dict[str, dict[str, dict[str, Any]]] = {
     "0006": {},
     "0007": {},
     "0008": {},
+    "0009": {},
     "0012": {
         "payment": {"enrolment": None},
         "pause": {"autopay": False},

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import msgspec
 import pytest
 
+from services import agreements
 from services.errors import Unavailable, Uncertain
 from services.model import (
     AutopayRules,
@@ -16,6 +17,7 @@ from services.model import (
     PaymentState,
     Quote,
     Reason,
+    Shown,
     Standing,
     Terms,
 )
@@ -64,7 +66,7 @@ class Autopay:
     async def wish(self, what, key="", terms=None, scope=None, chat="chat"):
         scope = scope or self.world.signs_in(chat=chat)
         return await self.orders.change(
-            scope, Wish(key or f"w/{what}", scope.id, chat, f"says {what}", what, terms, "I agree")
+            scope, Wish(key or f"w/{what}", scope.id, chat, f"says {what}", what, terms, Shown("I agree", "w", "en"))
         )
 
     async def enrols(self, key="w/agree", **how):
@@ -167,9 +169,10 @@ async def test_what_was_agreed_to_is_kept_with_its_words(auto):
     await auto.enrols("w/2", minor=30000)
     await auto.enrols("w/2", minor=40000)  # the same effect again
     await auto.wish("leave")
-    kept = await auto.world.rows("SELECT what, message, words FROM autopay_event ORDER BY id")
-    assert [row[0] for row in kept] == ["agree", "agree", "leave"]
-    assert {row[1:] for row in kept[:2]} == {("says agree", "I agree")}
+    kept = await auto.world.transact(lambda conn: agreements.chain(conn, "autopay:1"))
+    assert [each.agreement.act for each in kept] == ["agreed", "changed", "revoked"]
+    assert [each.agreement.amount.minor for each in kept] == [20000, 30000, 30000]
+    assert {(each.agreement.message, each.agreement.shown.words) for each in kept[:2]} == {("says agree", "I agree")}
     assert await auto.state() == ("left", "")
     assert await auto.world.rows("SELECT limit_minor FROM autopay") == [(30000,)]
 

@@ -78,8 +78,8 @@ async def test_evidence_cannot_be_changed_or_taken_away(world, table, change):
         " VALUES (1, 'c', 'on', 'pm_1', 'card', 1, 'USD', 0, 'chat', 0, 0) RETURNING id"
     )
     await world.rows(
-        "INSERT INTO autopay_event (key, enrolment, at, what, chat, message, terms, words)"
-        " VALUES ('k', 1, 0, 'agree', 'chat', 'm', '{}', 'w') RETURNING id"
+        "INSERT INTO autopay_event (key, enrolment, at, what, chat, message, terms)"
+        " VALUES ('k', 1, 0, 'agree', 'chat', 'm', '{}') RETURNING id"
     )
     before = await world.rows(f"SELECT count(*) FROM {table}")
     assert before[0][0] > 0

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0012"
-down_revision = "0008"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
@@ -72,7 +72,6 @@ def _enrolments() -> None:
         sa.Column("chat", sa.String(200), nullable=False),
         sa.Column("message", sa.String(200), nullable=False),
         sa.Column("terms", sa.LargeBinary, nullable=False),
-        sa.Column("words", sa.Text, nullable=False),
     )
     op.create_index("ix_autopay_event_enrolment", "autopay_event", ["enrolment"])
 

@@ -1,20 +1,26 @@
 """Standing authorisations: agreed to, changed, paused, left or stopped, and whether one covers a charge.
 
-Synchronous functions over one connection, like `services.payments.ledger`. Every change is an event that stays, with the
-words that were shown (NACHA 2.3.2: a copy is kept for two years after the end; 12 CFR 1005.10(b)). Never here: what is
+Synchronous functions over one connection, like `services.payments.ledger`. Every change is an event that stays, and is
+sealed with the words that were shown among the agreements (NACHA 2.3.2: a copy is kept for two years after the end; 12 CFR
+1005.10(b)). Never here: what is
 charged when, which is `planning` and `charging`, and no call to anybody.
 """
 
+import hashlib
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 from sqlalchemy import Connection, Row, select, update
 
+from services import agreements
+from services.agreements import Agreement
 from services.database import insert_once, instant, micros
-from services.model import AutopayChange, Enrolment, EnrolmentState, Method, Money, Quote, Standing, Terms
+from services.model import AutopayChange, Enrolment, EnrolmentState, Method, Money, Quote, Shown, Standing, Terms
 from services.model.autopay import MOST_REPRESENTMENTS
+from services.model.invoices import LETTERS
 from services.payments import pauses
+from services.payments.autopay import letters
 from services.schema import autopay, autopay_charge, autopay_event
 
 ON, PAUSED, STOPPED, LEFT = (str(state) for state in EnrolmentState)
@@ -22,7 +28,7 @@ _RUNNING = (ON, PAUSED)
 
 
 class Wish(msgspec.Struct, frozen=True):
-    """What a customer wants of their autopay. ``key`` makes it happen once; ``words`` are those that were agreed to."""
+    """What a customer wants of their autopay. ``key`` makes it happen once; ``shown`` are the words that were agreed to."""
 
     key: str
     customer: str
@@ -30,7 +36,7 @@ class Wish(msgspec.Struct, frozen=True):
     message: str  # id of the one that said so
     what: AutopayChange
     terms: Terms | None = None  # that are agreed to
-    words: str = ""
+    shown: Shown = Shown()
 
 
 def read(row: Row[Any]) -> Enrolment:
@@ -65,17 +71,45 @@ def running(conn: Connection, after: int, n: int) -> list[Enrolment]:
 def change(conn: Connection, wish: Wish, now: datetime) -> Enrolment | None:
     """Do what a customer wants, once per ``wish.key``; the enrolment as it stands then, or None when there is none.
 
-    Agreeing to terms begins an enrolment, or changes the one that there is, paused or not. What is over stays over.
+    Agreeing to terms begins an enrolment, or changes the one that there is, paused or not. What is over stays over. Let it be
+    the last thing that a transaction does, as `agreements.append` says.
     """
     if not _is_done(conn, wish.key):
         row = _locked(conn, wish.customer)
+        act = _ACTS["change" if row is not None and wish.what == "agree" else wish.what]
         if row is None and wish.what == "agree":
             row = _begin(conn, wish, now)
         elif row is not None:
             _write(conn, row, wish, now)
         if row is not None:
-            _note(conn, wish.key, row.id, wish, now)
+            _note(conn, wish.key, of_id(conn, row.id), wish, now)
+            if wish.what == "agree":
+                letters.agreed(conn, wish.key, wish.customer, now)
+            _seal(conn, of_id(conn, row.id), act, wish, now)
     return latest(conn, wish.customer)
+
+
+Act: TypeAlias = Literal["agreed", "changed", "paused", "resumed", "revoked"]
+_ACTS: dict[str, Act] = {
+    "agree": "agreed",
+    "change": "changed",
+    "pause": "paused",
+    "resume": "resumed",
+    "leave": "revoked",
+}
+
+
+def subject(enrolment: int) -> str:
+    """What an authorisation is called among the agreements."""
+    return f"autopay:{enrolment}"
+
+
+def _seal(conn: Connection, kept: Enrolment, act: Act, wish: Wish, now: datetime) -> None:
+    terms, body = kept.terms, msgspec.json.encode(kept.terms)
+    digest = hashlib.sha256(body).hexdigest()[:16].translate(LETTERS)
+    agreed = Agreement(subject(kept.id), act, wish.chat, wish.message, wish.shown, terms.limit, kept.customer, digest)
+    how = {"method": str(terms.method), "brand": terms.brand, "last4": terms.last4, "terms": body.decode()}
+    agreements.append(conn, msgspec.structs.replace(agreed, **how), now)
 
 
 def _is_done(conn: Connection, key: str) -> bool:
@@ -116,20 +150,10 @@ def _write(conn: Connection, row: Row[Any], wish: Wish, now: datetime) -> None:
         _call_off(conn, row.id, LEFT, now)
 
 
-def _note(conn: Connection, key: str, enrolment: int, wish: Wish, now: datetime) -> None:
-    terms = wish.terms or of_id(conn, enrolment).terms
-    insert_once(
-        conn,
-        autopay_event,
-        key=key,
-        enrolment=enrolment,
-        at=micros(now),
-        what=wish.what,
-        chat=wish.chat,
-        message=wish.message,
-        terms=msgspec.json.encode(terms),
-        words=wish.words,
-    )
+def _note(conn: Connection, key: str, kept: Enrolment, wish: Wish, now: datetime, what: str = "") -> None:
+    about = {"enrolment": kept.id, "at": micros(now), "what": what or wish.what, "chat": wish.chat}
+    terms = msgspec.json.encode(kept.terms)
+    insert_once(conn, autopay_event, key=key, message=wish.message, terms=terms, **about)
 
 
 def stop(conn: Connection, enrolment: int, why: str, now: datetime) -> bool:
@@ -139,20 +163,19 @@ def stop(conn: Connection, enrolment: int, why: str, now: datetime) -> bool:
     if ended.rowcount != 1:
         return False
     kept = of_id(conn, enrolment)
-    insert_once(
-        conn,
-        autopay_event,
-        key=f"stop:{enrolment}",
-        enrolment=enrolment,
-        at=micros(now),
-        what="stop",
-        chat="",
-        message="",
-        terms=msgspec.json.encode(kept.terms),
-        words="",
-    )
+    _note(conn, f"stop:{enrolment}", kept, _by_us(kept), now, "stop")
     _call_off(conn, enrolment, STOPPED, now)
     return True
+
+
+def seal_stop(conn: Connection, enrolment: int, now: datetime) -> None:
+    """Keep that it was stopped, in no customer's words: the last thing of the transaction that stopped it."""
+    kept = of_id(conn, enrolment)
+    _seal(conn, kept, "revoked", _by_us(kept), now)
+
+
+def _by_us(kept: Enrolment) -> Wish:
+    return Wish("", kept.customer, "", "", "leave")
 
 
 def _call_off(conn: Connection, enrolment: int, why: str, now: datetime) -> None:

@@ -77,11 +77,12 @@ def method(enrolment: Enrolment) -> dict[str, Any]:
 
 
 def stop(conn: Connection, enrolment: Enrolment, why: str, now: datetime, **about: Any) -> bool:
-    """End an enrolment that can charge no more, and tell its customer why; False when it was over already."""
+    """End an enrolment that can charge no more, and tell its customer why; False when it was over already. Let it be last."""
     if not enrolments.stop(conn, enrolment.id, why, now):
         return False
     notice = Notice("stopped", reason=why, **about, **method(enrolment))
     notify(conn, f"autopay:stopped:{enrolment.id}", enrolment, notice, now)
+    enrolments.seal_stop(conn, enrolment.id, now)
     return True
 
 

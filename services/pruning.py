@@ -22,6 +22,7 @@ from services.schema import (
     handoff_case,
     help_gap,
     hop,
+    letter,
     outbox,
     sign_in_code,
     tried,
@@ -79,6 +80,10 @@ TABLES = (
     ),
     Pruned(autopay_notice, autopay_notice.c.id, lambda before: autopay_notice.c.told_at < before),
     Pruned(book_saved, book_saved.c.key, lambda before: book_saved.c.at < before),
+    # that a notice was sent is shown for two years (Regulation E, 12 CFR 1005.13(b)), so as long as a case
+    Pruned(
+        letter, letter.c.id, lambda before: and_(letter.c.state != "waiting", letter.c.changed_at < before), "cases"
+    ),
     # not what was posted: what a refund or a return takes back is counted from it
     Pruned(outbox, outbox.c.id, lambda before: and_(outbox.c.kind == "tell", outbox.c.done_at < before)),
 )

@@ -162,6 +162,14 @@ ROWS: dict[str, Rows] = {
             "last4": "4242", "previous": "", "before": "1" * 64, "hash": "2" * 64,
         }],
     },
+    "0010": {
+        "letter": [
+            {"id": 1, "key": f"receipt:{PAID}", "kind": "receipt", "customer": "book:c", "about": '{"payment":"RM-1A11-1A11"}',
+             "state": "sent", "due_at": AT, "until_at": AT + 10**9, "lease_until": 0, "fence": 1, "attempts": 1, "doubts": 1,
+             "message_id": "6" * 40, "dated_at": AT, "sent_at": AT, "code": "", "changed_at": AT},
+        ],
+        "mail_refusal": [{"address_hash": "7" * 64, "at": AT, "code": "5.1.1"}],
+    },
     "0012": {
         "autopay": [
             {"id": 1, "customer": "book:c", "state": "on", "saved": "pm_1", "method": "card", "brand": "visa", "last4": "4242",
@@ -208,6 +216,7 @@ ADDED: dict[str, dict[str, dict[str, Any]]] = {
     "0007": {},
     "0008": {},
     "0009": {},
+    "0010": {},
     "0012": {
         "payment": {"enrolment": None},
         "pause": {"autopay": False},

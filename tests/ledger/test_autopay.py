@@ -157,9 +157,9 @@ async def test_the_evidence_names_the_authorisation_and_no_message(auto):
     await auto.to_the_charge()
     await auto.run()
     ((reference, message, standing),) = await auto.world.rows("SELECT payment, message, standing FROM consent")
-    assert (message, standing) == ("", "1/book:INV-1042/2026-03-20/0")
     ((enrolment, vault),) = await auto.world.rows("SELECT enrolment, vault FROM payment")
-    assert enrolment == 1
+    assert (message, standing) == ("", f"{enrolment}/book:INV-1042/2026-03-20/0")
+    assert await auto.world.rows("SELECT id FROM autopay") == [(enrolment,)]
     assert vault
     assert (await auto.world.checkout.view(reference)).autopay == "dana"
 
@@ -169,7 +169,8 @@ async def test_what_was_agreed_to_is_kept_with_its_words(auto):
     await auto.enrols("w/2", minor=30000)
     await auto.enrols("w/2", minor=40000)  # the same effect again
     await auto.wish("leave")
-    kept = await auto.world.transact(lambda conn: agreements.chain(conn, "autopay:1"))
+    ((enrolment,),) = await auto.world.rows("SELECT id FROM autopay")
+    kept = await auto.world.transact(lambda conn: agreements.chain(conn, f"autopay:{enrolment}"))
     assert [each.agreement.act for each in kept] == ["agreed", "changed", "revoked"]
     assert [each.agreement.amount.minor for each in kept] == [20000, 30000, 30000]
     assert {(each.agreement.message, each.agreement.shown.words) for each in kept[:2]} == {("says agree", "I agree")}

@@ -82,7 +82,7 @@ def change(conn: Connection, wish: Wish, now: datetime) -> Enrolment | None:
         elif row is not None:
             _write(conn, row, wish, now)
         if row is not None:
-            _note(conn, wish.key, of_id(conn, row.id), wish, now)
+            _note(conn, of_id(conn, row.id), wish, now)
             if wish.what == "agree":
                 letters.agreed(conn, wish.key, wish.customer, now)
             _seal(conn, of_id(conn, row.id), act, wish, now)
@@ -150,10 +150,10 @@ def _write(conn: Connection, row: Row[Any], wish: Wish, now: datetime) -> None:
         _call_off(conn, row.id, LEFT, now)
 
 
-def _note(conn: Connection, key: str, kept: Enrolment, wish: Wish, now: datetime, what: str = "") -> None:
-    about = {"enrolment": kept.id, "at": micros(now), "what": what or wish.what, "chat": wish.chat}
-    terms = msgspec.json.encode(kept.terms)
-    insert_once(conn, autopay_event, key=key, message=wish.message, terms=terms, **about)
+def _note(conn: Connection, kept: Enrolment, wish: Wish, now: datetime) -> None:
+    about = {"enrolment": kept.id, "at": micros(now), "chat": wish.chat, "message": wish.message}
+    what = wish.what if wish.message else "stop"
+    insert_once(conn, autopay_event, key=wish.key, what=what, terms=msgspec.json.encode(kept.terms), **about)
 
 
 def stop(conn: Connection, enrolment: int, why: str, now: datetime) -> bool:
@@ -163,7 +163,7 @@ def stop(conn: Connection, enrolment: int, why: str, now: datetime) -> bool:
     if ended.rowcount != 1:
         return False
     kept = of_id(conn, enrolment)
-    _note(conn, f"stop:{enrolment}", kept, _by_us(kept), now, "stop")
+    _note(conn, kept, _by_us(kept), now)
     _call_off(conn, enrolment, STOPPED, now)
     return True
 
@@ -175,7 +175,7 @@ def seal_stop(conn: Connection, enrolment: int, now: datetime) -> None:
 
 
 def _by_us(kept: Enrolment) -> Wish:
-    return Wish("", kept.customer, "", "", "leave")
+    return Wish(f"stop:{kept.id}", kept.customer, "", "", "leave")
 
 
 def _call_off(conn: Connection, enrolment: int, why: str, now: datetime) -> None:

@@ -32,6 +32,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot import asked_links, documents
 from bot.api import api_router, conversation_routes
+from bot.autopay_letters import AutopayLetters
 from bot.background import kept_going
 from bot.channels.chatwoot import Chatwoot
 from bot.channels.rasa_callback import RasaCallback
@@ -79,6 +80,7 @@ from services.invoices.several import Several
 from services.letterbox import release_all as release_letters
 from services.mail import Mail, Smtp
 from services.payments import ledger
+from services.payments.autopay.orders import StandingOrders
 from services.payments.checkout import Checkout
 from services.payments.gateways.base import Till
 from services.payments.gateways.sandbox import SandboxGateway
@@ -111,6 +113,7 @@ class Remit:
     sign_in: SignIn
     visitors: Visitors
     wallet: Wallet
+    orders: StandingOrders
     postman: Postman
     runtime: Runtime
     worker: Worker
@@ -189,6 +192,17 @@ def build(
             f"{settings.base_url}/back/{chat}" if chat.startswith("web:") else f"{settings.base_url}/back"
         ),
     )
+    orders = StandingOrders(
+        transact=transact,
+        invoices=books,
+        checkout=checkout,
+        wallet=wallet,
+        access=access,
+        rules=house.autopay,
+        methods_for=house.rules.methods_for,
+        clock=clock,
+        zone=settings.zone,
+    )
     identity = Identity(
         transact=transact,
         invoices=books,
@@ -207,6 +221,7 @@ def build(
         customers=books,
         wallet=wallet,
         wishes=Wishes(transact, access, clock),
+        orders=orders,
         postman=postman,
         now=lambda: clock().astimezone(settings.zone),
     )
@@ -273,9 +288,19 @@ def build(
     if settings.chatwoot.url:
         outlets.append(_chatwoot(settings, http, transact, clock))
     kept = timedelta(days=settings.privacy.conversations_days)
-    composers: dict[str, Composer] = {}  # by the kind of letter
+    of_autopay = AutopayLetters(
+        transact=transact,
+        books=books,
+        letters=Letters(settings),
+        words=renderer.words,
+        issue=identity.issue,
+        clock=clock,
+        base_url=settings.base_url,
+        link_days=settings.links.days,
+    )
+    composers: dict[str, Composer] = {**of_autopay.composers()}  # by the kind of letter
     letterbox = LetterBox(transact=transact, mail=mail, composers=composers, clock=clock, secret=secret)
-    worker = Worker(checkout, store, runtime, desk, letterbox, clock, kept, settings.spans)
+    worker = Worker(checkout, store, runtime, desk, letterbox, orders, clock, kept, settings.spans)
     return Remit(
         settings=settings,
         clock=clock,
@@ -290,6 +315,7 @@ def build(
         sign_in=sign_in,
         visitors=visitors,
         wallet=wallet,
+        orders=orders,
         postman=postman,
         runtime=runtime,
         worker=worker,

@@ -54,6 +54,10 @@ class Renderer:
         """A sentence without values, for what is said beside a conversation."""
         return self._wordings[locale if locale in self._wordings else self.default].say(Say(key))
 
+    def words(self, say: Say, locale: str) -> str:
+        """A sentence with its values, for what is said in a letter as well."""
+        return self._wordings[locale if locale in self._wordings else self.default].say(say)
+
     async def render(self, seq: int, reply: Reply, locale: str, at: int, *, notice: bool = False) -> Message:
         """``notice``: nobody asked for it. ``at``: seconds since 1970 UTC."""
         wording = self._wordings[locale if locale in self._wordings else self.default]

@@ -31,6 +31,7 @@ from dialogs.model import (
     Agree,
     Answered,
     Arrived,
+    AutopayTold,
     Came,
     Carried,
     CarryOver,
@@ -64,7 +65,7 @@ from services.database import micros
 from services.errors import Forged, RemitError, Unavailable
 from services.hops import Good, Hops, Over
 from services.identity import Identity, LinkExpired, LinkOpened
-from services.model import Bearer, Customer, Payment, Request, Stranger, is_one_of
+from services.model import Bearer, Customer, Notice, Payment, Request, Stranger, is_one_of
 from services.visitors import Visitors
 
 log = logging.getLogger(__name__)
@@ -688,6 +689,10 @@ class Runtime:
         ``customer``: who was signed in then; whoever uses the chat now may be somebody else, and is not told.
         """
         await self._follow_up(chat, "", Answered(request, self._now(), customer))
+
+    async def tell_notice(self, chat: str, notice_id: int, notice: Notice, customer: str) -> None:
+        """News of a customer's autopay, into the chat they last used, once. Whoever uses it by now in another name is told nothing."""
+        await self._follow_up(chat, "", AutopayTold(notice_id, notice, customer, self._now()))
 
     async def heed(self, chat: str, errand: int, word: DeskWord) -> None:
         """What somebody at the desk wants of a conversation, once. One that is gone begins again: people write to it."""

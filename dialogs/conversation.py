@@ -11,6 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from dialogs.flows.articles import TellArticle
+from dialogs.flows.autopay import AlterAutopay, EnrolAutopay, SeeAutopay
 from dialogs.flows.details import ChangeDetails, SeeDetails
 from dialogs.flows.handoff import CallPerson
 from dialogs.flows.invoices import SeeInvoice, SeeInvoices
@@ -35,6 +36,9 @@ AnyTask: TypeAlias = (
     | SeeInvoice
     | SeeMethods
     | ChangeMethod
+    | SeeAutopay
+    | EnrolAutopay
+    | AlterAutopay
     | SeeDetails
     | ChangeDetails
     | AskPerson
@@ -43,7 +47,7 @@ AnyTask: TypeAlias = (
 )
 
 AskingTask: TypeAlias = (
-    SignIn | ChangeDetails | ChangeMethod | AskPerson
+    SignIn | ChangeDetails | ChangeMethod | EnrolAutopay | AlterAutopay | AskPerson
 )  # beside a payment, with questions of their own
 
 TASKS = get_args(AnyTask)
@@ -125,6 +129,7 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
     dropped: PayInvoice | None = None  # canceled last, as it was told: "undo" brings it back
     hushed: tuple[str, ...] = ()  # payments of somebody who left: of them nothing is told here any more
     answered: tuple[int, ...] = ()  # cases whose answers were told here
+    noticed: tuple[int, ...] = ()  # notices of autopay that were told here
     went: Went | None = None  # this conversation goes on elsewhere
     landed: tuple[str, ...] = ()  # keys of what has arrived here from elsewhere
     came_by: str = ""  # names the last pay link, so that the same one is not opened with every message
@@ -262,7 +267,7 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
     def ran_out(self) -> "Conversation":
         """As a stranger whose sign-in is over. What was told or agreed to in the customer's name ends with it."""
         known = tuple(each for each in self.known if not isinstance(getattr(each.lookup, "scope", None), Customer))
-        mine = (ChangeDetails, ChangeMethod, AskPerson, StayHere, LeaveAccount)
+        mine = (ChangeDetails, ChangeMethod, EnrolAutopay, AlterAutopay, AskPerson, StayHere, LeaveAccount)
         kept = (each for each in self.tasks if not isinstance(each, mine))
         # a payment that nobody agreed to begins anew: the next one at this browser is not to read what was told for it
         tasks = tuple(PayInvoice() if isinstance(each, PayInvoice) and each.payment is None else each for each in kept)

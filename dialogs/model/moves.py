@@ -9,6 +9,7 @@ from dialogs.model.acts import Slot
 from dialogs.model.effects import Effect
 from dialogs.model.house import House
 from dialogs.model.look_ups import (
+    AutopayOf,
     Fact,
     InvoicesOf,
     Known,
@@ -71,7 +72,7 @@ Move: TypeAlias = Ask | Confirm | Await | Done | Enter | LookUp | Effect
 
 
 # Read for the event that asks for them, and not kept: they are long, or are asked for because they may have changed.
-ALWAYS_NOW = (PaymentNow, InvoicesOf, PaymentsOf, RequestsOf, SheetOf)
+ALWAYS_NOW = (PaymentNow, InvoicesOf, PaymentsOf, RequestsOf, SheetOf, AutopayOf)
 
 
 class View(msgspec.Struct, frozen=True):

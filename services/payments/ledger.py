@@ -110,9 +110,10 @@ def live_on(conn: Connection, invoice: str) -> Payment | None:
 
 
 def latest_for_chat(conn: Connection, chat: str) -> Payment | None:
-    """The payment that this chat began last, whatever became of it, or None."""
+    """The payment that this chat began last, whatever became of it, or None. What autopay began nobody began here."""
     began = and_(payment_event.c.payment == payments.c.reference, payment_event.c.before.is_(None))
-    last = select(payments.c.reference).join(payment_event, began).where(payments.c.chat == chat)
+    here = payments.c.chat == chat, payments.c.enrolment.is_(None)
+    last = select(payments.c.reference).join(payment_event, began).where(*here)
     return _one(conn, payments.c.reference == last.order_by(payment_event.c.id.desc()).limit(1).scalar_subquery())
 
 

@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import Connection, Row, select, update
 
 from services import agreements
-from services.agreements import Agreement
+from services.agreements import Agreement, Kept
 from services.database import insert_once, instant, micros
 from services.model import AutopayChange, Enrolment, EnrolmentState, Method, Money, Quote, Shown, Standing, Terms
 from services.model.autopay import MOST_REPRESENTMENTS
@@ -152,8 +152,17 @@ def _write(conn: Connection, row: Row[Any], wish: Wish, now: datetime) -> None:
 
 def _note(conn: Connection, kept: Enrolment, wish: Wish, now: datetime) -> None:
     about = {"enrolment": kept.id, "at": micros(now), "chat": wish.chat, "message": wish.message}
-    what = wish.what if wish.message else "stop"
+    what = wish.what if wish.chat else "stop"  # by us, in nobody's chat
     insert_once(conn, autopay_event, key=wish.key, what=what, terms=msgspec.json.encode(kept.terms), **about)
+
+
+def agreed_in(conn: Connection, key: str) -> Kept | None:
+    """What was agreed to in the event of this key, with the words that were shown; None: there was no such event."""
+    event = conn.execute(select(autopay_event).where(autopay_event.c.key == key)).one_or_none()
+    if event is None:
+        return None
+    chain = agreements.chain(conn, subject(event.enrolment))
+    return next((each for each in chain if micros(each.at) == event.at and each.agreement.shown.words), None)
 
 
 def stop(conn: Connection, enrolment: int, why: str, now: datetime) -> bool:

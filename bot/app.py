@@ -32,6 +32,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot import asked_links, documents
 from bot.api import api_router, conversation_routes
+from bot.autopay_letters import AutopayLetters
 from bot.background import kept_going
 from bot.channels.chatwoot import Chatwoot
 from bot.channels.rasa_callback import RasaCallback
@@ -44,6 +45,7 @@ from bot.desk.copying import Copying
 from bot.effects import Hands
 from bot.help_articles import help_centers
 from bot.internal import internal_routes, read_address, write_address
+from bot.letterbox import Composer, LetterBox
 from bot.letters import Letters
 from bot.limits import Knock, Limit
 from bot.names import Names
@@ -75,8 +77,10 @@ from services.invoices.base import Books
 from services.invoices.book import Book
 from services.invoices.portal import Portal
 from services.invoices.several import Several
+from services.letterbox import release_all as release_letters
 from services.mail import Mail, Smtp
 from services.payments import ledger
+from services.payments.autopay.orders import StandingOrders
 from services.payments.checkout import Checkout
 from services.payments.gateways.base import Till
 from services.payments.gateways.sandbox import SandboxGateway
@@ -109,9 +113,11 @@ class Remit:
     sign_in: SignIn
     visitors: Visitors
     wallet: Wallet
+    orders: StandingOrders
     postman: Postman
     runtime: Runtime
     worker: Worker
+    letterbox: LetterBox
     mail: Mail | None  # None: no mail server is configured, so none is sent
     bell: Bell
     desk: Desk
@@ -186,6 +192,17 @@ def build(
             f"{settings.base_url}/back/{chat}" if chat.startswith("web:") else f"{settings.base_url}/back"
         ),
     )
+    orders = StandingOrders(
+        transact=transact,
+        invoices=books,
+        checkout=checkout,
+        wallet=wallet,
+        access=access,
+        rules=house.autopay,
+        methods_for=house.rules.methods_for,
+        clock=clock,
+        zone=settings.zone,
+    )
     identity = Identity(
         transact=transact,
         invoices=books,
@@ -204,6 +221,7 @@ def build(
         customers=books,
         wallet=wallet,
         wishes=Wishes(transact, access, clock),
+        orders=orders,
         postman=postman,
         now=lambda: clock().astimezone(settings.zone),
     )
@@ -270,7 +288,19 @@ def build(
     if settings.chatwoot.url:
         outlets.append(_chatwoot(settings, http, transact, clock))
     kept = timedelta(days=settings.privacy.conversations_days)
-    worker = Worker(checkout, store, runtime, desk, clock, kept, settings.spans)
+    of_autopay = AutopayLetters(
+        transact=transact,
+        books=books,
+        letters=Letters(settings),
+        words=renderer.words,
+        issue=identity.issue,
+        clock=clock,
+        base_url=settings.base_url,
+        link_days=settings.links.days,
+    )
+    composers: dict[str, Composer] = {**of_autopay.composers()}  # by the kind of letter
+    letterbox = LetterBox(transact=transact, mail=mail, composers=composers, clock=clock, secret=secret)
+    worker = Worker(checkout, store, runtime, desk, letterbox, orders, clock, kept, settings.spans)
     return Remit(
         settings=settings,
         clock=clock,
@@ -285,9 +315,11 @@ def build(
         sign_in=sign_in,
         visitors=visitors,
         wallet=wallet,
+        orders=orders,
         postman=postman,
         runtime=runtime,
         worker=worker,
+        letterbox=letterbox,
         mail=mail,
         bell=bell,
         desk=desk,
@@ -600,6 +632,7 @@ def _upgrade(url: str) -> None:
             if engine.dialect.name == "sqlite":
                 with engine.begin() as connection:
                     ledger.release_all(connection)  # one process opens the file, and it is us
+                    release_letters(connection)
         finally:
             engine.dispose()
     except (ArgumentError, ImportError):  # their own texts repeat the address, which may hold a password

@@ -16,6 +16,8 @@ from dialogs.model import (
     Absent,
     AddressProved,
     AskAgent,
+    AutopayOf,
+    AutopaySet,
     BillingOf,
     CallAgent,
     Called,
@@ -61,6 +63,7 @@ from dialogs.model import (
     ResumePayment,
     SaveDetails,
     SendCode,
+    SetAutopay,
     SheetOf,
     SignedIn,
     SignedOut,
@@ -77,6 +80,8 @@ from services.identity import Identity
 from services.invoices.access import Access
 from services.invoices.base import Customers
 from services.model import Bearer, Customer, Methods, Payment, Scope
+from services.payments.autopay.enrolments import Wish
+from services.payments.autopay.orders import StandingOrders
 from services.payments.checkout import Checkout
 from services.payments.checkout import Refused as NotStarted
 from services.payments.wallet import Wallet
@@ -100,6 +105,7 @@ class Hands:
         customers: Customers,
         wallet: Wallet,
         wishes: Wishes,
+        orders: StandingOrders,
         postman: Postman,
         now: Callable[[], datetime],
     ) -> None:
@@ -113,6 +119,7 @@ class Hands:
         self._customers = customers
         self._wallet = wallet
         self._wishes = wishes
+        self._orders = orders
         self._postman = postman
         self._now = now
 
@@ -142,6 +149,8 @@ class Hands:
                 return await access.details(customer)
             case MethodsOf(customer):
                 return await access.methods(customer)
+            case AutopayOf(customer):
+                return await self._orders.of(customer)
             case PaymentsOf(customer):
                 return await access.payments(customer)
             case RequestsOf(scope, chat):
@@ -176,8 +185,9 @@ class Hands:
         match effect:
             case ProveInvoice(number, code):
                 return _proof(await self._identity.prove(key, number, code, client, chat))
-            case StartPayment(scope, quote, agreed_at):
-                return _started(await self._checkout.start(key, chat, message, scope, quote, agreed_at=agreed_at))
+            case StartPayment(scope, quote, at, shown):
+                start = self._checkout.start
+                return _started(await start(key, chat, message, scope, quote, agreed_at=at, shown=shown))
             case ResumePayment(reference):
                 return _started(await self._checkout.resume(chat, reference))
             case CloseLeftPage(scope, invoice):
@@ -197,7 +207,7 @@ class Hands:
                 await self._transact(lambda conn: help_notes.note_gap(conn, key, text, language, self._now()))
                 return Noted()
             case _:
-                return await self._for_customer(key, chat, client, effect)
+                return await self._for_customer(key, chat, message, client, effect)
 
     async def _for_desk(self, chat: str, effect: AskAgent | NoteProposal | HandBack | RateHandoff) -> Outcome:
         now = self._now()
@@ -218,8 +228,9 @@ class Hands:
         self,
         key: str,
         chat: str,
+        message: str,
         client: str,
-        effect: SendCode | CheckCode | SignOut | Remember | SaveDetails | EditMethod | OpenRequest,
+        effect: SendCode | CheckCode | SignOut | Remember | SaveDetails | EditMethod | SetAutopay | OpenRequest,
     ) -> Outcome:
         match effect:
             case SendCode(email, purpose, scope):
@@ -238,6 +249,10 @@ class Hands:
                 if not await self._access.may(scope):
                     return MethodEdited(Methods(()))
                 return MethodEdited(await self._wallet.edit(scope.id, what, method, nickname))
+            case SetAutopay(scope, what, terms, shown):
+                wish = Wish(key, scope.id, chat, message, what, terms, shown)
+                found = await self._orders.change(scope, wish)
+                return NotSaved() if found is None else AutopaySet(found)
             case OpenRequest(scope, kind, why, payment, invoice):
                 opened = await self._wishes.open(key, chat, scope, kind, why, payment, invoice)
                 return NotSaved() if opened is None else RequestOpened(opened)

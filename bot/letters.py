@@ -6,6 +6,7 @@ Composes only; `services.mail` sends. A letter names no card, no account and no 
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from bot.pages.qr import rows
@@ -21,6 +22,18 @@ from services.sign_in import Code
 _HTML = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "pages"), autoescape=True, undefined=StrictUndefined
 ).get_template("letter.html")
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What a letter tells that the chat tells too: to whom, in ``words`` that are ready, with a pay link if there is one."""
+
+    to: str
+    name: str
+    language: str
+    words: str
+    url: str
+    at: datetime
+    until: datetime  # when the link ends
 
 
 class Letters:
@@ -88,6 +101,15 @@ class Letters:
         sheet = _Sheet(self._in(language), self._common(name))
         intro, closing = ("invitation", "invitation_how"), ("invitation_why", "ask")
         return sheet.letter(to, "invitation_subject", intro, closing, url=url, button="invitation_button")
+
+    def autopay(self, kind: str, told: Told) -> Letter:
+        """A letter of autopay of this kind; `config/letters` has a subject for each, and how to stop it in all of them."""
+        values = self._common(told.name) | {"told": told.words, "date": told.at, "until": told.until}
+        sheet = _Sheet(self._in(told.language), values)
+        intro = ("autopay_copy", "autopay_told") if kind == "agreed" else ("autopay_told",)
+        closing = (*(("until",) if told.url else ()), "autopay_stop")
+        button = "button" if told.url else ""
+        return sheet.letter(told.to, f"autopay_{kind}_subject", intro, closing, url=told.url, button=button)
 
     def _in(self, language: str) -> Wording:
         return self._others.get(language, self._words)

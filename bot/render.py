@@ -1,12 +1,13 @@
 """A reply of the dialog -> a message as it is shown: words, buttons, cards as plain values, and fresh links."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
 from bot.stores.base import Button, Link, Message
 from bot.wording import Wording
 from dialogs.model import (
+    Agree,
     CheckoutLink,
     DocumentLink,
     HelpLink,
@@ -16,9 +17,10 @@ from dialogs.model import (
     ReceiptCard,
     Reply,
     Say,
+    Sure,
 )
 from dialogs.reading.buttons import to_button
-from services.model import Invoice
+from services.model import Invoice, Shown
 
 Row = dict[str, str | int | None]
 Card = dict[str, str | int | list[Row] | None]
@@ -52,6 +54,10 @@ class Renderer:
         """A sentence without values, for what is said beside a conversation."""
         return self._wordings[locale if locale in self._wordings else self.default].say(Say(key))
 
+    def words(self, say: Say, locale: str) -> str:
+        """A sentence with its values, for what is said in a letter as well."""
+        return self._wordings[locale if locale in self._wordings else self.default].say(say)
+
     async def render(self, seq: int, reply: Reply, locale: str, at: int, *, notice: bool = False) -> Message:
         """``notice``: nobody asked for it. ``at``: seconds since 1970 UTC."""
         wording = self._wordings[locale if locale in self._wordings else self.default]
@@ -66,6 +72,18 @@ class Renderer:
             at,
             reply.hands_over,
         )
+
+    def shown(self, replies: Sequence[Reply], locale: str) -> Shown | None:
+        """The words beside the button that agrees, with its own, as `render` makes them; None where none does."""
+        asking = [
+            (reply.say, each.title) for reply in replies for each in reply.choices if isinstance(each.act, Agree | Sure)
+        ]
+        if not asking:
+            return None
+        wording = self._wordings[locale if locale in self._wordings else self.default]
+        text, button = asking[-1]
+        words = f"{wording.say(text)}\n[{wording.say(button)}]"
+        return Shown(words, wording.version(text, button), wording.locale)
 
     async def _link(self, link: CheckoutLink | DocumentLink | HelpLink | HopLink | None) -> Link | None:
         match link:

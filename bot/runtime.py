@@ -31,6 +31,7 @@ from dialogs.model import (
     Agree,
     Answered,
     Arrived,
+    AutopayTold,
     Came,
     Carried,
     CarryOver,
@@ -64,7 +65,7 @@ from services.database import micros
 from services.errors import Forged, RemitError, Unavailable
 from services.hops import Good, Hops, Over
 from services.identity import Identity, LinkExpired, LinkOpened
-from services.model import Bearer, Customer, Payment, Request, Stranger, is_one_of
+from services.model import Bearer, Customer, Notice, Payment, Request, Stranger, is_one_of
 from services.visitors import Visitors
 
 log = logging.getLogger(__name__)
@@ -239,7 +240,12 @@ class Runtime:
                 return await self._perform(inbound, found, commit)
 
     async def _unseen(self, talk: Conversation, found: Loaded, inbound: Inbound) -> bool:
-        """Whether the quote on the screen came after the last message that the customer says to have seen."""
+        """Whether the quote on the screen came after the last message that the customer says to have seen.
+
+        One of which the words were not kept, by an earlier version, is shown again: a yes is evidence of what was read.
+        """
+        if talk.quote_shown and talk.asked is not None and talk.asked.shown is None:
+            return True
         if inbound.seen is None or inbound.seen >= found.seq or not talk.quote_shown:
             return False
         button = to_button(Agree(talk.quote_shown))
@@ -539,6 +545,8 @@ class Runtime:
             messages.append(await self._renderer.render(seq, reply, turn.talk.locale, when, notice=not cause))
         assert found.talk is not None
         talk = turn.talk
+        if talk.asked is not None and (shown := self._renderer.shown(turn.replies, talk.locale)) is not None:
+            talk = replace(talk, asked=replace(talk.asked, shown=shown))
         if talk.keys > found.talk.keys:
             talk = replace(talk, rotated_by=cause)
             # who signed out, or was followed by somebody else, leaves nothing to read to whoever holds the new token
@@ -681,6 +689,10 @@ class Runtime:
         ``customer``: who was signed in then; whoever uses the chat now may be somebody else, and is not told.
         """
         await self._follow_up(chat, "", Answered(request, self._now(), customer))
+
+    async def tell_notice(self, chat: str, notice_id: int, notice: Notice, customer: str) -> None:
+        """News of a customer's autopay, into the chat they last used, once. Whoever uses it by now in another name is told nothing."""
+        await self._follow_up(chat, "", AutopayTold(notice_id, notice, customer, self._now()))
 
     async def heed(self, chat: str, errand: int, word: DeskWord) -> None:
         """What somebody at the desk wants of a conversation, once. One that is gone begins again: people write to it."""

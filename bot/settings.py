@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from dialogs.model import House
 from services.errors import Misconfigured
-from services.model import Method, Rules, Spread
+from services.model import AutopayRules, Method, Rules, Spread
 from services.model.hours import hours
 from services.pruning import Spans
 
@@ -152,6 +152,13 @@ class ActionSettings(_Section):
     client_addresses: bool
 
 
+class AutopaySettings(_Section):
+    offered: bool
+    notice_days: int = Field(ge=1, le=60)
+    most_minor: int = Field(ge=1)
+    most_days: int = Field(ge=0, le=60)
+
+
 class DeskSettings(_Section):
     hours: tuple[str, ...]
     agent_limit_minor: int | None = Field(ge=1)
@@ -215,6 +222,7 @@ class Settings(BaseSettings):
     rasa: RasaSettings
     actions: ActionSettings
     desk: DeskSettings
+    autopay: AutopaySettings
     invoices: InvoiceSettings
     gateway: GatewaySettings
     mail: MailSettings
@@ -268,6 +276,7 @@ class Settings(BaseSettings):
             hops=bool(self.telegram.bot),
             hours=hours(self.desk.hours),
             locales=self.chat.locales,
+            autopay=AutopayRules(**self.autopay.model_dump()),
         )
 
     def _sign_in_channels(self) -> tuple[str, ...]:

@@ -6,16 +6,18 @@ which the value ``count`` chooses. A key without a sentence, or a sentence that 
 when the wording is loaded or tested, never before a customer.
 """
 
+import hashlib
 import re
 import string
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TypeAlias
 
+import msgspec
 from babel import Locale
 from babel.dates import format_date
 from babel.numbers import NumberPattern, parse_pattern
@@ -51,6 +53,8 @@ class Wording:
             if not isinstance(forms, str)
         }
         self._timezone = timezone
+        self._texts = dict(sentences)
+        self._versions: dict[tuple[str, ...], str] = {}
 
     @classmethod
     def load(cls, file: Path, timezone: tzinfo) -> "Wording":
@@ -67,6 +71,14 @@ class Wording:
             return pieces[0][0]
         values = say.values
         return "".join(text if name is None else text + self._word(values[name]) for text, name in pieces)
+
+    def version(self, *said: Say) -> str:
+        """Names the sentences behind these words: SHA-256 over them, whatever values stood in them."""
+        keys = tuple(sorted({key for say in said for key in _keys(say)}))
+        if keys not in self._versions:
+            texts = [self.locale, [(key, self._texts[key]) for key in keys]]
+            self._versions[keys] = hashlib.sha256(msgspec.json.encode(texts, order="deterministic")).hexdigest()
+        return self._versions[keys]
 
     def _form(self, say: Say) -> _Pieces:
         """The plural form of a sentence that its ``count`` asks for."""
@@ -88,6 +100,20 @@ class Wording:
         if isinstance(value, date):
             return _day(value, self._babel)
         return "" if value is None else str(value)
+
+
+def _keys(value: Value) -> Iterator[str]:
+    """The keys of all sentences that a value brings along."""
+    match value:
+        case Say(key, values):
+            yield key
+            for each in values.values():
+                yield from _keys(each)
+        case Listed(items):
+            for each in items:
+                yield from _keys(each)
+        case Method():
+            yield f"method_{value}"
 
 
 @cache  # one installation, one set of files: a process reads each of them once, whoever asks

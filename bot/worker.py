@@ -1,6 +1,7 @@
-"""What goes on without a message: telling late results, posting to the books, finishing what a dead process left,
-asking the gateway about payments that hang, and forgetting what is old. Everything it does is written down first and may
-be done twice.
+"""What goes on without a message: telling late results, posting to the books, sending letters, finishing what a dead
+process left, charging what autopay is due,
+asking the gateway about payments that hang, and forgetting what is old. Everything it does is written down
+first and may be done twice.
 """
 
 import asyncio
@@ -12,11 +13,14 @@ from functools import partial
 from typing import Any, assert_never
 
 from bot.desk.actions import Desk
+from bot.letterbox import LetterBox
 from bot.runtime import Runtime
 from bot.stores.base import Store, Waiting
 from services import pruning
 from services.errors import RemitError
 from services.payments import requests
+from services.payments.autopay import notices
+from services.payments.autopay.orders import StandingOrders
 from services.payments.checkout import Checkout, Job, PostJob, RefundJob, TellJob
 from services.payments.comparison import compare_daily
 from services.payments.giving_back import give_back
@@ -33,6 +37,8 @@ PAUSE_SECONDS = 1.0
 RECONCILE_EVERY = timedelta(seconds=15)
 COMPARE_EVERY = timedelta(hours=1)  # how often to see whether today's comparison is still to be made
 PRUNE_EVERY = timedelta(days=1)
+RUN_AUTOPAY_EVERY = timedelta(hours=1)
+FOLLOW_AUTOPAY_EVERY = timedelta(seconds=15)
 
 
 class Worker:
@@ -44,6 +50,8 @@ class Worker:
         store: Store,
         runtime: Runtime,
         desk: Desk,
+        letterbox: LetterBox,
+        orders: StandingOrders,
         clock: Callable[[], datetime],
         kept: timedelta,
         spans: pruning.Spans,
@@ -53,6 +61,8 @@ class Worker:
         self._store = store
         self._runtime = runtime
         self._desk = desk
+        self._letterbox = letterbox
+        self._orders = orders
         self._clock = clock
         self._kept = kept
         self._spans = spans
@@ -60,6 +70,8 @@ class Worker:
         self._reconciled: datetime | None = None
         self._compared: datetime | None = None
         self._pruned: datetime | None = None
+        self._ran: datetime | None = None
+        self._caught_up: datetime | None = None
 
     def wake(self) -> None:
         """There is something to do: do not wait for the next round."""
@@ -67,9 +79,11 @@ class Worker:
 
     async def run(self) -> None:
         """Each at its own pace: a comparison of an hour holds up neither the jobs nor the questions of the minute."""
-        errands = (self._reconcile, self._compare, self._prune_daily, self._tell_answers, self._desk.catch_up)
+        telling = (self._tell_answers, self._tell_notices, self._desk.catch_up)
+        errands = (self._reconcile, self._compare, self._prune_daily, self._run_autopay, *telling)
         async with asyncio.TaskGroup() as group:  # where one breaks, all end, and whoever began them begins again
             group.create_task(self._keep_working())
+            group.create_task(self._keep_writing())
             for errand in errands:
                 group.create_task(self._keep_looking(errand))
 
@@ -78,6 +92,12 @@ class Worker:
             self._woken.clear()
             if not await _withstood(self._work_off):
                 await self._rest()
+
+    async def _keep_writing(self) -> None:
+        """Letters have a pace of their own: a mail server that does not answer holds up nothing else."""
+        while True:
+            if not await _withstood(self._letterbox.work):
+                await asyncio.sleep(PAUSE_SECONDS)
 
     async def _keep_looking(self, errand: Callable[[], Coroutine[Any, Any, bool]]) -> None:
         while True:
@@ -94,10 +114,9 @@ class Worker:
         """One round; whether there was anything to do, so that another round is worth it."""
         busy, due = await self._claim()
         # whoever does not answer holds up neither the others nor the questions to the gateway
-        *_, left, told, compared = await _all(
-            (*due, self._desk.catch_up(), self._tell_answers(), self._ask_the_gateway())
-        )
-        return busy or left or told or bool(compared)
+        telling = (self._desk.catch_up(), self._tell_answers(), self._tell_notices(), self._letterbox.work())
+        *done, ran, compared = await _all((*due, *telling, self._run_autopay(), self._ask_the_gateway()))
+        return busy or any(done[len(due) :]) or ran or bool(compared)
 
     # --- jobs and effects ----------------------------------------------------------------------------------------
 
@@ -193,6 +212,28 @@ class Worker:
             await self._runtime.tell_answer(answered.chat, answered.request, answered.customer or "")
             case = answered.case
             await self._checkout.transact(partial(requests.told, case=case, now=self._clock()))
+        return bool(untold)
+
+    async def _run_autopay(self) -> bool:
+        """Plan, tell and charge what is due, every hour; in between see what became of it. Whether anything was done."""
+        now = self._clock()
+        if _is_time(self._ran, now, RUN_AUTOPAY_EVERY):
+            self._ran = self._caught_up = now
+            return await self._orders.run() is not None
+        if _is_time(self._caught_up, now, FOLLOW_AUTOPAY_EVERY):
+            self._caught_up = now
+            return await self._orders.catch_up() is not None
+        return False
+
+    async def _tell_notices(self) -> bool:
+        """What autopay has to tell, in the chats that its customers used last; whether there was any.
+
+        Where the chat is gone, or its customer has signed out, it counts as told: the letter says the same.
+        """
+        untold = await self._checkout.transact(lambda conn: notices.untold(conn, BATCH))
+        for each in untold:
+            await self._runtime.tell_notice(each.chat, each.id, each.notice, each.customer)
+            await self._checkout.transact(partial(notices.told, notice=each.id, now=self._clock()))
         return bool(untold)
 
     async def _prune_daily(self) -> bool:

@@ -11,6 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from dialogs.flows.articles import TellArticle
+from dialogs.flows.autopay import AlterAutopay, EnrolAutopay, SeeAutopay
 from dialogs.flows.details import ChangeDetails, SeeDetails
 from dialogs.flows.handoff import CallPerson
 from dialogs.flows.invoices import SeeInvoice, SeeInvoices
@@ -21,7 +22,7 @@ from dialogs.flows.sign_in import LeaveAccount, SignIn, StayHere
 from dialogs.flows.status import TellHistory, TellStatus
 from dialogs.model import ALWAYS_NOW, Effect, House, Known, LookUp, ProveInvoice, Reply, Sent, Slot, View
 from dialogs.wiping import harmless
-from services.model import Customer, Invoice, Listing, Money, Payment, Scope, Stranger
+from services.model import Customer, Invoice, Listing, Money, Payment, Scope, Shown, Stranger
 
 AnyTask: TypeAlias = (
     PayInvoice
@@ -35,6 +36,9 @@ AnyTask: TypeAlias = (
     | SeeInvoice
     | SeeMethods
     | ChangeMethod
+    | SeeAutopay
+    | EnrolAutopay
+    | AlterAutopay
     | SeeDetails
     | ChangeDetails
     | AskPerson
@@ -43,7 +47,7 @@ AnyTask: TypeAlias = (
 )
 
 AskingTask: TypeAlias = (
-    SignIn | ChangeDetails | ChangeMethod | AskPerson
+    SignIn | ChangeDetails | ChangeMethod | EnrolAutopay | AlterAutopay | AskPerson
 )  # beside a payment, with questions of their own
 
 TASKS = get_args(AnyTask)
@@ -60,6 +64,7 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     options: tuple[str, ...] = ()
     quote: str = ""  # digest
     total: Money | None = None  # of that quote
+    shown: Shown | None = None  # the words beside the button that agrees: written here by the runtime, which has them
 
 
 class Baggage(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -124,6 +129,7 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
     dropped: PayInvoice | None = None  # canceled last, as it was told: "undo" brings it back
     hushed: tuple[str, ...] = ()  # payments of somebody who left: of them nothing is told here any more
     answered: tuple[int, ...] = ()  # cases whose answers were told here
+    noticed: tuple[int, ...] = ()  # notices of autopay that were told here
     went: Went | None = None  # this conversation goes on elsewhere
     landed: tuple[str, ...] = ()  # keys of what has arrived here from elsewhere
     came_by: str = ""  # names the last pay link, so that the same one is not opened with every message
@@ -209,7 +215,7 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def unseen(self) -> "Conversation":
         """As for a message sent before the quote on the screen was there: it answers the question, and agrees to nothing."""
-        return replace(self, asked=replace(self.asked, quote="", total=None)) if self.asked else self
+        return replace(self, asked=replace(self.asked, quote="", total=None, shown=None)) if self.asked else self
 
     def failed_to_prove(self, tries: int, at: datetime) -> "Conversation":
         """With so many wrong tries more. A right one in between does not take them back: it may be the guesser's own."""
@@ -233,7 +239,8 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
         """What the running task may see."""
         waiting = tuple(sent.effect for sent in self.sent)
         scope = self.scope_at(at)
-        return View(house, self.chat, scope, at, self.known, waiting, agreed, self._wrong(at), self.payments)
+        shown = (self.asked.shown if self.asked else None) or Shown()
+        return View(house, self.chat, scope, at, self.known, waiting, agreed, self._wrong(at), self.payments, shown)
 
     def scope_at(self, at: datetime) -> Scope:
         """Who speaks: a sign-in that is over makes a stranger of its customer."""
@@ -260,7 +267,7 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
     def ran_out(self) -> "Conversation":
         """As a stranger whose sign-in is over. What was told or agreed to in the customer's name ends with it."""
         known = tuple(each for each in self.known if not isinstance(getattr(each.lookup, "scope", None), Customer))
-        mine = (ChangeDetails, ChangeMethod, AskPerson, StayHere, LeaveAccount)
+        mine = (ChangeDetails, ChangeMethod, EnrolAutopay, AlterAutopay, AskPerson, StayHere, LeaveAccount)
         kept = (each for each in self.tasks if not isinstance(each, mine))
         # a payment that nobody agreed to begins anew: the next one at this browser is not to read what was told for it
         tasks = tuple(PayInvoice() if isinstance(each, PayInvoice) and each.payment is None else each for each in kept)

@@ -9,6 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from dialogs.conversation import AnyTask, AskingTask, Conversation
+from dialogs.flows.autopay import AlterAutopay, EnrolAutopay
 from dialogs.flows.details import ChangeDetails
 from dialogs.flows.methods import ChangeMethod
 from dialogs.flows.pay import PayInvoice
@@ -93,7 +94,8 @@ Kind = TypeVar("Kind", bound=Side)
 
 def asking(talk: Conversation) -> AskingTask | None:
     """The running task, if it asks questions of its own beside a payment."""
-    return talk.task if isinstance(talk.task, SignIn | ChangeDetails | ChangeMethod | AskPerson) else None
+    mine = SignIn | ChangeDetails | ChangeMethod | EnrolAutopay | AlterAutopay | AskPerson
+    return talk.task if isinstance(talk.task, mine) else None
 
 
 def side(talk: Conversation, kind: type[Kind]) -> Kind | None:

@@ -13,6 +13,7 @@ from dialogs import desk
 from dialogs.arrivals import arrived, opened, recalled
 from dialogs.conversation import TASKS, Asked, Conversation, Landed, Turn
 from dialogs.draft import Draft, is_of, paying, without_sign_in
+from dialogs.flows.autopay import noticed
 from dialogs.flows.offers import PAY, PERSON, SIGN_IN, STATUS
 from dialogs.flows.pay import charging
 from dialogs.flows.requests import answered as answered_request
@@ -24,6 +25,8 @@ from dialogs.model import (
     Arrived,
     Ask,
     AskAgent,
+    AutopayOf,
+    AutopayTold,
     Await,
     CallAgent,
     Came,
@@ -65,6 +68,7 @@ from dialogs.model import (
     Say,
     SendCode,
     Sent,
+    SetAutopay,
     SignOut,
     Simple,
     Slot,
@@ -112,8 +116,8 @@ def _step(talk: Conversation, event: Event | Landed, house: House) -> Turn:  # n
             return _moved(draft, event.payment, view)
         case Recalled():
             return _turn(recalled(draft, event.payment))
-        case Answered():
-            return _told_answer(draft, event)
+        case Answered() | AutopayTold():
+            return _told_notice(draft, event) if isinstance(event, AutopayTold) else _told_answer(draft, event)
         case Waited():
             return _turn(_still_at_it(draft))
         case FromDesk():
@@ -141,7 +145,7 @@ def _is_over(talk: Conversation, event: Event | Landed) -> bool:
     if isinstance(event, Heard | Pressed | Opened | Left | Landed) and talk.scope_at(event.at) != talk.scope:
         return True
     asked = (known.lookup for known in talk.known if isinstance(known.fact, Absent))
-    mine = (each for each in asked if isinstance(each, InvoicesOf | DetailsOf | MethodsOf | PaymentsOf))
+    mine = (each for each in asked if isinstance(each, InvoicesOf | DetailsOf | MethodsOf | AutopayOf | PaymentsOf))
     return any(lookup.scope == talk.scope for lookup in mine)
 
 
@@ -167,6 +171,8 @@ def _moved(draft: Draft, payment: Payment, view: View) -> Turn:
     """News of a payment. Told once; a quote that was on the screen has to be shown again before it counts."""
     if draft.talk.told(payment) or payment.reference in draft.talk.hushed:
         return Turn(draft.talk)
+    if payment.autopay and not _is_here(draft, payment.autopay):
+        return Turn(draft.talk)  # nobody began it here, and whoever sits here may be anybody: a letter tells it
     task = paying(draft.talk)
     if task is not None and task.leaving and payment.state is PaymentState.OPEN and _is_starting(draft.talk, payment):
         return Turn(
@@ -213,6 +219,22 @@ def _told_answer(draft: Draft, event: Answered) -> Turn:
     asked = draft.talk.asked or Asked()
     talk = replace(draft.talk, answered=(*draft.talk.answered, request.case)[-20:], asked=Asked(asked.slot, options))
     return Turn(talk, (reply,))
+
+
+def _told_notice(draft: Draft, event: AutopayTold) -> Turn:
+    """News of autopay, told once, and to nobody who came after its customer; the question on the screen stays as it is."""
+    if event.notice_id in draft.talk.noticed or not _is_here(draft, event.customer):
+        return Turn(draft.talk)
+    reply = noticed(event.notice)
+    options = tuple(to_button(choice.act) for choice in reply.choices)
+    asked = draft.talk.asked or Asked()
+    noted = (*draft.talk.noticed, event.notice_id)[-20:]
+    return Turn(replace(draft.talk, noticed=noted, asked=Asked(asked.slot, options or asked.options)), (reply,))
+
+
+def _is_here(draft: Draft, customer: str) -> bool:
+    """Whether this customer was the last to sign in here, and did not sign out."""
+    return isinstance(draft.talk.scope, Customer) and draft.talk.scope.id == customer
 
 
 def _learned(draft: Draft, payment: Payment, view: View) -> Draft:
@@ -288,6 +310,7 @@ def _advance(draft: Draft, view: View) -> Turn:
                 | Remember()
                 | SaveDetails()
                 | EditMethod()
+                | SetAutopay()
                 | OpenRequest()
                 | CarryOver()
             ):

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from dialogs.conversation import KEPT_HUSHED
 from dialogs.draft import Draft, down_to_pay, is_of, paying, side, without_sign_in
+from dialogs.flows.autopay import AlterAutopay, EnrolAutopay
 from dialogs.flows.details import ChangeDetails
 from dialogs.flows.handoff import CallPerson, handed_over
 from dialogs.flows.methods import ChangeMethod
@@ -20,6 +21,7 @@ from dialogs.flows.side import Side
 from dialogs.flows.sign_in import SignIn, StayHere
 from dialogs.model import (
     AddressProved,
+    AutopaySet,
     CallAgent,
     Called,
     Came,
@@ -52,6 +54,7 @@ from dialogs.model import (
     ResumePayment,
     SaveDetails,
     SendCode,
+    SetAutopay,
     SignedIn,
     SignedOut,
     SignOut,
@@ -133,9 +136,9 @@ def _of_customer(draft: Draft, effect: Effect, outcome: Outcome, view: View) -> 
             return _written(draft, saved, view)
         case ((SendCode() | CheckCode()), (CodeSent() | CodesSpent() | CodeWrong() | Locked() | AddressProved())):
             return _beside(draft, outcome)
-        case ((SaveDetails() | OpenRequest() | Remember()), NotSaved()):
+        case ((SaveDetails() | OpenRequest() | Remember() | SetAutopay()), NotSaved()):
             return _beside(draft, outcome)
-        case EditMethod(), MethodEdited():
+        case (EditMethod(), MethodEdited()) | (SetAutopay(), AutopaySet()):
             return _beside(replace(draft, talk=draft.talk.forgetting(view.at)), outcome)
         case OpenRequest(), RequestOpened():
             return _beside(draft, outcome)
@@ -223,7 +226,8 @@ def closed(draft: Draft, payment: Payment) -> Draft:
 def _beside(draft: Draft, outcome: Outcome) -> Draft:
     """The answer goes to the task that sent it; when something else is going on by now, nobody waits for it."""
     task = side(draft.talk, Side)
-    if not isinstance(task, SignIn | ChangeDetails | ChangeMethod | AskPerson | StayHere):
+    mine = SignIn | ChangeDetails | ChangeMethod | EnrolAutopay | AlterAutopay | AskPerson | StayHere
+    if not isinstance(task, mine):
         return replace(draft, rest=True)
     if isinstance(task, SignIn) and isinstance(outcome, Locked):
         return without_sign_in(draft).enter(CallPerson("sign_in_locked", "too many wrong sign-in codes"))

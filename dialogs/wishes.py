@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from dialogs.draft import Draft, case_of, down_to_pay, paying, side
 from dialogs.flows.articles import TellArticle
+from dialogs.flows.autopay import AlterAutopay, EnrolAutopay, SeeAutopay
 from dialogs.flows.details import ChangeDetails, SeeDetails
 from dialogs.flows.handoff import CallPerson
 from dialogs.flows.invoices import SeeInvoices
@@ -129,6 +130,26 @@ def _invoices(draft: Draft, _view: View) -> Draft:
 
 def _methods(draft: Draft, _view: View) -> Draft:
     return draft.enter(SeeMethods())
+
+
+def _autopay(draft: Draft, _view: View) -> Draft:
+    return draft.enter(SeeAutopay())
+
+
+def _autopay_change(draft: Draft, _view: View) -> Draft:
+    return draft.enter(EnrolAutopay(kept=True))
+
+
+def _autopay_pause(draft: Draft, _view: View) -> Draft:
+    return draft.enter(AlterAutopay("pause"))
+
+
+def _autopay_resume(draft: Draft, _view: View) -> Draft:
+    return draft.enter(AlterAutopay("resume"))
+
+
+def _autopay_leave(draft: Draft, _view: View) -> Draft:
+    return draft.enter(AlterAutopay("leave"))
 
 
 def _details(draft: Draft, _view: View) -> Draft:
@@ -284,6 +305,11 @@ _WISHES: Mapping[str, Callable[[Draft, View], Draft]] = {
     "remember": _remember,
     "invoices": _invoices,
     "methods": _methods,
+    "autopay": _autopay,
+    "autopay_change": _autopay_change,
+    "autopay_pause": _autopay_pause,
+    "autopay_resume": _autopay_resume,
+    "autopay_leave": _autopay_leave,
     "details": _details,
     "history": _history,
     "fix_zip": _fix_zip,

@@ -26,11 +26,18 @@ from sqlalchemy import (
     update,
 )
 
+from services import letterbox
 from services.database import instant, wiping
 from services.payments import states
 from services.payments.refunds import RefundState
 from services.schema import (
     account,
+    agreement,
+    autopay,
+    autopay_charge,
+    autopay_event,
+    autopay_line,
+    autopay_notice,
     browser,
     chatwoot_conversation,
     consent,
@@ -43,6 +50,7 @@ from services.schema import (
     help_gap,
     help_rating,
     hop,
+    letter,
     method_note,
     outbox,
     payment,
@@ -126,7 +134,28 @@ def _of_hops(whose: Whose) -> ColumnElement[bool]:
     return or_(hop.c.chat == whose.chat, hop.c.used_in == whose.chat) if whose.chat else false()
 
 
+def _of_enrolments(whose: Whose) -> ColumnElement[bool]:
+    mine = select(autopay.c.id).where(autopay.c.customer == whose.customer)
+    return false() if whose.chat else autopay_event.c.enrolment.in_(mine)
+
+
+_Y, _G = autopay.c, autopay_charge.c
 _P, _C, _B, _S, _H, _O, _R = payment.c, handoff_case.c, browser.c, sign_in_code.c, hop.c, handoff.c, proposal.c
+_A = agreement.c
+_AGREED = (
+    _A.subject,
+    _A.act,
+    _A.at,
+    _A.words,
+    _A.terms,
+    _A.amount_minor,
+    _A.fee_minor,
+    _A.currency,
+    _A.method,
+    _A.brand,
+    _A.last4,
+)
+_L = letter.c
 _SUMS = (_P.amount_minor, _P.fee_minor, _P.refunded_minor, _P.currency)
 _HOW = (_P.method, _P.brand, _P.last4, _P.billing_name, _P.billing_zip)
 
@@ -136,6 +165,7 @@ TABLES = (
              {"billing_name": "", "billing_zip": ""}),
     Personal("payment_invoices", payment_invoice, _of_payments(payment_invoice.c.payment), (payment_invoice.c.payment, payment_invoice.c.number, payment_invoice.c.amount_minor)),
     Personal("consents", consent, _of_payments(consent.c.payment), (consent.c.payment, consent.c.at, consent.c.quote)),
+    Personal("agreements", agreement, _of_either(agreement), _AGREED),
     Personal("refunds", refund, _of_payments(refund.c.payment), (refund.c.id, refund.c.payment, refund.c.amount_minor, refund.c.state, refund.c.why, refund.c.asked_at),
              {"why": ""}),
     Personal("go_links", go_link, _of_payments(go_link.c.payment), erased=ALL),
@@ -144,6 +174,12 @@ TABLES = (
     Personal("account", account, _of_customer(account.c.customer), (account.c.first_at, account.c.last_at)),
     Personal("method_names", method_note, _of_customer(method_note.c.customer), (method_note.c.nickname, method_note.c.favorite, method_note.c.changed_at),
              {"nickname": ""}),
+    # sums, days and states: evidence of the business, like payments; the words of an authorisation are among the agreements
+    Personal("autopay", autopay, _of_customer(_Y.customer), (_Y.id, _Y.state, _Y.method, _Y.brand, _Y.last4, _Y.limit_minor, _Y.currency, _Y.days, _Y.agreed_at, _Y.why)),
+    Personal("autopay_events", autopay_event, _of_enrolments, (autopay_event.c.enrolment, autopay_event.c.what, autopay_event.c.at, autopay_event.c.terms)),
+    Personal("autopay_charges", autopay_charge, _of_customer(_G.customer), (_G.number, _G.cycle, _G.state, _G.amount_minor, _G.currency, _G.payment, _G.why)),
+    Personal("autopay_lines", autopay_line, _of_customer(autopay_line.c.customer), (autopay_line.c.number, autopay_line.c.did, autopay_line.c.why, autopay_line.c.amount_minor, autopay_line.c.at)),
+    Personal("autopay_notices", autopay_notice, _of_customer(autopay_notice.c.customer), (autopay_notice.c.at, autopay_notice.c.body)),
     Personal("sign_in_codes", sign_in_code, _of_chat(_S.chat), (_S.purpose, _S.sent_at, _S.used_at),
              {"address_hash": "", "salt": b"", "code_hash": b""}),  # the row stays: a chat that was signed in to opens to no older token
     Personal("moves", hop, _of_hops, (_H.channel, _H.made_at, _H.used_at), ALL),
@@ -161,6 +197,7 @@ TABLES = (
              {"reason": ""}),
     Personal("chatwoot", chatwoot_conversation, _of_chat(chatwoot_conversation.c.chat), erased=ALL),
     Personal("errands", errand, _of_chat(errand.c.chat), erased=ALL),
+    Personal("letters", letter, _of_customer(_L.customer), (_L.kind, _L.state, _L.due_at, _L.sent_at, _L.about), {"about": "{}", "message_id": None}),
     # last: they name the chats of whoever signed in, so that an erasure that was cut short finds those again
     Personal("sign_ins", browser, _of_either(browser), (_B.proved_at, _B.expires_at, _B.revoked_at), ALL),
 )
@@ -168,12 +205,14 @@ TABLES = (
 
 # Tables in which nothing is about one person but by way of a payment, or which are the business's own books.
 OTHERS = {
+    "agreement_head": "a number and a hash",
     "payment_event": "steps of a payment, by their causes; never anything personal",
     "fact": "the gateway's words, as its contract has them: sums, instants, brand and last four",
     "journal": "sums",
     "ruling": "a person's word on where a payment stands, append-only: evidence of the business",
     "pause": "the business's own switch",
     "comparison": "counts and references",
+    "autopay_run": "instants, and who at the business asked for it",
     "outbox": "sums and references; what was told goes after a while",
     "audit": "who at the desk did what in which chat, append-only and without words: evidence of the business",
     "agent": "the business's own people",
@@ -181,6 +220,7 @@ OTHERS = {
     "canned": "the business's own words",
     "pay_link": "hashes of links of an invoice: the business's letters",
     "attempt": "wrong tries by invoice and address on the network; they go after a while",
+    "mail_refusal": "a keyed hash of an address that takes no mail: forgotten, it would be written to again",
     "sign_in_guard": "a keyed hash and a number: whoever is erased must not give a guesser new tries",
     "book_customer": "the business's books",
     "book_invoice": "the business's books",
@@ -192,10 +232,12 @@ OTHERS = {
 
 # --- finding ----------------------------------------------------------------------------------------------------------
 
+_NAMING = (payment, handoff_case, browser, agreement)  # rows that name a chat and a customer
+
 
 def chats_of(conn: Connection, customer: str) -> list[str]:
     """The chats in which a customer signed in, in which an invoice of theirs was paid, or a case of theirs opened."""
-    named = (select(table.c.chat).where(table.c.customer == customer) for table in (payment, handoff_case, browser))
+    named = (select(table.c.chat).where(table.c.customer == customer) for table in _NAMING)
     agreed = (
         select(consent.c.chat)
         .join(payment, payment.c.reference == consent.c.payment)
@@ -210,7 +252,7 @@ def customers_of(conn: Connection, chat: str) -> set[str]:
     agreed = (
         select(payment.c.customer).join(consent, payment.c.reference == consent.c.payment).where(consent.c.chat == chat)
     )
-    named = (select(table.c.customer).where(table.c.chat == chat) for table in (payment, handoff_case, browser))
+    named = (select(table.c.customer).where(table.c.chat == chat) for table in _NAMING)
     return {customer for customer in conn.execute(union(*named, agreed)).scalars() if customer}
 
 
@@ -230,7 +272,7 @@ def epochs_of(conn: Connection, chat: str) -> set[str]:
 
 def knows(conn: Connection, customer: str) -> bool:
     """Whether any row names this customer: the books may know them no more."""
-    tables = (account, browser, payment, handoff_case, method_note)
+    tables = (account, browser, payment, handoff_case, method_note, agreement)
     return any(
         conn.execute(select(table.c.customer).where(table.c.customer == customer).limit(1)).first() for table in tables
     )
@@ -304,7 +346,8 @@ def erase(conn: Connection, whose: Whose, now: datetime) -> int:
 
     A customer is signed out everywhere with it, also where the embedding page had vouched for them.
     """
-    changed = sum(_erase(conn, table, whose) for table in TABLES)
+    changed = 0 if whose.chat else letterbox.drop(conn, whose.customer, now)
+    changed += sum(_erase(conn, table, whose) for table in TABLES)
     if not whose.chat:
         end_proofs(conn, whose.customer, now)
     wiping(conn)  # also when nothing changed: the try before may have died before its log was emptied

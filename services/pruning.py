@@ -1,6 +1,6 @@
 """What the ledger's database may forget, and when: tries that no limit counts any more, links that lead nowhere, news
 that was told, codes and remembered browsers whose time is over, questions without an answer; and of cases that were closed
-long ago the words. Never here: payments, facts, consents, the journal, that there was a case,
+long ago the words. Never here: payments, facts, consents, the journal, that there was a case, what autopay was authorised to do and did,
 what was posted to the books, and wrong codes of an address whose owner has not signed in since: whoever waits long enough
 would get new tries.
 """
@@ -15,12 +15,14 @@ from sqlalchemy import Column, ColumnElement, Connection, Integer, Table, and_, 
 from services.database import micros, wiping
 from services.schema import (
     attempt,
+    autopay_notice,
     book_saved,
     browser,
     go_link,
     handoff_case,
     help_gap,
     hop,
+    letter,
     outbox,
     sign_in_code,
     tried,
@@ -76,7 +78,12 @@ TABLES = (
     Pruned(
         handoff_case, handoff_case.c.id, lambda before: and_(handoff_case.c.closed_at < before, _WORDY), "cases", _WORDS
     ),
+    Pruned(autopay_notice, autopay_notice.c.id, lambda before: autopay_notice.c.told_at < before),
     Pruned(book_saved, book_saved.c.key, lambda before: book_saved.c.at < before),
+    # that a notice was sent is shown for two years (Regulation E, 12 CFR 1005.13(b)), so as long as a case
+    Pruned(
+        letter, letter.c.id, lambda before: and_(letter.c.state != "waiting", letter.c.changed_at < before), "cases"
+    ),
     # not what was posted: what a refund or a return takes back is counted from it
     Pruned(outbox, outbox.c.id, lambda before: and_(outbox.c.kind == "tell", outbox.c.done_at < before)),
 )

@@ -24,7 +24,18 @@ from sqlalchemy import (
 )
 
 schema = MetaData()
-APPEND_ONLY = ("payment_event", "fact", "journal", "consent", "ruling", "pause", "book_posting", "audit")
+APPEND_ONLY = (
+    "payment_event",
+    "fact",
+    "journal",
+    "consent",
+    "ruling",
+    "pause",
+    "book_posting",
+    "audit",
+    "agreement",
+    "autopay_event",
+)
 
 # --- payments -----------------------------------------------------------------------------------------------------
 
@@ -68,6 +79,7 @@ payment = Table(
     Column("declines", Integer, nullable=False, server_default="0"),  # by the gateway's word
     Column("submitted_at", BigInteger),  # at the gateway: handed to the banks
     Column("cleared_at", BigInteger),  # at the gateway: arrived
+    Column("enrolment", Integer, index=True),  # in autopay, under which it was begun; null: somebody said yes to it
     CheckConstraint("amount_minor > 0", name="payment_amount_positive"),
 )
 
@@ -137,9 +149,55 @@ consent = Table(  # append-only
     Column("message", String(200), nullable=False),  # id of the customer's message that said yes
     Column("digest", String(64), nullable=False),
     Column("quote", LargeBinary, nullable=False),  # the Quote, msgspec JSON
+    Column("standing", String(300)),  # the name of `Standing`, where no message said yes but an authorisation
 )
 # One yes begins one payment, however often and late its message arrives.
-Index("one_payment_per_yes", consent.c.chat, consent.c.message, unique=True)
+Index(
+    "one_payment_per_yes",
+    consent.c.chat,
+    consent.c.message,
+    unique=True,
+    sqlite_where=consent.c.standing.is_(None),
+    postgresql_where=consent.c.standing.is_(None),
+)
+# ... and so does a standing authorisation, for each presentment of an invoice's cycle. (Of nulls there may be many.)
+Index("one_payment_per_presentment", consent.c.standing, unique=True)
+
+agreement = Table(  # append-only; what was shown and agreed to, in one chain of hashes: see services/agreements.py
+    "agreement",
+    schema,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),  # 1, 2, 3, ... without a gap
+    Column("subject", String(80), nullable=False),  # payment:RM-..., autopay:..., method:...
+    Column("act", String(16), nullable=False),  # agreed, changed, paused, resumed, revoked
+    Column("at", BigInteger, nullable=False),
+    Column("customer", String(120), index=True),  # who agreed, as far as that was proved, or whose invoices they are
+    Column("chat", String(200), nullable=False, index=True),
+    Column("message", String(200), nullable=False),  # id of the customer's message that said yes
+    Column("language", String(16), nullable=False),
+    Column("wording", String(64), nullable=False),  # hash of the sentences from which the words were made
+    Column("words", Text, nullable=False),  # as they were shown
+    Column("digest", String(64), nullable=False),  # of what was agreed to
+    Column("terms", Text, nullable=False),  # it, as JSON
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("fee_minor", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("method", String(8), nullable=False),
+    Column("brand", String(24), nullable=False),
+    Column("last4", String(4), nullable=False),
+    Column("previous", String(64), nullable=False),  # hash of the row before it about the same subject
+    Column("before", String(64), nullable=False),  # hash of the row before it in the table
+    Column("hash", String(64), nullable=False),
+    UniqueConstraint("subject", "number", name="agreements_of_subject"),
+)
+
+agreement_head = Table(  # one row: the last of them
+    "agreement_head",
+    schema,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("consents_before", BigInteger, nullable=False),  # consents up to this id are older than these records
+)
 
 ruling = Table(  # append-only
     "ruling",
@@ -177,6 +235,7 @@ pause = Table(  # append-only; the last row says whether new payments are taken
     Column("paused", Boolean, nullable=False),
     Column("asked_by", String(120), nullable=False),
     Column("why", Text, nullable=False),
+    Column("autopay", Boolean, nullable=False, server_default=text("false")),  # only what autopay would charge
 )
 
 comparison = Table(  # runs that hold the whole ledger against the gateway, one per gateway and UTC day
@@ -352,6 +411,116 @@ Index(  # a worker asks what is still to be told, all the time
     postgresql_where=text("answer <> '' AND told_at IS NULL"),
 )
 
+# --- autopay ----------------------------------------------------------------------------------------------------------
+
+autopay = Table(  # standing authorisations, one that is not over per customer
+    "autopay",
+    schema,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("customer", String(120), nullable=False, index=True),
+    Column("state", String(16), nullable=False),  # on, paused, stopped, left
+    Column("saved", String(120), nullable=False),  # the gateway's id of the method
+    Column("method", String(8), nullable=False),
+    Column("brand", String(24), nullable=False, server_default=""),
+    Column("last4", String(4), nullable=False, server_default=""),
+    Column("limit_minor", BigInteger, nullable=False),  # of one charge
+    Column("currency", String(3), nullable=False),
+    Column("days", Integer, nullable=False),  # before the due date
+    Column("chat", String(200), nullable=False),  # in which it was changed last
+    Column("agreed_at", BigInteger, nullable=False),  # to these terms
+    Column("changed_at", BigInteger, nullable=False),
+    Column("why", String(32), nullable=False, server_default=""),  # it was stopped
+    CheckConstraint("limit_minor > 0", name="autopay_limit_positive"),
+)
+Index(
+    "one_autopay_per_customer",
+    autopay.c.customer,
+    unique=True,
+    sqlite_where=text("state IN ('on', 'paused')"),
+    postgresql_where=text("state IN ('on', 'paused')"),
+)
+
+autopay_event = Table(  # append-only: what was agreed to and taken back; the words that were shown are in `agreement`
+    "autopay_event",
+    schema,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("key", String(120), nullable=False, unique=True),  # of the effect, or of what stopped it
+    Column("enrolment", ForeignKey("autopay.id"), nullable=False, index=True),
+    Column("at", BigInteger, nullable=False),
+    Column("what", String(16), nullable=False),  # agree, pause, resume, leave, stop
+    Column("chat", String(200), nullable=False),
+    Column("message", String(200), nullable=False),  # id of the customer's message; empty: no customer did it
+    Column("terms", LargeBinary, nullable=False),  # the Terms, msgspec JSON
+)
+
+autopay_run = Table(
+    "autopay_run",
+    schema,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("asked_by", String(120), nullable=False, server_default=""),  # empty: the clock
+)
+
+autopay_charge = Table(  # an invoice's due date that autopay pays
+    "autopay_charge",
+    schema,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("invoice", String(120), nullable=False),
+    Column("cycle", Date, nullable=False),  # that due date
+    Column("enrolment", ForeignKey("autopay.id"), nullable=False, index=True),
+    Column("customer", String(120), nullable=False, index=True),
+    Column("number", String(120), nullable=False),
+    Column("state", String(16), nullable=False),  # planned, started, paid, waiting, over
+    Column("amount_minor", BigInteger, nullable=False),  # the most that its customer was told of
+    Column("currency", String(3), nullable=False),
+    Column("due_at", BigInteger, nullable=False),  # when it is charged, or tried again
+    Column("told_at", BigInteger, nullable=False),  # of that charge
+    Column("presentments", Integer, nullable=False, server_default="0"),  # that reached a bank, and ended
+    Column("tries", Integer, nullable=False, server_default="0"),  # payments that were begun for it, and ended
+    Column("first_at", BigInteger),  # when the first presentment ended
+    Column("payment", String(32)),  # the last one
+    Column("seen", Integer, nullable=False, server_default="0"),  # version of that payment as it was last looked at
+    Column("why", String(32), nullable=False, server_default=""),  # it is over, or was passed over
+    Column("changed_at", BigInteger, nullable=False),
+    UniqueConstraint("invoice", "cycle", name="one_charge_per_cycle"),
+)
+Index("autopay_charge_of_payment", autopay_charge.c.payment)
+Index("autopay_charge_due", autopay_charge.c.state, autopay_charge.c.due_at)
+
+autopay_line = Table(  # what a run did about an invoice, or why it did nothing
+    "autopay_line",
+    schema,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("run", ForeignKey("autopay_run.id"), nullable=False, index=True),
+    Column("customer", String(120), nullable=False),
+    Column("invoice", String(120), nullable=False),
+    Column("number", String(120), nullable=False),
+    Column("did", String(16), nullable=False),  # told, charged, skipped, ended
+    Column("why", String(32), nullable=False, server_default=""),
+    Column("amount_minor", BigInteger, nullable=False, server_default="0"),
+    Column("currency", String(3), nullable=False, server_default=""),
+    Column("payment", String(32), nullable=False, server_default=""),
+    Column("at", BigInteger, nullable=False),
+)
+
+autopay_notice = Table(  # what customers are to be told of it, once per cause
+    "autopay_notice",
+    schema,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("key", String(200), nullable=False, unique=True),
+    Column("customer", String(120), nullable=False, index=True),
+    Column("chat", String(200), nullable=False),
+    Column("body", LargeBinary, nullable=False),  # the Notice, msgspec JSON
+    Column("at", BigInteger, nullable=False),
+    Column("told_at", BigInteger),
+)
+Index(
+    "autopay_notice_to_tell",
+    autopay_notice.c.id,
+    sqlite_where=autopay_notice.c.told_at.is_(None),
+    postgresql_where=autopay_notice.c.told_at.is_(None),
+)
+
 # --- Remit's own invoice book -------------------------------------------------------------------------------------
 
 book_customer = Table(
@@ -476,6 +645,44 @@ Index(  # what is still to be answered is asked for at every start
     telegram_update.c.chat,
     sqlite_where=telegram_update.c.done_at.is_(None),
     postgresql_where=telegram_update.c.done_at.is_(None),
+)
+
+# --- letters --------------------------------------------------------------------------------------------------------
+
+letter = Table(  # letters that go out because something happened, one per cause
+    "letter",
+    schema,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("key", String(200), nullable=False, unique=True),  # of the cause
+    Column("kind", String(40), nullable=False),
+    Column("customer", String(120), nullable=False, index=True),
+    Column("about", Text, nullable=False),  # JSON: ids and numbers, never words, names or addresses
+    Column("state", String(16), nullable=False),  # waiting, sent, refused, moot, unsure, expired
+    Column("due_at", BigInteger, nullable=False),
+    Column("until_at", BigInteger, nullable=False),  # then it is given up
+    Column("lease_until", BigInteger, nullable=False, server_default="0"),
+    Column("fence", Integer, nullable=False, server_default="0"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("doubts", Integer, nullable=False, server_default="0"),  # times it was handed over without an answer
+    Column("message_id", String(200), index=True),  # once it was handed over
+    Column("dated_at", BigInteger),  # the date it bears
+    Column("sent_at", BigInteger),
+    Column("code", String(16), nullable=False, server_default=""),  # of a mail server, or why it is moot
+    Column("changed_at", BigInteger, nullable=False),
+)
+Index(
+    "letter_waiting",
+    letter.c.due_at,
+    sqlite_where=text("state = 'waiting'"),
+    postgresql_where=text("state = 'waiting'"),
+)
+
+mail_refusal = Table(  # addresses that take no mail, by the word of their mail server
+    "mail_refusal",
+    schema,
+    Column("address_hash", String(64), primary_key=True),  # keyed with the installation's secret
+    Column("at", BigInteger, nullable=False),
+    Column("code", String(16), nullable=False),  # such as 5.1.1 (RFC 3463)
 )
 
 # --- people who help ----------------------------------------------------------------------------------------------

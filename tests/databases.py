@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
+from services import agreements
 from services.database import open_engine, upgrade
 from services.schema import schema
 from tests.servers import PostgresServer
@@ -31,6 +32,8 @@ def on_postgres(one_postgres: Engine) -> Iterator[Engine]:
         connection.execute(text("SET LOCAL session_replication_role = replica"))
         for table in reversed(schema.sorted_tables):
             connection.execute(table.delete())
+        head = {"id": agreements.HEAD, "number": 0, "hash": agreements.beginning(0), "consents_before": 0}
+        connection.execute(schema.tables["agreement_head"].insert(), head)  # as the migration leaves it
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -35,7 +35,7 @@ from dialogs.model import (
 )
 from services.model import Account, Bearer, Customer, key_of
 
-Why: TypeAlias = Literal["", "saved", "invoices", "methods", "details", "history", "requests"]
+Why: TypeAlias = Literal["", "saved", "invoices", "methods", "autopay", "details", "history", "requests"]
 
 SEND_AGAIN = Choice(Say("button_send_again"), Want("send_again"))
 OTHER_ADDRESS = Choice(Say("button_other_address"), Pick(Slot.DETAIL, "email"))

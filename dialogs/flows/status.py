@@ -202,6 +202,8 @@ def news(payment: Payment) -> Reply:
         key = "overpaid" if payment.surplus_minor else "won" if payment.dispute_won else "refund_failed"
         return Reply(Say(key, values), card=ReceiptCard(payment), choices=(PERSON,))
     match payment.state:
+        case PaymentState.PROCESSING | PaymentState.SUCCEEDED if payment.autopay:
+            return Reply(Say(f"autopay_{payment.state}", values), card=ReceiptCard(payment))
         case PaymentState.PROCESSING:
             key = "processing" if payment.expected is None else "processing_expected"
             return Reply(Say(key, values), card=ReceiptCard(payment))

@@ -87,7 +87,7 @@ def offer(task: "PayInvoice", bill: Bill, view: View) -> Move:
         saved=how.saved.id if how.saved else "",
     )
     if view.agreed and view.agreed == quote.digest():
-        return StartPayment(view.scope, quote, view.at)
+        return StartPayment(view.scope, quote, view.at, view.shown)
     return Confirm(quote, _shown(task, bill, quote, how, billing, view))
 
 

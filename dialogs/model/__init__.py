@@ -49,6 +49,7 @@ from dialogs.model.effects import (
     SaveDetails,
     SendCode,
     Sent,
+    SetAutopay,
     SignOut,
     StartPayment,
 )
@@ -61,6 +62,7 @@ from dialogs.model.events import (
     AgentWithdrew,
     Answered,
     Arrived,
+    AutopayTold,
     Came,
     DeskWord,
     Event,
@@ -76,6 +78,7 @@ from dialogs.model.events import (
 from dialogs.model.house import House
 from dialogs.model.look_ups import (
     Absent,
+    AutopayOf,
     BillingOf,
     DetailsOf,
     Fact,
@@ -94,6 +97,7 @@ from dialogs.model.look_ups import (
 from dialogs.model.moves import ALWAYS_NOW, Ask, Await, Confirm, Done, Enter, Move, Task, View
 from dialogs.model.outcomes import (
     AddressProved,
+    AutopaySet,
     Called,
     Carried,
     CodeSent,
@@ -145,6 +149,9 @@ __all__ = [
     "Arrived",
     "Ask",
     "AskAgent",
+    "AutopayOf",
+    "AutopaySet",
+    "AutopayTold",
     "Await",
     "BillingOf",
     "CallAgent",
@@ -230,6 +237,7 @@ __all__ = [
     "See",
     "SendCode",
     "Sent",
+    "SetAutopay",
     "Share",
     "SheetOf",
     "Show",

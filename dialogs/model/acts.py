@@ -30,6 +30,7 @@ class Slot(StrEnum):
     NOTICES = "notices"
     NICKNAME = "nickname"
     DETAIL = "detail"  # which of the details is to be changed
+    DAYS = "days"  # before the due date, in autopay
     SURE = "sure"  # whether something other than a quote is right so
 
 
@@ -99,6 +100,11 @@ class Want(msgspec.Struct, frozen=True):
         "several",  # choose invoices one by one
         "enough",  # ... and these are all
         "methods",
+        "autopay",  # set up or seen
+        "autopay_change",
+        "autopay_pause",
+        "autopay_resume",
+        "autopay_leave",
         "details",
         "sign_in",
         "sign_out",

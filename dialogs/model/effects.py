@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from services.model import Customer, Quote, Revision, Scope
+from services.model import AutopayChange, Customer, Quote, Revision, Scope, Shown, Terms
 
 
 class ProveInvoice(msgspec.Struct, frozen=True, tag="prove_invoice"):
@@ -17,6 +17,7 @@ class StartPayment(msgspec.Struct, frozen=True, tag="start_payment"):
     scope: Scope
     quote: Quote
     agreed_at: datetime | None = None  # when the customer said yes
+    shown: Shown = Shown()  # the words that the yes was said to
 
 
 class ResumePayment(msgspec.Struct, frozen=True, tag="resume_payment"):
@@ -88,6 +89,15 @@ class EditMethod(msgspec.Struct, frozen=True, tag="edit_method"):
     nickname: str = ""
 
 
+class SetAutopay(msgspec.Struct, frozen=True, tag="set_autopay"):
+    """Agree to the terms of autopay, as they were shown; or pause, resume or leave it."""
+
+    scope: Customer
+    what: AutopayChange
+    terms: Terms | None = None
+    shown: Shown = Shown()
+
+
 class OpenRequest(msgspec.Struct, frozen=True, tag="open_request"):
     """Hand a wish for money back, or an objection, to a person. ``why``: the customer's words, redacted."""
 
@@ -155,6 +165,7 @@ Effect: TypeAlias = (
     | Remember
     | SaveDetails
     | EditMethod
+    | SetAutopay
     | OpenRequest
     | CountHelp
     | NoteGap

@@ -7,7 +7,7 @@ import msgspec
 
 from dialogs.model.acts import Act
 from dialogs.model.outcomes import Outcome
-from services.model import Customer, Money, Payment, Request
+from services.model import Customer, Money, Notice, Payment, Request
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -131,6 +131,15 @@ class FromDesk(msgspec.Struct, frozen=True):
     at: datetime
 
 
+class AutopayTold(msgspec.Struct, frozen=True):
+    """There is something to tell a customer of their autopay. ``notice_id`` numbers it: it is told once."""
+
+    notice_id: int
+    notice: Notice
+    customer: str
+    at: datetime
+
+
 class Waited(msgspec.Struct, frozen=True):
     """The channel's patience ended while an effect was under way."""
 
@@ -138,5 +147,16 @@ class Waited(msgspec.Struct, frozen=True):
 
 
 Event: TypeAlias = (
-    Heard | Pressed | Opened | Arrived | Came | PaymentMoved | Answered | Recalled | Left | Waited | FromDesk
+    Heard
+    | Pressed
+    | Opened
+    | Arrived
+    | Came
+    | PaymentMoved
+    | Answered
+    | AutopayTold
+    | Recalled
+    | Left
+    | Waited
+    | FromDesk
 )

@@ -6,7 +6,7 @@ import msgspec
 
 from dialogs.help_center import HelpCenter
 from dialogs.reading.classifier import Classifier
-from services.model import Rules
+from services.model import AutopayRules, Rules
 from services.model.hours import Hours
 
 
@@ -28,5 +28,6 @@ class House(msgspec.Struct, frozen=True):
     hops: bool = False  # whether a chat on a web page can go on in Telegram, and back
     hours: Hours = Hours()  # when a person can be expected
     locales: tuple[str, ...] = ("en",)
+    autopay: AutopayRules = AutopayRules()
     mind: Classifier | None = None  # guesses what is meant where no rule reads it
     help: Mapping[str, HelpCenter] = {}  # by language

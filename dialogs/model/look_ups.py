@@ -6,6 +6,7 @@ from typing import TypeAlias
 import msgspec
 
 from services.model import (
+    Autopay,
     Billing,
     Customer,
     Details,
@@ -63,6 +64,10 @@ class MethodsOf(msgspec.Struct, frozen=True, tag="methods_of"):
     scope: Customer
 
 
+class AutopayOf(msgspec.Struct, frozen=True, tag="autopay_of"):
+    scope: Customer
+
+
 class PaymentsOf(msgspec.Struct, frozen=True, tag="payments_of"):
     """All payments on the customer's invoices, whoever began them."""
 
@@ -85,6 +90,7 @@ LookUp: TypeAlias = (
     | SheetOf
     | DetailsOf
     | MethodsOf
+    | AutopayOf
     | PaymentsOf
     | RequestsOf
 )
@@ -99,7 +105,18 @@ class Unreachable(msgspec.Struct, frozen=True, tag="unreachable"):
 
 
 Fact: TypeAlias = (
-    Invoice | Billing | Payment | Listing | Sheet | Details | Methods | Payments | Requests | Absent | Unreachable
+    Invoice
+    | Billing
+    | Payment
+    | Listing
+    | Sheet
+    | Details
+    | Methods
+    | Autopay
+    | Payments
+    | Requests
+    | Absent
+    | Unreachable
 )
 
 

@@ -9,6 +9,7 @@ from dialogs.model.acts import Slot
 from dialogs.model.effects import Effect
 from dialogs.model.house import House
 from dialogs.model.look_ups import (
+    AutopayOf,
     Fact,
     InvoicesOf,
     Known,
@@ -23,7 +24,7 @@ from dialogs.model.look_ups import (
     Unreachable,
 )
 from dialogs.model.replies import Reply, Say
-from services.model import Payment, Quote, Scope
+from services.model import Payment, Quote, Scope, Shown
 
 
 class Ask(msgspec.Struct, frozen=True):
@@ -71,7 +72,7 @@ Move: TypeAlias = Ask | Confirm | Await | Done | Enter | LookUp | Effect
 
 
 # Read for the event that asks for them, and not kept: they are long, or are asked for because they may have changed.
-ALWAYS_NOW = (PaymentNow, InvoicesOf, PaymentsOf, RequestsOf, SheetOf)
+ALWAYS_NOW = (PaymentNow, InvoicesOf, PaymentsOf, RequestsOf, SheetOf, AutopayOf)
 
 
 class View(msgspec.Struct, frozen=True):
@@ -86,6 +87,7 @@ class View(msgspec.Struct, frozen=True):
     agreed: str = ""  # the digest of the quote that this very event said yes to
     wrong_proofs: int = 0
     payments: tuple[Payment, ...] = ()  # of this chat, as last told; the last one started is last
+    shown: Shown = Shown()  # the words beside the button that agrees, as they are on the screen
 
     @property
     def can_sign_in(self) -> bool:

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from services.model import Account, Details, Methods, Objection, Payment, Request
+from services.model import Account, Autopay, Details, Methods, Objection, Payment, Request
 
 
 class Proved(msgspec.Struct, frozen=True):
@@ -94,6 +94,12 @@ class MethodEdited(msgspec.Struct, frozen=True):
     methods: Methods
 
 
+class AutopaySet(msgspec.Struct, frozen=True):
+    """What there is of the customer's autopay now."""
+
+    autopay: Autopay
+
+
 class RequestOpened(msgspec.Struct, frozen=True):
     """A person has it."""
 
@@ -125,6 +131,7 @@ Outcome: TypeAlias = (
     | DetailsSaved
     | NotSaved
     | MethodEdited
+    | AutopaySet
     | RequestOpened
     | Noted
     | Carried

@@ -42,6 +42,11 @@ _WORDS: dict[str, Act] = {
     "/several": Want("several"),
     "/enough": Want("enough"),
     "/methods": Want("methods"),
+    "/autopay": Want("autopay"),
+    "/autopay change": Want("autopay_change"),
+    "/autopay pause": Want("autopay_pause"),
+    "/autopay resume": Want("autopay_resume"),
+    "/autopay leave": Want("autopay_leave"),
     "/details": Want("details"),
     "/sign-in": Want("sign_in"),
     "/sign-out": Want("sign_out"),
@@ -83,7 +88,7 @@ _WORDS: dict[str, Act] = {
 }
 _TEXTS = {act: text for text, act in _WORDS.items()}
 _KEY = r"[a-z]{1,12}"
-_PICK = re.compile(rf"/pick (invoice|method|account|payment|detail|why) ({_KEY})")
+_PICK = re.compile(rf"/pick (invoice|method|account|payment|detail|why|days) ({_KEY})")
 _EDIT = re.compile(rf"/(remove|favorite|nickname) ({_KEY})")
 _SEE = re.compile(rf"/see ({_KEY})")
 _SURE = re.compile(rf"/sure ({_KEY})")

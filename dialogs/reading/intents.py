@@ -30,7 +30,7 @@ from dialogs.model import (
     Want,
     Wonder,
 )
-from dialogs.reading import account, spanish, values
+from dialogs.reading import account, spanish, standing, values
 from dialogs.reading.buttons import from_button
 from dialogs.reading.classifier import OUT_OF_SCOPE
 from dialogs.reading.stuck import stuck
@@ -114,6 +114,8 @@ def read(text: str, talk: Conversation, house: House, today: date | None = None)
     if not said:
         return (Simple.REPEAT,)
     asked = talk.asked or Asked()
+    if days := standing.bare(said, asked):
+        return days
     if (picked := _picked(said, asked)) is not None:
         return (picked,)
     if asked.total is not None and _agrees_in_full(said, asked.total):
@@ -171,6 +173,8 @@ def _sentence(said: str, talk: Conversation, asked: Asked, house: House, today: 
     said = _REST_LATER.sub("", _HESITATION.sub("", said)) or said
     if (aside := _about_the_chat(said, talk, house) or _aside(said, asked)) is not None:
         return (aside,)
+    if of_autopay := standing.answered(said, asked) or standing.wishes(said):
+        return of_autopay
     if talk.tasks and _SUGGESTS.search(said):
         told = _told(said, talk, asked, house)
         if any(isinstance(act, Tell) and act.slot is Slot.METHOD for act in told):

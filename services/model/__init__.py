@@ -5,6 +5,17 @@ Every sum is an integer of minor units with its ISO 4217 currency; there are no 
 """
 
 from services.model.allocation import Spread, allocate, in_order, payable_together
+from services.model.autopay import (
+    Autopay,
+    AutopayChange,
+    AutopayRules,
+    Enrolment,
+    EnrolmentState,
+    Notice,
+    Planned,
+    Standing,
+    Terms,
+)
 from services.model.invoices import (
     MOST_SHOWN,
     Filter,
@@ -33,6 +44,7 @@ from services.model.payments import (
     Request,
     Requests,
     SavedMethod,
+    Shown,
     brand_name,
 )
 from services.model.people import (
@@ -53,10 +65,15 @@ from services.model.rules import Objection, Rules, objection, objection_to, stan
 __all__ = [
     "MOST_SHOWN",
     "Account",
+    "Autopay",
+    "AutopayChange",
+    "AutopayRules",
     "Bearer",
     "Billing",
     "Customer",
     "Details",
+    "Enrolment",
+    "EnrolmentState",
     "Filter",
     "Invoice",
     "InvoiceState",
@@ -66,11 +83,13 @@ __all__ = [
     "Method",
     "Methods",
     "Money",
+    "Notice",
     "Notices",
     "Objection",
     "Payment",
     "PaymentState",
     "Payments",
+    "Planned",
     "Quote",
     "Reason",
     "Request",
@@ -81,9 +100,12 @@ __all__ = [
     "Scope",
     "Sheet",
     "SheetLine",
+    "Shown",
     "Spread",
+    "Standing",
     "Stranger",
     "Sum",
+    "Terms",
     "allocate",
     "brand_name",
     "exponent",

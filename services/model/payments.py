@@ -153,6 +153,14 @@ class Quote(msgspec.Struct, frozen=True):
         return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:16].translate(LETTERS)
 
 
+class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The words that a customer agreed to, as they were on the screen."""
+
+    words: str = ""
+    wording: str = ""  # names the sentences from which they were made: another hash, another text
+    language: str = ""
+
+
 class Payment(msgspec.Struct, frozen=True, omit_defaults=True, tag="payment"):
     """A payment as its customer may see it. ``reference`` is printed on receipts and never changes."""
 
@@ -177,6 +185,9 @@ class Payment(msgspec.Struct, frozen=True, omit_defaults=True, tag="payment"):
     submitted_at: datetime | None = None  # a bank payment was handed to the banks, UTC
     expected: date | None = None  # the day by which it should have arrived
     cleared_at: datetime | None = None  # it arrived, UTC; it may come back all the same
+    autopay: str = (
+        ""  # id of the customer under whose standing authorisation it was begun; empty: somebody said yes to it
+    )
 
     @property
     def refunded(self) -> Money:

@@ -50,6 +50,7 @@ class Objection(StrEnum):
     METHOD_GONE = "method_gone"  # the saved method was removed, expired, or was refused by its bank for good
     PROVE_AGAIN = "prove_again"  # a saved method is charged only where the customer proved who they are
     TOO_MANY_DECLINES = "too_many_declines"
+    NOT_AUTHORIZED = "not_authorized"  # nobody said yes to it, and no standing authorisation covers it
     NOT_IN_TIME = "not_in_time"  # a saved method is charged soon after the yes, or not at all
 
 

@@ -24,7 +24,10 @@ from services.model import (
     Payment,
     Quote,
     Rules,
+    SavedMethod,
     Scope,
+    Shown,
+    Standing,
     Stranger,
     objection_to,
 )
@@ -59,6 +62,7 @@ class _Judged(msgspec.Struct, frozen=True):
 
     customer: str
     positions: Mapping[str, Position]
+    charged: SavedMethod | None = None
 
 
 class Checkout:
@@ -91,12 +95,20 @@ class Checkout:
     # --- starting -------------------------------------------------------------------------------------------------
 
     async def start(
-        self, key: str, chat: str, message: str, scope: Scope, quote: Quote, *, agreed_at: datetime | None = None
+        self,
+        key: str,
+        chat: str,
+        message: str,
+        scope: Scope,
+        quote: Quote,
+        *,
+        agreed_at: datetime | None = None,
+        shown: Shown | None = None,
     ) -> Payment | Refused:
         """Begin the payment of an agreed quote, once per ``key``; the same key resumes it.
 
         Its page is opened; a saved method that the quote names is charged on that page at once. ``message`` is the id of
-        the message in which the customer agreed, at ``agreed_at`` (None: just now). The payment that comes back is OPEN, or whatever has become of it
+        the message in which the customer agreed, at ``agreed_at`` (None: just now), to the words that were ``shown``. The payment that comes back is OPEN, or whatever has become of it
         since: OPEN with ``saved`` is one whose bank wants to see the customer, or said no (``declines``), and its page
         takes another card. `Unavailable`: nothing was made, the same key may be tried again, and if no request before it
         was uncertain the invoice is free for another start. `Uncertain`: start with the same key again (soon: ten minutes
@@ -113,12 +125,30 @@ class Checkout:
         ):  # the ledger was away for so long: its customer may have paid elsewhere
             return Refused(Objection.NOT_IN_TIME)
         if begun is None or begun.state is states.CANCELED:
-            order = Order(key, chat, message, quote, self.gateway.name, self._return_url(chat), {})
+            order = Order(
+                key, chat, message, quote, self.gateway.name, self._return_url(chat), {}, shown=shown or Shown()
+            )
             taken = await self._begin(scope, order, begun)
             return taken if isinstance(taken, Refused) else await self._carry_out(taken.reference)
         return await self._go_on(chat, begun.reference)
 
-    async def _begin(self, scope: Scope, order: Order, canceled: Payment | None) -> Payment | Refused:
+    async def start_standing(self, key: str, chat: str, standing: Standing, quote: Quote) -> Payment | Refused:
+        """Begin a payment that no message says yes to, but a standing authorisation; once per ``key``, as `start` does.
+
+        Whether that covers it is asked in the transaction that writes it down, and once more in the one that lets its saved
+        method be charged. ``chat``: where its results are told. Raises what `start` raises.
+        """
+        _check_form(quote)
+        if not quote.saved:
+            raise ValueError("nobody is there to type a method")
+        begun = await self.transact(lambda conn: ledger.by_key(conn, key))
+        if begun is None or begun.state is states.CANCELED:
+            order = Order(key, chat, "", quote, self.gateway.name, self._return_url(chat), {}, standing=standing)
+            taken = await self._begin(standing, order, begun)
+            return taken if isinstance(taken, Refused) else await self._carry_out(taken.reference)
+        return await self._go_on(chat, begun.reference)
+
+    async def _begin(self, scope: Scope | Standing, order: Order, canceled: Payment | None) -> Payment | Refused:
         if (problem := await self._unproved(scope, order.chat, order.quote)) is not None:
             return Refused(problem)
         own = "" if canceled is None else canceled.reference
@@ -130,33 +160,36 @@ class Checkout:
             return Refused(begun.objection, await self._seen(begun.invoice))
         return begun
 
-    async def _unproved(self, scope: Scope, chat: str, quote: Quote) -> Objection | None:
+    async def _unproved(self, scope: Scope | Standing, chat: str, quote: Quote) -> Objection | None:
         """Whose invoices they are is judged with them; here, whether who asks is still who they proved to be."""
+        if isinstance(scope, Standing):
+            return None  # proved when it was agreed to; that it is in force is `starts.begin`'s to see
         if isinstance(scope, Customer) and not await self._holds(scope):
             return Objection.PROVE_AGAIN
         if quote.saved and not (isinstance(scope, Customer) and scope.may_charge(chat)):
             return Objection.PROVE_AGAIN
         return None
 
-    async def _judge_and_write(self, scope: Scope, order: Order, own: str) -> Payment | Refused | Obstacle:
+    async def _judge_and_write(self, scope: Scope | Standing, order: Order, own: str) -> Payment | Refused | Obstacle:
         judged = await self._judge(scope, order.quote, own)
         if isinstance(judged, Refused):
             return judged
         # nobody else may put a card among the customer's own: whoever holds a forwarded letter pays, and keeps nothing
-        at_home = isinstance(scope, Customer) and scope.may_charge(order.chat)
+        at_home = isinstance(scope, Standing) or (isinstance(scope, Customer) and scope.may_charge(order.chat))
         order = msgspec.structs.replace(
             order,
             positions=judged.positions,
             customer=judged.customer,
             vault=vault_name(judged.customer) if at_home else "",
             declines=self._rules.declines,
+            charged=judged.charged,
         )
         now = self.clock()
         if own:
             return await self.transact(lambda conn: starts.begin_again(conn, own, order, now))
         return await self.transact(lambda conn: starts.begin(conn, order, now, self.random))
 
-    async def _judge(self, scope: Scope | None, quote: Quote, own: str) -> _Judged | Refused:
+    async def _judge(self, scope: Scope | Standing | None, quote: Quote, own: str) -> _Judged | Refused:
         """Whether the quote is payable for this scope (None: whose it is was judged before), or an objection."""
         ids = [line.invoice for line in quote.lines]
         if isinstance(scope, Stranger) or (isinstance(scope, Bearer) and ids != [scope.invoice]):
@@ -169,14 +202,15 @@ class Checkout:
             if found is None:  # which to a customer reads as another's does: nobody learns which invoices there are
                 return Refused(Objection.NOT_YOURS if isinstance(scope, Customer) else Objection.INVOICE_GONE)
             invoices.append(msgspec.structs.replace(found, processing=positions[one].reserved))
-        customer = scope.id if isinstance(scope, Customer) else invoices[0].customer
+        customer = _whose(scope) or invoices[0].customer
         if any(invoice.customer != customer for invoice in invoices):
             return Refused(Objection.NOT_YOURS)
         if (problem := self._problem(quote, invoices)) is not None:
             return Refused(*problem)
-        if quote.saved and not await self._chargeable(customer, quote):
+        charged = await self._chargeable(customer, quote) if quote.saved else None
+        if quote.saved and charged is None:
             return Refused(Objection.METHOD_GONE, invoices[0])
-        return _Judged(customer, positions)
+        return _Judged(customer, positions, charged)
 
     def _problem(self, quote: Quote, invoices: Sequence[Invoice]) -> tuple[Objection, Invoice] | None:
         for line, invoice in zip(quote.lines, invoices, strict=True):
@@ -189,11 +223,12 @@ class Checkout:
         parts = [(invoice, line.amount) for line, invoice in zip(quote.lines, invoices, strict=True)]
         return objection_to(parts, self._rules)
 
-    async def _chargeable(self, customer: str, quote: Quote) -> bool:
-        """Whether the saved method of a quote is this customer's, of the kind that was agreed to, and still good."""
+    async def _chargeable(self, customer: str, quote: Quote) -> SavedMethod | None:
+        """The saved method of a quote, if it is this customer's, of the kind that was agreed to, and still good."""
         today = (self.clock() - _LAST_PLACE_ON_EARTH).date()
         kept = (await self._wallet.methods(customer)).saved
-        return any(each.id == quote.saved and each.method is quote.method and each.usable(today) for each in kept)
+        fitting = (each for each in kept if each.id == quote.saved and each.method is quote.method)
+        return next((each for each in fitting if each.usable(today)), None)
 
     async def _seen(self, invoice: str) -> Invoice | None:
         found = await self.invoices.get(invoice)
@@ -515,9 +550,11 @@ class Checkout:
 
     # --- the business's switch --------------------------------------------------------------------------------------
 
-    async def pause(self, paused: bool, asked_by: str, why: str = "") -> bool:
-        """Stop new payments at once, or resume them; False when that was so already."""
-        return await self.transact(lambda conn: pauses.set_paused(conn, paused, asked_by, why, self.clock()))
+    async def pause(self, paused: bool, asked_by: str, why: str = "", *, autopay: bool = False) -> bool:
+        """Stop new payments at once, or resume them; False when that was so already. ``autopay``: only what that begins."""
+        return await self.transact(
+            lambda conn: pauses.set_paused(conn, paused, asked_by, why, self.clock(), autopay=autopay)
+        )
 
     async def paused(self) -> bool:
         """Whether new payments are refused just now."""
@@ -526,6 +563,13 @@ class Checkout:
 
 def _what(begun: Payment) -> tuple[Money, set[str], bool]:
     return begun.amount, set(begun.invoices), begun.saved
+
+
+def _whose(scope: Scope | Standing | None) -> str:
+    """The customer that a scope names, or ""."""
+    if isinstance(scope, Standing):
+        return scope.customer
+    return scope.id if isinstance(scope, Customer) else ""
 
 
 def _check_form(quote: Quote) -> None:

@@ -110,9 +110,10 @@ def live_on(conn: Connection, invoice: str) -> Payment | None:
 
 
 def latest_for_chat(conn: Connection, chat: str) -> Payment | None:
-    """The payment that this chat began last, whatever became of it, or None."""
+    """The payment that this chat began last, whatever became of it, or None. What autopay began nobody began here."""
     began = and_(payment_event.c.payment == payments.c.reference, payment_event.c.before.is_(None))
-    last = select(payments.c.reference).join(payment_event, began).where(payments.c.chat == chat)
+    here = payments.c.chat == chat, payments.c.enrolment.is_(None)
+    last = select(payments.c.reference).join(payment_event, began).where(*here)
     return _one(conn, payments.c.reference == last.order_by(payment_event.c.id.desc()).limit(1).scalar_subquery())
 
 
@@ -261,6 +262,7 @@ def read(row: Row[Any], lines: Sequence[Row[Any]]) -> Payment:
         submitted_at=_instant(row.submitted_at),
         expected=_expected(row),
         cleared_at=_instant(row.cleared_at),
+        autopay=(row.customer or "") if row.enrolment is not None else "",
     )
 
 
@@ -401,9 +403,12 @@ def note(
 def tell(conn: Connection, reference: str, now: datetime, **because: bool) -> None:
     """A job that tells the customer how this payment stands as of now, once per move.
 
-    ``because`` names what its state alone does not say: ``refund_failed``, ``dispute_won``.
+    ``because`` names what its state alone does not say: ``refund_failed``, ``dispute_won``. Of an autopay payment that came
+    to nothing autopay tells itself, with what it does next.
     """
     row = row_of(conn, reference)
+    if row.enrolment is not None and row.state in (states.OPEN, states.FAILED):
+        return
     told = msgspec.structs.replace(read(row, lines_of(conn, reference)), **because)
     outbox.add(conn, f"tell:{reference}:{row.version}", reference, told, now)
 

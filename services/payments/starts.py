@@ -12,10 +12,13 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, select
 
+from services import agreements
+from services.agreements import Agreement
 from services.database import insert_once, instant, micros
 from services.errors import Rejected, RemitError
-from services.model import Method, Money, Objection, Payment, Quote, Reason
+from services.model import Method, Money, Objection, Payment, Quote, Reason, SavedMethod, Shown, Standing
 from services.payments import cases, facts, ledger, pauses, states
+from services.payments.autopay import enrolments
 from services.payments.cases import Trouble
 from services.payments.gateways.base import Fact, Page, PageRequest
 from services.payments.keys import RESEND_UNTIL, TRIED_FOR, Hold, new_reference
@@ -37,7 +40,7 @@ class Order(msgspec.Struct, frozen=True):
 
     key: str  # of the effect that asked for it
     chat: str
-    message: str  # id of the customer's message that said yes
+    message: str  # id of the customer's message that said yes; empty where ``standing`` is what it rests on
     quote: Quote
     gateway: str
     return_url: str
@@ -45,6 +48,9 @@ class Order(msgspec.Struct, frozen=True):
     customer: str | None = None  # whose invoices they are, whoever pays
     vault: str = ""  # the gateway's name for whose methods are kept or charged; empty: for nobody's
     declines: int | None = None  # tries that banks may refuse in 24 hours before no other is taken; None: any number
+    standing: Standing | None = None  # no message said yes: this authorisation was agreed to before
+    shown: Shown = Shown()  # the words that the yes was said to
+    charged: SavedMethod | None = None  # which the quote names
 
 
 class Obstacle(msgspec.Struct, frozen=True):
@@ -70,7 +76,8 @@ def begin(conn: Connection, order: Order, now: datetime, random: Callable[[int],
 
     Answers `PAUSED` while the business takes no new payments, `TOO_MANY_DECLINES` when banks refused too many tries
     lately, `ALREADY_LIVE` when another payment of one of the invoices is under way, and `INVOICE_CHANGED` when the ledger
-    moved on one of them since it was judged (judge again). The same key gives the payment it made before.
+    moved on one of them since it was judged (judge again); `NOT_AUTHORIZED` where no message said yes to it and no
+    authorisation covers it. The same key gives the payment it made before.
     """
     if (known := ledger.by_key(conn, order.key)) is not None:
         return known
@@ -89,6 +96,7 @@ def begin(conn: Connection, order: Order, now: datetime, random: Callable[[int],
         ledger.note(conn, reference, (None, states.CREATED), "started", now)
         ledger.step(conn, reference, states.CONFIRMED, "agreed", now)
     facts.apply(conn, order.gateway, reference, now)  # of a gateway that knew our reference before we did
+    agreements.append(conn, _agreement(reference, order), now)  # last: nobody waits for others with the head in hand
     return ledger.known(conn, reference)
 
 
@@ -115,6 +123,8 @@ def _closed_to(conn: Connection, order: Order, now: datetime) -> Obstacle | None
     first = order.quote.lines[0].invoice
     if pauses.is_paused(conn):
         return Obstacle(Objection.PAUSED, first)
+    if order.standing is not None and not enrolments.covers(conn, order.standing, order.quote, now):
+        return Obstacle(Objection.NOT_AUTHORIZED, first)
     if order.declines is None:
         return None
     invoices = [line.invoice for line in order.quote.lines]
@@ -151,6 +161,7 @@ def _insert(conn: Connection, order: Order, now: datetime, random: Callable[[int
             customer=order.customer,
             saved=quote.saved,
             vault=order.vault,
+            enrolment=None if order.standing is None else order.standing.enrolment,
             created_at=at,
             changed_at=at,
         ):
@@ -208,7 +219,8 @@ def _moved(conn: Connection, reference: str, positions: Mapping[str, Position]) 
 def _record_consent(conn: Connection, reference: str, order: Order, now: datetime) -> bool:
     """Keep the evidence; False when this very message agreed to another payment before.
 
-    One yes begins one payment, also when the conversation was lost in between and the message arrives once more.
+    One yes begins one payment, also when the conversation was lost in between and the message arrives once more. One
+    authorisation begins one for each presentment of an invoice's cycle, and its evidence names no message.
     """
     return insert_once(
         conn,
@@ -219,6 +231,30 @@ def _record_consent(conn: Connection, reference: str, order: Order, now: datetim
         message=order.message,
         digest=order.quote.digest(),
         quote=msgspec.json.encode(order.quote),
+        standing=None if order.standing is None else order.standing.name,
+    )
+
+
+def _agreement(reference: str, order: Order) -> Agreement:
+    """What was shown, sealed in the chain together with the consent, whose quote it names by the hash of all its bytes.
+
+    Of a method that is typed later only its kind is known.
+    """
+    quote, charged = order.quote, order.charged
+    return Agreement(
+        agreements.of_payment(reference),
+        "agreed",
+        order.chat,
+        order.message,
+        order.shown,
+        quote.total,
+        order.customer,
+        quote.digest(),
+        agreements.terms_of(msgspec.json.encode(quote)),
+        quote.fee_minor,
+        quote.method,
+        charged.brand if charged else "",
+        charged.last4 if charged else "",
     )
 
 
@@ -349,12 +385,12 @@ class Charging(msgspec.Struct, frozen=True):
 def charge(conn: Connection, reference: str, now: datetime) -> Charging | Payment | Hold:
     """What to charge for this payment now, leased to the caller; or the payment itself when nothing is to be charged.
 
-    `LOOK_UP`: the yes is too old to be charged upon, so its page is to be closed.
+    `LOOK_UP`: the yes is too old to be charged upon, or the authorisation was taken back, so its page is to be closed.
     """
     row = ledger.row_of(conn, reference)
     if row.state != states.SUBMITTING:
         return ledger.known(conn, reference)
-    if _too_old_to_charge(row, now):
+    if _too_old_to_charge(row, now) or not _is_still_wanted(conn, row):
         return Hold.LOOK_UP
     fence = ledger.claim(conn, reference, now)
     return Hold.BUSY if fence is None else Charging(row.page, fence)
@@ -374,6 +410,12 @@ def never_charged(conn: Connection, reference: str, now: datetime) -> str | None
     """The page of a charge that was agreed to so long ago that it must not follow any more, or None."""
     row = ledger.row_of(conn, reference)
     return row.page if row.state == states.SUBMITTING and _too_old_to_charge(row, now) else None
+
+
+def _is_still_wanted(conn: Connection, row: Row[Any]) -> bool:
+    """Whether nobody took back the authorisation that it rests on, if it rests on one."""
+    total = Money(row.amount_minor, row.currency)
+    return row.enrolment is None or enrolments.still_covers(conn, row.enrolment, total, row.saved)
 
 
 def _too_old_to_charge(row: Row[Any], now: datetime) -> bool:

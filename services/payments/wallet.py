@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 from services.database import Transact
 from services.model import Methods
 from services.payments import notes
+from services.payments.autopay import notices
 from services.payments.gateways.base import Vault
 from services.payments.notes import vault_name
 
@@ -33,7 +34,7 @@ class Wallet:
         return Methods(await self._transact(lambda conn: notes.merged(conn, customer, kept)))
 
     async def edit(self, customer: str, what: Edit, method: str, nickname: str = "") -> Methods:
-        """Remove a method, let it come first, or name it (at most `LONGEST` characters; empty: by no name).
+        """Remove a method (which ends the autopay that would charge it), let it come first, or name it (at most `LONGEST` characters; empty: by no name).
 
         Doing it twice changes nothing, and a method that is not this customer's stays as it is. The methods as they
         stand then.
@@ -42,7 +43,9 @@ class Wallet:
             what == "remove"
         ):  # also of one that is gone: the answer to an earlier try may have been lost before the note went
             await self._vault.forget(vault_name(customer), method)
+            now = self._clock()
             await self._transact(lambda conn: notes.forget(conn, customer, method))
+            await self._transact(lambda conn: notices.method_gone(conn, customer, method, now))
         elif any(each.id == method for each in (await self.methods(customer)).saved):
             now = self._clock()
             if what == "favorite":

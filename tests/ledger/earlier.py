@@ -154,6 +154,46 @@ ROWS: dict[str, Rows] = {
     "0008": {
         "chatwoot_conversation": [{"chat": "chatwoot:1/7", "person": True, "quiet": True, "at": AT}],
     },
+    "0009": {  # its other table has one row from the beginning
+        "agreement": [{
+            "number": 1, "subject": "autopay:1", "act": "agreed", "at": AT, "customer": "dana", "chat": "web:1",
+            "message": "m9", "language": "en", "wording": "0" * 64, "words": "Yes?", "digest": "d", "terms": "{}",
+            "amount_minor": 12250, "fee_minor": 250, "currency": "USD", "method": "card", "brand": "visa",
+            "last4": "4242", "previous": "", "before": "1" * 64, "hash": "2" * 64,
+        }],
+    },
+    "0010": {
+        "letter": [
+            {"id": 1, "key": f"receipt:{PAID}", "kind": "receipt", "customer": "book:c", "about": '{"payment":"RM-1A11-1A11"}',
+             "state": "sent", "due_at": AT, "until_at": AT + 10**9, "lease_until": 0, "fence": 1, "attempts": 1, "doubts": 1,
+             "message_id": "6" * 40, "dated_at": AT, "sent_at": AT, "code": "", "changed_at": AT},
+        ],
+        "mail_refusal": [{"address_hash": "7" * 64, "at": AT, "code": "5.1.1"}],
+    },
+    "0012": {
+        "autopay": [
+            {"id": 1, "customer": "book:c", "state": "on", "saved": "pm_1", "method": "card", "brand": "visa", "last4": "4242",
+             "limit_minor": 20000, "currency": "USD", "days": 3, "chat": "web:1", "agreed_at": AT, "changed_at": AT, "why": ""},
+        ],
+        "autopay_event": [
+            {"key": "a/8/0", "enrolment": 1, "at": AT, "what": "agree", "chat": "web:1", "message": "m-9",
+             "terms": b'{"saved":"pm_1","method":"card","brand":"visa","last4":"4242","limit":{"minor":20000,"currency":"USD"},"days":3}'},
+        ],
+        "autopay_run": [{"id": 1, "at": AT, "asked_by": ""}],
+        "autopay_charge": [
+            {"id": 1, "invoice": INVOICE, "cycle": "2026-03-20", "enrolment": 1, "customer": "book:c", "number": "INV-7",
+             "state": "planned", "amount_minor": 12000, "currency": "USD", "due_at": AT, "told_at": AT, "presentments": 0,
+             "tries": 0, "first_at": None, "payment": None, "seen": 0, "why": "", "changed_at": AT},
+        ],
+        "autopay_line": [
+            {"id": 1, "run": 1, "customer": "book:c", "invoice": INVOICE, "number": "INV-7", "did": "told", "why": "",
+             "amount_minor": 12000, "currency": "USD", "payment": "", "at": AT},
+        ],
+        "autopay_notice": [
+            {"id": 1, "key": "autopay:planned:1", "customer": "book:c", "chat": "web:1", "at": AT, "told_at": None,
+             "body": b'{"kind":"planned","number":"INV-7"}'},
+        ],
+    },
 }  # fmt: skip  # as above
 
 ADDED: dict[str, dict[str, dict[str, Any]]] = {
@@ -175,4 +215,11 @@ ADDED: dict[str, dict[str, dict[str, Any]]] = {
     "0006": {},
     "0007": {},
     "0008": {},
+    "0009": {},
+    "0010": {},
+    "0012": {
+        "payment": {"enrolment": None},
+        "pause": {"autopay": False},
+        "consent": {"standing": None},
+    },
 }  # fmt: skip  # as above

@@ -73,6 +73,14 @@ async def test_evidence_cannot_be_changed_or_taken_away(world, table, change):
         " SELECT reference, 0, 'failed', 1, 'a', 'w' FROM payment RETURNING id"
     )
     await world.rows("INSERT INTO audit (at, what) VALUES (0, 'took') RETURNING id")
+    await world.rows(
+        "INSERT INTO autopay (id, customer, state, saved, method, limit_minor, currency, days, chat, agreed_at, changed_at)"
+        " VALUES (1, 'c', 'on', 'pm_1', 'card', 1, 'USD', 0, 'chat', 0, 0) RETURNING id"
+    )
+    await world.rows(
+        "INSERT INTO autopay_event (key, enrolment, at, what, chat, message, terms)"
+        " VALUES ('k', 1, 0, 'agree', 'chat', 'm', '{}') RETURNING id"
+    )
     before = await world.rows(f"SELECT count(*) FROM {table}")
     assert before[0][0] > 0
     with pytest.raises(DBAPIError, match="append-only"):

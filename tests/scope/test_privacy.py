@@ -16,6 +16,7 @@ from services.payments import journal
 from services.privacy import OTHERS, TABLES
 from services.schema import (
     account,
+    agreement,
     browser,
     consent,
     handoff,
@@ -30,7 +31,18 @@ from services.schema import (
 )
 from tests.scope.town import DANA, MAILS, MARCO
 
-MONEY = ("payment", "payment_invoice", "payment_event", "fact", "journal", "consent", "refund", "ruling", "outbox")
+MONEY = (
+    "payment",
+    "payment_invoice",
+    "payment_event",
+    "fact",
+    "journal",
+    "consent",
+    "agreement",
+    "refund",
+    "ruling",
+    "outbox",
+)
 TYPED = ("marigold", "foxglove", "petunia", "Household of dana", "tansy")  # words of Dana's, wherever words can be told
 AGREED = {"billing_name", "billing_zip"}
 MINE = {"web:dana", "web:link", "web:lookup"}  # the last two came by an invoice of hers
@@ -140,6 +152,9 @@ async def test_everything_of_a_customer_is_handed_out_and_nothing_that_opens_any
     (agreed,) = [row for row in told["consents"] if row["payment"] == dana.payment]
     assert agreed["quote"]["name"] == "Dana Whitfield"
     assert agreed["at"].startswith("2026-03-02T")
+    (sealed,) = [row for row in told["agreements"] if row["subject"] == f"payment:{dana.payment}"]
+    assert sealed["words"].startswith("Please check: $")
+    assert sealed["words"].endswith("[Yes, pay $31.07]")
     (case,) = [row for row in told["requests"] if row["words"]]
     assert ("petunia" in case["words"], case["answer"]) == (True, "a tansy was sent back")
     assert told["account"][0]["first_at"].startswith("2026-03-02")
@@ -194,6 +209,7 @@ async def test_nothing_of_a_customer_is_left_in_any_file_and_no_money_moved(home
     assert not [word for word in (*TYPED, MAILS["dana"], home.goods["dana"].browser) if word.encode() in kept]
     agreed = sum(row.quote.count(b"Dana Whitfield") for row in rows(world, consent))
     assert agreed
+    agreed += sum(row.words.count("Dana Whitfield") for row in rows(world, agreement))
     assert kept.count(b"Dana Whitfield") == agreed, "what was agreed to names who did, and nothing else does"
     assert (await handed_out(world, Asked(MARCO))) == marco | {"made_at": marco["made_at"]}
     for chat in MINE:
@@ -410,7 +426,9 @@ async def test_a_return_that_comes_after_an_erasure_is_told_in_a_chat_that_begin
     assert any("$70.00" in line.text for line in said)
     kept = files(world)
     assert not [word for word in (*TYPED, MAILS["dana"]) if word.encode() in kept]
-    assert kept.count(b"Dana Whitfield") == sum(row.quote.count(b"Dana Whitfield") for row in rows(world, consent))
+    agreed = sum(row.quote.count(b"Dana Whitfield") for row in rows(world, consent))
+    agreed += sum(row.words.count("Dana Whitfield") for row in rows(world, agreement))
+    assert kept.count(b"Dana Whitfield") == agreed
 
 
 async def test_a_message_that_was_answered_before_it_was_erased_does_nothing_a_second_time(home):

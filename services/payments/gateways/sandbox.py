@@ -41,7 +41,8 @@ _KINDS = {
 # lost_card, stolen_card, fraudulent and generic_decline are left out on purpose: to the customer they are one
 # "declined", so that whoever holds a stolen card learns nothing from us.
 _REASONS = {
-    "insufficient_funds": Reason.INSUFFICIENT_FUNDS,
+    "insufficient_funds": Reason.INSUFFICIENT_FUNDS,  # ACH R01
+    "uncollected_funds": Reason.INSUFFICIENT_FUNDS,  # ACH R09: there, and not yet to be had
     "expired_card": Reason.EXPIRED_CARD,
     "incorrect_number": Reason.WRONG_NUMBER,
     "incorrect_cvc": Reason.WRONG_CVC,

@@ -16,6 +16,7 @@ from bot.desk.doors import Fields, Visit, form, page
 from bot.desk.frame import note, render
 from bot.office import GiveBackOrder, Refused, give_back, read_amount
 from dialogs.reading.guard import redact
+from services import agreements
 from services.desk import audit, finding, numbers
 from services.desk.agents import Agent
 from services.errors import Misconfigured
@@ -90,11 +91,12 @@ async def _open(visit: Visit) -> Response:
 async def _shown(visit: Visit, status: int = 200, problem: str = "", typed: Fields | None = None) -> Response:
     reference = visit.request.path_params["reference"]
 
-    def look(conn: Connection) -> tuple[Payment | None, Any, Any]:
+    def look(conn: Connection) -> tuple[Payment | None, Any, Any, Any]:
         paid = ledger.payment(conn, reference)
-        return paid, finding.events(conn, reference), refunds.of_payment(conn, reference)
+        agreed = agreements.chain(conn, agreements.of_payment(reference))
+        return paid, finding.events(conn, reference), refunds.of_payment(conn, reference), agreed
 
-    paid, events, made = await visit.remit.transact(look)
+    paid, events, made, agreed = await visit.remit.transact(look)
     if paid is None:
         return _missing(visit)
     asked = sum(each.amount.minor for each in made if each.state == "asked")
@@ -107,6 +109,8 @@ async def _shown(visit: Visit, status: int = 200, problem: str = "", typed: Fiel
         here="payments",
         paid=paid,
         events=events,
+        agreed=agreed,
+        channels=words.CHANNELS,
         refunds=made,
         refund_states=REFUND_STATES,
         left=left if paid.state in states.REFUNDABLE and left.minor > 0 else None,

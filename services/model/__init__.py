@@ -5,6 +5,7 @@ Every sum is an integer of minor units with its ISO 4217 currency; there are no 
 """
 
 from services.model.allocation import Spread, allocate, in_order, payable_together
+from services.model.fees import Fee, fee_in
 from services.model.invoices import (
     MOST_SHOWN,
     Filter,
@@ -58,6 +59,7 @@ __all__ = [
     "Billing",
     "Customer",
     "Details",
+    "Fee",
     "Filter",
     "Invoice",
     "InvoiceState",
@@ -89,6 +91,7 @@ __all__ = [
     "allocate",
     "brand_name",
     "exponent",
+    "fee_in",
     "in_order",
     "is_one_of",
     "key_of",

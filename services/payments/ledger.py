@@ -261,6 +261,7 @@ def read(row: Row[Any], lines: Sequence[Row[Any]]) -> Payment:
         submitted_at=_instant(row.submitted_at),
         expected=_expected(row),
         cleared_at=_instant(row.cleared_at),
+        fee_minor=row.fee_minor,
     )
 
 

@@ -162,6 +162,7 @@ ROWS: dict[str, Rows] = {
             "last4": "4242", "previous": "", "before": "1" * 64, "hash": "2" * 64,
         }],
     },
+    "0015": {},
 }  # fmt: skip  # as above
 
 ADDED: dict[str, dict[str, dict[str, Any]]] = {
@@ -184,4 +185,5 @@ ADDED: dict[str, dict[str, dict[str, Any]]] = {
     "0007": {},
     "0008": {},
     "0009": {},
+    "0015": {"book_customer": {"fee_exempt": False}},
 }  # fmt: skip  # as above

@@ -19,6 +19,7 @@ from bot.desk.accounts import account_routes
 from bot.invitations import invite
 from bot.office import office_routes
 from bot.privacy_office import privacy_routes
+from bot.proof_office import proof_routes
 from bot.send_links import send_links
 from bot.web import Endpoint, answer, read_body, refusal, safely
 from services.errors import Misconfigured, RemitError
@@ -117,6 +118,7 @@ def internal_routes(remit: "Remit", token: str) -> list[Route]:
         Route("/internal/since", guarded(_since(remit)), methods=["POST"]),
         *office_routes(remit, guarded),
         *privacy_routes(remit, guarded),
+        *proof_routes(remit, guarded),
         *account_routes(remit, guarded),
     ]
 

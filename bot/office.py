@@ -116,6 +116,7 @@ def _shown(each: Listed) -> dict[str, Any]:
         "state": paid.state,
         "amount_minor": paid.amount.minor,
         "currency": paid.amount.currency,
+        "fee_minor": paid.fee_minor,
         "refunded_minor": paid.refunded_minor,
         "method": paid.method,
         "brand": paid.brand,

@@ -95,6 +95,7 @@ async def _payments(server: Server, options: argparse.Namespace) -> tuple[Any, s
     found = await server.ask("payments", ListOrder(options.state, options.reference, options.most))
     lines = [
         f"{each['reference']}  {each['state']:<13}  {_sum(each, 'amount_minor'):>16}  {', '.join(each['invoices'])}"
+        + (f"  fee {_sum(each, 'fee_minor')}" if each["fee_minor"] else "")
         + (f"  refunded {_sum(each, 'refunded_minor')}" if each["refunded_minor"] else "")
         for each in found
     ]

@@ -113,7 +113,7 @@ def _card(card: InvoiceCard | InvoicesCard | ReceiptCard | None) -> Card | None:
         case InvoiceCard(invoice):
             return {"kind": "invoice", **_row(invoice)}
         case ReceiptCard(payment):
-            return {
+            receipt: Card = {
                 "kind": "receipt",
                 "reference": payment.reference,
                 "state": payment.state,
@@ -125,6 +125,7 @@ def _card(card: InvoiceCard | InvoicesCard | ReceiptCard | None) -> Card | None:
                 "invoices": ", ".join(payment.numbers),
                 "at": (payment.happened_at or payment.at).isoformat(),
             }
+            return receipt | {"fee_minor": payment.fee_minor} if payment.fee_minor else receipt
 
 
 def _row(invoice: Invoice) -> Row:

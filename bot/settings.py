@@ -10,7 +10,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from dialogs.model import House
 from services.errors import Misconfigured
-from services.model import AutopayRules, Method, Rules, Spread
+from services.model import AutopayRules, Fee, Method, Rules, Spread
+from services.model.fees import MOST_BASIS_POINTS
 from services.model.hours import hours
 from services.pruning import Spans
 
@@ -54,6 +55,12 @@ class RuleSettings(_Section):
     ach_currencies: tuple[str, ...]
     allocation: Spread
     declines: int = Field(ge=1, le=100)
+
+
+class FeeSettings(_Section):
+    basis_points: int = Field(ge=0, le=MOST_BASIS_POINTS)
+    fixed_minor: int = Field(ge=0)
+    most_minor: int = Field(ge=0)
 
 
 class SignInSettings(_Section):
@@ -210,6 +217,7 @@ class Settings(BaseSettings):
     business: Business
     server: Server
     rules: RuleSettings
+    fee: FeeSettings
     chat: Chat
     privacy: PrivacySettings
     links: Links
@@ -266,7 +274,7 @@ class Settings(BaseSettings):
         return House(
             name=self.business.name,
             phone=self.business.phone,
-            rules=Rules(**self.rules.model_dump()),
+            rules=Rules(**self.rules.model_dump(), fee=Fee(**self.fee.model_dump())),
             currency=self.business.currency,
             number_patterns=self.invoices.number_patterns,
             pause_minutes=self.chat.pause_minutes,

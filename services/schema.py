@@ -538,6 +538,7 @@ book_customer = Table(
     Column("receipts", Boolean, nullable=False, server_default=text("true")),
     Column("reminders", Boolean, nullable=False, server_default=text("true")),
     Column("own_fields", Text, nullable=False, server_default=""),  # changed by the customer: an import leaves them
+    Column("fee_exempt", Boolean, nullable=False, server_default=text("false")),
 )
 Index("book_customer_by_email", func.lower(book_customer.c.email))
 

@@ -20,6 +20,8 @@ A transcript is lines:
     open                                     the newest link leads to a hosted page; `open gone`: it does not
     wait 3 days | 20 minutes | 70 seconds    the clock moves on, and everything due happens
     elsewhere INV-1042 status=paid           the business changes an invoice (due_minor=..., status=...)
+    fee 290 30                               the business takes this much for card payments: basis points, and minor units
+    exempt dana | exempt dana no             ... and none of this customer
     owes INV-1042 70.00                      what the business's books say is due
     took 120.00                              all the money that the processor's book has taken and kept
     refund 20.00 | refund all                the business gives back this much of the chat's last payment
@@ -55,10 +57,12 @@ from pathlib import Path
 
 import jwt
 import pytest
+from msgspec.structs import replace
 from world import PAGE_SECRET, World
 
 from bot.channels.base import Inbound
 from bot.office import read_amount
+from bot.settings import FeeSettings
 from bot.stores.base import Message
 from services.desk import handoffs, proposals
 from services.model import exponent
@@ -318,6 +322,18 @@ class Player:
         await self.world.change(
             number, **{key: int(value) if value.lstrip("-").isdigit() else value for key, value in pairs}
         )
+
+    async def _fee(self, points: str, fixed: str = "0", most: str = "0") -> None:
+        fee = FeeSettings(basis_points=int(points), fixed_minor=int(fixed), most_minor=int(most))
+        self.world.settings = self.world.settings.model_copy(update={"fee": fee})
+        self.world.crash()
+
+    async def _exempt(self, customer: str, but: str = "") -> None:
+        books = self.world.sandbox.portal
+        free = replace(books.customers[customer], fee_exempt=but != "no")
+        books.customers[customer] = free
+        for invoice in books.of_customer(customer):
+            invoice.customer = free
 
     async def _owes(self, number: str, amount: str) -> None:
         invoice = await self.world.invoice(number)

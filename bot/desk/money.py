@@ -16,10 +16,11 @@ from bot.desk.doors import Fields, Visit, form, page
 from bot.desk.frame import note, render
 from bot.office import GiveBackOrder, Refused, give_back, read_amount
 from dialogs.reading.guard import redact
+from services import agreements
 from services.desk import audit, finding, numbers
 from services.desk.agents import Agent
 from services.errors import Misconfigured
-from services.model import Money, Payment, PaymentState
+from services.model import Money, Payment, PaymentState, fee_in
 from services.payments import ledger, pauses, refunds, states
 
 if TYPE_CHECKING:
@@ -90,11 +91,12 @@ async def _open(visit: Visit) -> Response:
 async def _shown(visit: Visit, status: int = 200, problem: str = "", typed: Fields | None = None) -> Response:
     reference = visit.request.path_params["reference"]
 
-    def look(conn: Connection) -> tuple[Payment | None, Any, Any]:
+    def look(conn: Connection) -> tuple[Payment | None, Any, Any, Any]:
         paid = ledger.payment(conn, reference)
-        return paid, finding.events(conn, reference), refunds.of_payment(conn, reference)
+        agreed = agreements.chain(conn, agreements.of_payment(reference))
+        return paid, finding.events(conn, reference), refunds.of_payment(conn, reference), agreed
 
-    paid, events, made = await visit.remit.transact(look)
+    paid, events, made, agreed = await visit.remit.transact(look)
     if paid is None:
         return _missing(visit)
     asked = sum(each.amount.minor for each in made if each.state == "asked")
@@ -107,15 +109,24 @@ async def _shown(visit: Visit, status: int = 200, problem: str = "", typed: Fiel
         here="payments",
         paid=paid,
         events=events,
+        agreed=agreed,
+        channels=words.CHANNELS,
         refunds=made,
         refund_states=REFUND_STATES,
         left=left if paid.state in states.REFUNDABLE and left.minor > 0 else None,
+        fee_refunded=_fee_in(paid, 0, paid.refunded_minor),
+        fee_left=_fee_in(paid, paid.refunded_minor + asked, left.minor),
         key=(typed or {}).get("key") or visit.remit.random(12).hex(),
         typed=typed or {},
         problem=problem,
         states=words.PAYMENT_STATES,
         zone=visit.remit.settings.zone,
     )
+
+
+def _fee_in(paid: Payment, gone: int, more: int) -> Money:
+    """What of the next ``more`` minor units to go back is program fee, after ``gone`` went."""
+    return Money(fee_in(paid.amount.minor, paid.fee_minor, gone, more), paid.amount.currency)
 
 
 def _missing(visit: Visit) -> Response:
@@ -137,7 +148,7 @@ async def _refund(visit: Visit, fields: Fields) -> Response:
         return await _shown(visit, 409, "Write down why: it is kept with the refund.", fields)
     if fields.get("sure") != "yes":
         sum_told = "all that is left" if amount is None else str(amount)
-        text = f"Refund {sum_told} of payment {reference} ({paid.amount})? The money goes back to the customer."
+        text = f"Refund {sum_told} of payment {reference} ({paid.amount})?{_fee_told(paid, amount)} The money goes back to the customer."
         kept = {"key": key, "amount": told, "why": why, "again": fields.get("again", "")}
         return confirm(visit, "Refund this payment?", text, "Refund", f"payments/{reference}/refund", kept)
     await _noted(visit, "refund_asked", reference, amount_minor=None if amount is None else amount.minor)
@@ -153,6 +164,13 @@ async def _refund(visit: Visit, fields: Fields) -> Response:
         problem = f"This form was sent before: refund {made.id} of {made.amount} stands, and nothing more was refunded."
         return await _shown(visit, 409, problem, {})
     return visit.to(f"payments/{reference}")
+
+
+def _fee_told(paid: Payment, amount: Money | None) -> str:
+    if not paid.fee_minor:
+        return ""
+    more = paid.amount.minor - paid.refunded_minor if amount is None else amount.minor
+    return f" {_fee_in(paid, paid.refunded_minor, more)} of it are the program fee."
 
 
 async def _noted(visit: Visit, what: str, reference: str, **detail: Any) -> None:

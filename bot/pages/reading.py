@@ -129,7 +129,17 @@ def _sentences(invoice: Invoice, rules: Rules, state: str) -> Iterator[Say]:
             yield Say("says_processing", {"processing": _processing(invoice)})
         case _:
             yield Say(f"says_{state}")
+    yield from _fee(invoice, rules)
     if invoice.processing and invoice.payable.minor > 0:
         yield Say("says_part_processing", {"processing": _processing(invoice)})
     if standing(invoice, rules) in {None, Objection.CURRENCY_NOT_TAKEN} and not can_be_paid(invoice, rules):
         yield Say("says_elsewhere")
+
+
+def _fee(invoice: Invoice, rules: Rules) -> Iterator[Say]:
+    """What it costs beside the bill to pay all of it by card, and that it does not by bank account."""
+    methods = rules.methods_for(invoice.due.currency) if can_be_paid(invoice, rules) else ()
+    fee = rules.fee.of(invoice.payable, Method.CARD, exempt=invoice.fee_exempt)
+    if fee and Method.CARD in methods:
+        key = "says_fee_or_bank" if Method.BANK in methods else "says_fee"
+        yield Say(key, {"fee": Money(fee, invoice.due.currency)})

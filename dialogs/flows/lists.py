@@ -69,7 +69,7 @@ def payment_row(payment: Payment) -> Say:
         "state": state_of(payment),
         "reference": payment.reference,
     }
-    return Say("row_payment", values)
+    return Say("row_payment_fee" if payment.fee_minor else "row_payment", {**values, "fee": payment.fee})
 
 
 def state_of(payment: Payment) -> Say:

@@ -235,7 +235,8 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
             return next((_whole(e.quote) for e in view.waiting if isinstance(e, StartPayment)), None)
         if not self.running or self.payment.state is PaymentState.UNKNOWN:
             return None
-        return Line(self.payment.invoices[0], self.payment.numbers[0], "", self.payment.amount)
+        paid = self.payment.amount - self.payment.fee
+        return Line(self.payment.invoices[0], self.payment.numbers[0], "", paid)
 
     def about(self, number: str, view: View) -> "PayInvoice":
         """About the invoice of this number. What was said of another does not carry over, except how to pay."""
@@ -326,7 +327,7 @@ def charging(waiting: Iterable[Effect]) -> bool:
 
 def _whole(quote: Quote) -> Line:
     """A quote as if it had one invoice: what a customer who says it once more would repeat."""
-    return replace(quote.lines[0], amount=quote.total)
+    return replace(quote.lines[0], amount=quote.due)
 
 
 def _is_own(number: str, view: View) -> bool:

@@ -157,7 +157,12 @@ def of_payment(payment: Payment) -> Mapping[str, Value]:
 
 
 def _what(payment: Payment) -> Say:
-    """What was paid, as the receipt names it."""
+    """What was paid, as the receipt names it: the invoices, and how much of it was fee."""
+    paid = _invoices(payment)
+    return Say("what_with_fee", {"what": paid, "fee": payment.fee}) if payment.fee_minor else paid
+
+
+def _invoices(payment: Payment) -> Say:
     if len(payment.numbers) == 1:
         return Say("what_one", {"number": payment.numbers[0]})
     if len(payment.parts) != len(payment.numbers):

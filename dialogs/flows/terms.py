@@ -84,6 +84,7 @@ def offer(task: "PayInvoice", bill: Bill, view: View) -> Move:
         how.method,
         task.name or ("" if billing.masked else billing.name),
         task.zip or _zip(task, billing),
+        fee_minor=_fee(bill, lines, how.method, view).minor,
         saved=how.saved.id if how.saved else "",
     )
     if view.agreed and view.agreed == quote.digest():
@@ -214,11 +215,22 @@ def _ask_method(
     if usable:
         choices += tuple(Choice(Say(f"button_new_{method}"), New(method)) for method in offered)
     else:
-        choices += tuple(Choice(Say(f"button_{method}"), Tell(Slot.METHOD, method)) for method in offered)
+        choices += tuple(_by_kind(method, _fee(bill, lines, method, view)) for method in offered)
     if in_parts(bill, view) and task.amount is None and task.revise is None:
         choices += (Choice(Say("button_other_amount"), Change(Slot.AMOUNT)),)
     key = "ask_method" if bill.single and task.amount is None else "ask_method_only"
     return Ask(Slot.METHOD, Reply(Say(key, values), choices, InvoiceCard(invoice) if bill.single else None), because)
+
+
+def _by_kind(method: Method, fee: Money) -> Choice:
+    key = "button_card_fee" if fee.minor else f"button_{method}"
+    return Choice(Say(key, {"fee": fee}), Tell(Slot.METHOD, method))
+
+
+def _fee(bill: Bill, lines: tuple[Line, ...], method: Method, view: View) -> Money:
+    """What it costs beside the invoices to pay them by this method: the same whoever pays, saved or typed."""
+    due = Money(sum(line.amount.minor for line in lines), bill.first.due.currency)
+    return Money(view.house.rules.fee.of(due, method, exempt=bill.first.fee_exempt), due.currency)
 
 
 # --- in whose name --------------------------------------------------------------------------------------------------
@@ -256,8 +268,14 @@ def _shown(task: "PayInvoice", bill: Bill, quote: Quote, how: _How, billing: Bil
         "saved": called(how.saved) if how.saved else "",
         "on": view.at.date(),
         "left_out": _left_out(bill),
+        "due": quote.due,
+        "fee": quote.fee,
+        "free": Say("fee_not_by_bank") if Method.BANK in _offered(bill, view) else "",
     }
-    key = f"confirm_saved_{how.method}" if how.saved else f"confirm_{how.method}"
+    if quote.fee_minor:
+        key = "confirm_saved_card_fee" if how.saved else "confirm_card_fee"
+    else:
+        key = f"confirm_saved_{how.method}" if how.saved else f"confirm_{how.method}"
     return Reply(Say(key, values), _choices(task, bill, quote, how, view))
 
 
@@ -265,7 +283,7 @@ def _choices(task: "PayInvoice", bill: Bill, quote: Quote, how: _How, view: View
     choices = [Choice(Say("button_agree", {"amount": quote.total}), Agree(quote.digest()))]
     if in_parts(bill, view):
         choices.append(Choice(Say("button_change_amount"), Change(Slot.AMOUNT)))
-    if len(quote.lines) > 1 and quote.total < bill.payable:
+    if len(quote.lines) > 1 and quote.due < bill.payable:
         other = Spread.OLDEST if task.spread is Spread.EVENLY else Spread.EVENLY
         choices.append(Choice(Say(f"button_spread_{other}"), Tell(Slot.SPREAD, other)))
     if isinstance(view.scope, Customer) and not task.number:
@@ -276,9 +294,16 @@ def _choices(task: "PayInvoice", bill: Bill, quote: Quote, how: _How, view: View
         Choice(Say("button_change_name"), Change(Slot.NAME)),
         Choice(Say("button_change_zip"), Change(Slot.ZIP)),
     ]
-    offered = view.house.rules.methods_for(bill.first.due.currency)
-    choices += [Choice(Say(f"button_{m}_instead"), Tell(Slot.METHOD, m)) for m in offered if m is not quote.method]
+    others = [each for each in _offered(bill, view) if each is not quote.method]
+    choices += [
+        Choice(Say("button_bank_free" if quote.fee_minor else f"button_{m}_instead"), Tell(Slot.METHOD, m))
+        for m in others
+    ]
     return (*choices, CANCEL)
+
+
+def _offered(bill: Bill, view: View) -> tuple[Method, ...]:
+    return view.house.rules.methods_for(bill.first.due.currency)
 
 
 def _what(bill: Bill, lines: tuple[Line, ...]) -> Say:

@@ -170,6 +170,7 @@ _POSTED = book_posting.c.invoice == book_invoice.c.id
 _INVOICES = select(
     book_invoice,
     book_customer.c.name.label("customer_name"),
+    book_customer.c.fee_exempt,
     select(func.coalesce(func.sum(book_posting.c.amount_minor), 0)).where(_POSTED).scalar_subquery().label("posted"),
     select(func.count()).select_from(book_posting).where(_POSTED).scalar_subquery().label("postings"),
 ).join(book_customer, book_customer.c.id == book_invoice.c.customer)
@@ -198,6 +199,7 @@ def _invoice(row: Row[Any]) -> Invoice:
         issued=row.issued,
         state=_state(row, due),
         due_date=row.due_date,
+        fee_exempt=row.fee_exempt,
     )
 
 

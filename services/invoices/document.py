@@ -72,6 +72,7 @@ class Document(msgspec.Struct, frozen=True, omit_defaults=True):
     city: str = ""
     region: str = ""
     phone: str = ""
+    fee_exempt: bool | None = None  # whether its customer pays no program fee; None: the file does not say
     lines: tuple[BilledLine, ...] = ()  # none: the file does not say what was billed
 
 

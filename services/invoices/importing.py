@@ -135,6 +135,8 @@ class _Plan(msgspec.Struct):
     on_file: dict[str, Details]
     own: dict[str, frozenset[str]]  # by customer: the details that they changed themselves
     customers: dict[str, Details]  # those on file and the new ones, as they will be
+    exempt: dict[str, bool]  # of them: who pays no program fee, as it will be
+    exempted: dict[str, bool] = {}  # for whom that changes
     new: list[Columns] = []
     changed: list[Columns] = []
     billed: dict[str, Lines] = {}  # the lines of an invoice as they will be
@@ -171,7 +173,8 @@ def _plan(connection: Connection, documents: Sequence[Document]) -> _Plan:
     for row in sorted(_rows(connection, book_posting.c.invoice, changing), key=lambda row: (row.at, row.key)):
         posted[row.invoice].append(row.amount_minor)
     told = {_invoice(document) for document in documents if document.lines} & stored.keys()
-    return _Plan(stored, posted, _lines(connection, told), on_file, own, dict(on_file))
+    exempt = {key: bool(row.fee_exempt) for key, row in rows.items()}
+    return _Plan(stored, posted, _lines(connection, told), on_file, own, dict(on_file), exempt)
 
 
 def _lines(connection: Connection, invoices: Iterable[str]) -> dict[str, Lines]:
@@ -279,7 +282,15 @@ def _meet(plan: _Plan, document: Document) -> bool:
     told = {name: value for name in IMPORTED if name not in own and (value := getattr(document, name))}
     now = msgspec.structs.replace(before, **told)
     plan.customers[key] = now
-    return now != before
+    return _exempts(plan, key, document.fee_exempt) or now != before
+
+
+def _exempts(plan: _Plan, customer: str, told: bool | None) -> bool:
+    """Whether the document changes who pays a program fee. It is the business's word, which no customer changes."""
+    if told is None or told == plan.exempt.get(customer, False):
+        return False
+    plan.exempt[customer] = plan.exempted[customer] = told
+    return True
 
 
 # --- rows ---------------------------------------------------------------------------------------------------------
@@ -334,6 +345,8 @@ def _write(connection: Connection, plan: _Plan) -> None:
             connection.execute(insert(table), new)
         if changed:
             _update(connection, table, changed)
+    if plan.exempted:
+        _update(connection, book_customer, [{"id": key, "fee_exempt": told} for key, told in plan.exempted.items()])
     _write_lines(connection, plan)
 
 

@@ -53,6 +53,7 @@ _Minor = Annotated[int, Field(strict=True)]
 class _Customer(_Wire):
     id: _Id
     name: str
+    fee_exempt: bool = False  # a portal that knows of no fee leaves it out
 
 
 class _Invoice(_Wire):
@@ -310,4 +311,5 @@ def _invoice(found: _Invoice) -> Invoice:
         issued=found.issued,
         state=InvoiceState.CREDIT if credit else states[found.status],
         due_date=found.due_date,
+        fee_exempt=found.customer.fee_exempt,
     )

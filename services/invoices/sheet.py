@@ -58,6 +58,7 @@ _HEADINGS = {
     "city": "billingcity billtocity city town pocity",
     "region": "billingstate billingregion billtostate stateprovince region province poregion",
     "phone": "billingphone phonenumber phone telephone tel",
+    "fee_exempt": "feeexempt customerfeeexempt nofee nocardfee exemptfromfee",
     "line": "linedescription itemdescription description lineitem itemname productservice item",
     "line_amount": "lineamount linetotal lineitemamount lineitemtotal itemamount itemtotal",
     "quantity": "linequantity itemquantity quantity qty hours",
@@ -289,6 +290,7 @@ def _document(line: _Line, notation: Notation) -> Document:
         due_date=line.read("due_date", lambda text: read_date(text, notation)) if line.text("due_date") else None,
         voided=voided,
         hash="",
+        fee_exempt=_fee_exempt(line),
         **{field: line.read(field, partial(tidy, longest=LONGEST[field])) for field in _PLACE},
         lines=_billed(line, total.currency, notation),
     )
@@ -300,6 +302,14 @@ def _contact(line: _Line) -> tuple[str, str, str]:
     if not name:
         raise line.refused("name", "empty")
     return name, line.read("zip", lambda text: tidy(text, 32)), line.read("email", mail_address)
+
+
+def _fee_exempt(line: _Line) -> bool | None:
+    """Whether the customer pays no program fee; None where the sheet does not say."""
+    told = _plain(line.text("fee_exempt"))
+    if told not in _YES | _NO:
+        raise line.refused("fee_exempt", "neither yes nor no")
+    return told in _YES if told else None
 
 
 def _billed(line: _Line, currency: str, notation: Notation) -> tuple[BilledLine, ...]:

@@ -16,6 +16,7 @@ from services.model.autopay import (
     Standing,
     Terms,
 )
+from services.model.fees import Fee, fee_in
 from services.model.invoices import (
     MOST_SHOWN,
     Filter,
@@ -74,6 +75,7 @@ __all__ = [
     "Details",
     "Enrolment",
     "EnrolmentState",
+    "Fee",
     "Filter",
     "Invoice",
     "InvoiceState",
@@ -109,6 +111,7 @@ __all__ = [
     "allocate",
     "brand_name",
     "exponent",
+    "fee_in",
     "in_order",
     "is_one_of",
     "key_of",

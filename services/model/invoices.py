@@ -39,6 +39,7 @@ class Invoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="invoice"):
     due_date: date | None = None
     processing: int = 0
     disputed: bool = False  # somebody objects to it: the customer's bank, or the customer in a case that is open
+    fee_exempt: bool = False  # its customer pays no program fee, whoever pays
 
     @property
     def payable(self) -> Money:

@@ -141,9 +141,19 @@ class Quote(msgspec.Struct, frozen=True):
     saved: str = ""  # the saved method that is charged at once; empty: typed on the hosted page
 
     @property
+    def due(self) -> Money:
+        """What is paid on invoices: the sum of the lines."""
+        return Money(sum(line.amount.minor for line in self.lines), self.lines[0].amount.currency)
+
+    @property
+    def fee(self) -> Money:
+        """The program fee, which may be nothing."""
+        return Money(self.fee_minor, self.lines[0].amount.currency)
+
+    @property
     def total(self) -> Money:
-        """The sum of the lines and the fee, in the currency of the lines."""
-        return Money(sum(line.amount.minor for line in self.lines) + self.fee_minor, self.lines[0].amount.currency)
+        """What is charged: the sum of the lines and the fee, in the currency of the lines."""
+        return self.due + self.fee
 
     def digest(self) -> str:
         """64 bits that name this quote, in letters: a button that approves it carries them.
@@ -188,6 +198,12 @@ class Payment(msgspec.Struct, frozen=True, omit_defaults=True, tag="payment"):
     autopay: str = (
         ""  # id of the customer under whose standing authorisation it was begun; empty: somebody said yes to it
     )
+    fee_minor: int = 0  # of the amount: the program fee
+
+    @property
+    def fee(self) -> Money:
+        """The program fee in the amount, which may be nothing."""
+        return Money(self.fee_minor, self.amount.currency)
 
     @property
     def refunded(self) -> Money:

@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from services.model.allocation import Spread
+from services.model.fees import Fee
 from services.model.invoices import Invoice, InvoiceState
 from services.model.money import Money
 from services.model.payments import Method
@@ -22,6 +23,7 @@ class Rules(msgspec.Struct, frozen=True):
     ach_currencies: tuple[str, ...] = ("USD",)
     allocation: Spread = Spread.OLDEST  # of a sum over several invoices, unless the customer says otherwise
     declines: int = 8  # tries that a bank refused, in 24 hours, after which a customer takes no further one here
+    fee: Fee = Fee()
 
     def methods_for(self, currency: str) -> tuple[Method, ...]:
         """The methods offered for an invoice in this currency (NACHA: ACH moves US dollars only)."""
@@ -47,6 +49,7 @@ class Objection(StrEnum):
     NOT_YOURS = "not_yours"
     ALREADY_LIVE = "already_live"  # another payment of this invoice is under way
     PAUSED = "paused"
+    FEE_CHANGED = "fee_changed"  # the program fee, or whom it is taken of
     METHOD_GONE = "method_gone"  # the saved method was removed, expired, or was refused by its bank for good
     PROVE_AGAIN = "prove_again"  # a saved method is charged only where the customer proved who they are
     TOO_MANY_DECLINES = "too_many_declines"

@@ -221,7 +221,12 @@ class Checkout:
             if quote.method not in self._rules.methods_for(invoice.due.currency):
                 return Objection.METHOD_NOT_TAKEN, invoice
         parts = [(invoice, line.amount) for line, invoice in zip(quote.lines, invoices, strict=True)]
-        return objection_to(parts, self._rules)
+        return objection_to(parts, self._rules) or self._fee_problem(quote, invoices[0])
+
+    def _fee_problem(self, quote: Quote, first: Invoice) -> tuple[Objection, Invoice] | None:
+        """A fee is charged exactly as the rules have it now, to the cent, or nothing is: the quote is shown anew."""
+        fee = self._rules.fee.of(quote.due, quote.method, exempt=first.fee_exempt)
+        return None if quote.fee_minor == fee else (Objection.FEE_CHANGED, first)
 
     async def _chargeable(self, customer: str, quote: Quote) -> SavedMethod | None:
         """The saved method of a quote, if it is this customer's, of the kind that was agreed to, and still good."""
@@ -577,5 +582,5 @@ def _check_form(quote: Quote) -> None:
     ids = {line.invoice for line in quote.lines}
     if not ids or len(ids) != len(quote.lines):
         raise ValueError("a quote names each of its invoices once, and at least one")
-    if quote.fee_minor:
-        raise ValueError("no fee is configured, so none can have been agreed to")
+    if quote.fee_minor < 0:
+        raise ValueError("a fee is never given to whoever pays")

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, bindparam, select, update
 
 from services.database import insert_once, micros
 from services.model import Method, Money, Payment, Reason
+from services.model.fees import gone_of_fee
 from services.payments import cases, journal, ledger, notes, outbox, refunds, rulings, states, surplus
 from services.payments.cases import Trouble, open_case, short
 from services.payments.gateways.base import AFTERWARDS, Fact, FactKind
@@ -272,4 +273,4 @@ def _part(conn: Connection, paid: Payment, row: Row[Any], minor: int) -> Part:
     total, fee = int(row.amount_minor), int(row.fee_minor)
     before = fee + journal.held(conn, paid.reference, journal.FEES)  # a fee is a credit: what is left of it is negative
     gone = total - sum(journal.held(conn, paid.reference, account) for account in journal.KEPT) + minor
-    return Part(Money(minor, paid.amount.currency), min(minor, max(0, gone * fee // total - before)))
+    return Part(Money(minor, paid.amount.currency), min(minor, max(0, gone_of_fee(total, fee, gone) - before)))

@@ -263,6 +263,7 @@ def read(row: Row[Any], lines: Sequence[Row[Any]]) -> Payment:
         expected=_expected(row),
         cleared_at=_instant(row.cleared_at),
         autopay=(row.customer or "") if row.enrolment is not None else "",
+        fee_minor=row.fee_minor,
     )
 
 

@@ -184,6 +184,7 @@ def _request_for(reference: str, order: Order) -> PageRequest:
         return_url=order.return_url,
         customer=order.vault,
         saved=order.quote.saved,
+        fee_minor=order.quote.fee_minor,
     )
 
 
@@ -343,6 +344,7 @@ def _request_of(row: Row[Any], lines: Sequence[Row[Any]], return_url: str) -> Pa
         return_url=return_url,
         customer=row.vault,
         saved=row.saved,
+        fee_minor=row.fee_minor,
     )
 
 

@@ -207,6 +207,7 @@ class HostedPages:
         shared: dict[str, Any] = {
             "page": page,
             "sum": readable(page.order.amount_minor, page.order.currency),
+            "fee": _fee(page),
             "business": self._business,
         }
         if not page.payable:
@@ -302,3 +303,8 @@ async def _typed(request: Request) -> dict[str, str]:
         return dict(parse_qsl(body.decode("ascii", "replace"), keep_blank_values=True, max_num_fields=40))
     except ValueError:  # more fields than any of our forms has
         return {}
+
+
+def _fee(page: HostedPage) -> str:
+    """What of the sum is the merchant's fee, or "" for none."""
+    return readable(page.order.fee_minor, page.order.currency) if page.order.fee_minor else ""

@@ -38,7 +38,7 @@ class _Order(BaseModel):
 class PageOrder(_Order):
     """What a merchant asks for: a page to pay one sum by one means. Sums are integers of minor units.
 
-    ``customer`` is whose methods are saved there (empty: none are), ``saved`` the one that may be charged there.
+    ``fee_minor`` is the part of the sum that is the merchant's fee, for the page to say; ``customer`` is whose methods are saved there (empty: none are), ``saved`` the one that may be charged there.
     """
 
     reference: Id
@@ -51,6 +51,7 @@ class PageOrder(_Order):
     return_url: Annotated[str, Field(max_length=2000, pattern=r"^(https?://.+)?$")]
     customer: Annotated[str, Field(pattern=rf"^({CUSTOMER})?$")] = ""
     saved: Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9_]*$")] = ""
+    fee_minor: Annotated[int, Field(ge=0)] = 0
 
 
 class RefundOrder(_Order):

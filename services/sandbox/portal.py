@@ -45,6 +45,7 @@ class DemoCustomer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     phone: str = ""
     language: str = ""
     notices: Notices = Notices()
+    fee_exempt: bool = False
 
     def details(self) -> Details:
         """All of it but the id."""
@@ -196,7 +197,11 @@ class PortalInvoice:
             "currency": self.currency,
             "issued": self.issued,
             "due_date": self.due_date,
-            "customer": {"id": self.customer.id, "name": self.customer.name},
+            "customer": {
+                "id": self.customer.id,
+                "name": self.customer.name,
+                "fee_exempt": self.customer.fee_exempt,
+            },
             "postings": self.postings,
             "lines": self.lines,
         }

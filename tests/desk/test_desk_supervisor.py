@@ -124,6 +124,14 @@ async def test_payments_are_found_and_each_look_at_one_is_noted(world, chief):
     assert [(each.what, each.payment) for each in newest] == [("saw_payment", reference)]
 
 
+async def test_a_supervisor_reads_the_words_that_were_agreed_to(world, chief):
+    shown = (await chief.get(f"/desk/payments/{await paid(world)}")).text
+    agreed = shown.partition("What the customer agreed to")[2]
+    assert "Please check: $120.00 to Green Lane Lawn Care for invoice INV-1042, by card." in agreed
+    assert "[Yes, pay $120.00]" in agreed
+    assert "record 1." in agreed
+
+
 async def test_new_payments_stop_and_start_again_after_a_second_yes(world, chief):
     async def stopped() -> bool:
         return await world.remit.transact(pauses.is_paused)

@@ -194,6 +194,7 @@ ROWS: dict[str, Rows] = {
              "body": b'{"kind":"planned","number":"INV-7"}'},
         ],
     },
+    "0015": {},
 }  # fmt: skip  # as above
 
 ADDED: dict[str, dict[str, dict[str, Any]]] = {
@@ -222,4 +223,5 @@ ADDED: dict[str, dict[str, dict[str, Any]]] = {
         "pause": {"autopay": False},
         "consent": {"standing": None},
     },
+    "0015": {"book_customer": {"fee_exempt": False}},
 }  # fmt: skip  # as above

@@ -144,9 +144,9 @@ async def test_two_currencies_in_one_quote_are_refused(world):
     assert refused.objection is Objection.WRONG_CURRENCY
 
 
-async def test_a_quote_with_a_fee_nobody_configured_is_a_bug_and_charges_nothing(world):
-    quote = msgspec.structs.replace(await world.quote(INVOICE), fee_minor=100)
-    with pytest.raises(ValueError, match="no fee"):
+async def test_a_quote_that_no_dialog_can_have_shown_is_a_bug_and_charges_nothing(world):
+    quote = msgspec.structs.replace(await world.quote(INVOICE), fee_minor=-1)
+    with pytest.raises(ValueError, match="fee is never given"):
         await world.start(quote=quote)
     with pytest.raises(ValueError, match="at least one"):
         await world.start(quote=msgspec.structs.replace(quote, lines=()))

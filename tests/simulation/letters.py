@@ -47,10 +47,11 @@ class Arrived:
 
 
 class Letters:
-    """Every letter with a code that arrived, in its order."""
+    """Every letter that arrived, in its order; of those with a code, what they say."""
 
     def __init__(self) -> None:
         self.arrived: list[Arrived] = []
+        self.named: list[str] = []  # every letter that has a name of its own, as often as it arrived
 
     def to(self, address: str) -> list[Arrived]:
         """What lies in one mailbox."""
@@ -73,6 +74,7 @@ class MortalMail:
             trouble = world.chance.choice(("refused", "lost", "no answer"))
             world.fault(f"a letter to {letter.to} is {trouble}")
         if trouble in ("", "no answer"):
+            world.letters.named += [letter.id] if letter.id else []
             for digits in CODE.findall(letter.text)[:1]:
                 world.letters.arrived.append(Arrived(letter.to, digits, _ASKED_FROM.get(), world.loop.time()))
                 world.tell(f"a letter to {letter.to}: {digits}")

@@ -5,7 +5,7 @@ over the same stores, as workers do on Redis and PostgreSQL.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -69,7 +69,7 @@ class Process:
         if self._alone:
             self.store.release_leases()
         self.remit = build(
-            settings(telegram=world.phones is not None),
+            settings(telegram=world.phones is not None, chosen=world.chosen),
             transact=MortalTransact(inline(world.engine), life),
             store=MortalStore(self.store, life),
             http=open_http(Line(world, life)),
@@ -182,16 +182,23 @@ async def _carried(remit: Remit) -> None:
         await remit.deliverer.work()
 
 
-@cache
-def settings(*, telegram: bool) -> Settings:
+def settings(*, telegram: bool, chosen: Mapping[str, Mapping[str, Any]]) -> Settings:
     """Of every process: both sources of invoices, the sandbox, customers who can sign in, and a bot where there is one."""
-    return load(
-        None,
-        business={"name": "Simulated", "phone": "555", "timezone": "America/Los_Angeles", "currency": "USD"},
-        server={"base_url": HANDOFF},
-        invoices={"sources": ["portal", "book"], "portal_url": "http://sandbox/portal", "portal_key": KEY},
-        gateway={"url": "http://sandbox/processor", "key": KEY, "webhook_secret": SECRET},
-        mail={"host": "mail.sandbox", "from": "billing@example.com"},
-        sign_in={"page_secret": PAGE_SECRET},
-        telegram={"token": "123456:simulated", "mode": "polling", "bot": "simulated_bot"} if telegram else {},
-    )
+    return _settings(telegram=telegram) if not chosen else load(None, **{**_usual(telegram=telegram), **chosen})
+
+
+@cache
+def _settings(*, telegram: bool) -> Settings:
+    return load(None, **_usual(telegram=telegram))
+
+
+def _usual(*, telegram: bool) -> dict[str, Any]:
+    return {
+        "business": {"name": "Simulated", "phone": "555", "timezone": "America/Los_Angeles", "currency": "USD"},
+        "server": {"base_url": HANDOFF},
+        "invoices": {"sources": ["portal", "book"], "portal_url": "http://sandbox/portal", "portal_key": KEY},
+        "gateway": {"url": "http://sandbox/processor", "key": KEY, "webhook_secret": SECRET},
+        "mail": {"host": "mail.sandbox", "from": "billing@example.com"},
+        "sign_in": {"page_secret": PAGE_SECRET},
+        "telegram": {"token": "123456:simulated", "mode": "polling", "bot": "simulated_bot"} if telegram else {},
+    }

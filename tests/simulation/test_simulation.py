@@ -150,7 +150,7 @@ def test_a_dropped_live_index_is_caught(monkeypatch: pytest.MonkeyPatch) -> None
 
     def without_index() -> Any:
         engine = fresh()
-        world._driver(engine).execute("DROP INDEX one_live_payment_per_invoice")
+        world.driver(engine).execute("DROP INDEX one_live_payment_per_invoice")
         return engine
 
     monkeypatch.setattr(world, "_fresh_ledger", without_index)

@@ -7,7 +7,7 @@ two over the same stores. Nothing here knows what a conversation should say or w
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
@@ -107,7 +107,9 @@ class World:
         places: Places | None = None,
         *,
         telegram: bool = False,
+        chosen: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
+        """``chosen``: settings of the assistant beside those of every world."""
         self.loop = asyncio.get_running_loop()
         self.seed = seed
         chances = Chances.of(seed)
@@ -127,9 +129,10 @@ class World:
         self.began = START
         self.requested = 0.0  # when the request that made the last page was sent
         self.letters = Letters()
-        self._demo = demo
+        self.demo = demo
         self._sheet = sheet
         self.newcomers: list[Person] = []  # who begin to talk with the next step
+        self.chosen = chosen or {}
         self.phones = Phones(self) if telegram else None
         self.hop_links: dict[str, float] = {}  # tokens that move a chat, with when they were seen first
         self.joined: list[tuple[str, str]] = []  # chats of which one may go on in the other
@@ -151,7 +154,7 @@ class World:
         )
         self.sandbox.processor._publish = self._published
         self.engine = _fresh_ledger()
-        self.ledger = _driver(self.engine)
+        self.ledger = driver(self.engine)
         self.books = Books(self, sheet)
         self.conversations = str(folder / "conversations.db")
         alone = processes == 1
@@ -312,12 +315,12 @@ class World:
     def customer_ids(self) -> dict[str, str]:
         """The ids of customers in the books, by the business's own."""
         written = {row["number"]: row["customer"] for row in self.rows("SELECT number, customer FROM book_invoice")}
-        ids = {each.id: f"portal:{each.id}" for each in self._demo.customers}
+        ids = {each.id: f"portal:{each.id}" for each in self.demo.customers}
         return ids | {row.customer.id: written[row.number] for row in self._sheet}
 
     def customers_at(self, address: str) -> frozenset[str]:
         """Whose address it is, by the business's own ids."""
-        every = [*self._demo.customers, *(row.customer for row in self._sheet)]
+        every = [*self.demo.customers, *(row.customer for row in self._sheet)]
         return frozenset(each.id for each in every if each.email == address)
 
     def owner_of(self, number: str) -> str:
@@ -356,11 +359,11 @@ def _migrated() -> Engine:
 def _fresh_ledger() -> Engine:
     """An empty ledger in memory, built by the real migrations once and copied since."""
     engine = open_engine("sqlite://")
-    _driver(_migrated()).backup(_driver(engine))
+    driver(_migrated()).backup(driver(engine))
     return engine
 
 
-def _driver(engine: Engine) -> sqlite3.Connection:
+def driver(engine: Engine) -> sqlite3.Connection:
     """The one connection below an engine in memory."""
     connection = engine.raw_connection().driver_connection
     assert isinstance(connection, sqlite3.Connection)

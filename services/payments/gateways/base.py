@@ -66,6 +66,7 @@ class PageRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     return_url: str  # the way back to the chat
     customer: str = ""  # our name for whoever saved methods belong to; empty: the page offers to save nothing
     saved: str = ""  # the customer's method that `Vault.charge` will charge; the page takes another one all the same
+    fee_minor: int = 0  # of the amount: the program fee, for the customer to read
 
 
 class Page(msgspec.Struct, frozen=True):

@@ -246,7 +246,7 @@ class SandboxGateway:
 
 
 def _order(request: PageRequest) -> bytes:
-    optional = {"customer": request.customer, "saved": request.saved}
+    optional = {"customer": request.customer, "saved": request.saved, "fee_minor": request.fee_minor}
     return msgspec.json.encode(
         {
             "reference": request.reference,

@@ -154,6 +154,7 @@ ROWS: dict[str, Rows] = {
     "0008": {
         "chatwoot_conversation": [{"chat": "chatwoot:1/7", "person": True, "quiet": True, "at": AT}],
     },
+    "0016": {},
 }  # fmt: skip  # as above
 
 ADDED: dict[str, dict[str, dict[str, Any]]] = {
@@ -175,4 +176,8 @@ ADDED: dict[str, dict[str, dict[str, Any]]] = {
     "0006": {},
     "0007": {},
     "0008": {},
+    "0016": {
+        "payment": {"page_seen_at": None},
+        "pay_link": {"sent_at": None, "opened_at": None, "begun_at": None, "chosen_at": None},
+    },
 }  # fmt: skip  # as above

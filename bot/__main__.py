@@ -25,6 +25,7 @@ from bot.internal import ImportOrder, InviteOrder, LinkOrder, SendOrder
 from bot.invitations import Outcome as Invited
 from bot.office_commands import add_commands
 from bot.privacy_commands import add_privacy
+from bot.report_commands import add_report
 from bot.send_links import Outcome as Sent
 from bot.settings import Settings, load
 from bot.workers import supervise
@@ -119,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     add_commands(commands, _server)
     add_privacy(commands, _server)
     account_commands.add_commands(commands, _server)
+    add_report(commands, _server)
     return parser
 
 

@@ -19,6 +19,7 @@ from bot.desk.accounts import account_routes
 from bot.invitations import invite
 from bot.office import office_routes
 from bot.privacy_office import privacy_routes
+from bot.report import report_routes
 from bot.send_links import send_links
 from bot.web import Endpoint, answer, read_body, refusal, safely
 from services.errors import Misconfigured, RemitError
@@ -118,6 +119,7 @@ def internal_routes(remit: "Remit", token: str) -> list[Route]:
         *office_routes(remit, guarded),
         *privacy_routes(remit, guarded),
         *account_routes(remit, guarded),
+        *report_routes(remit, guarded),
     ]
 
 

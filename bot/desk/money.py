@@ -16,8 +16,9 @@ from bot.desk.doors import Fields, Visit, form, page
 from bot.desk.frame import note, render
 from bot.office import GiveBackOrder, Refused, give_back, read_amount
 from dialogs.reading.guard import redact
-from services.desk import audit, finding, numbers
+from services.desk import audit, finding
 from services.desk.agents import Agent
+from services.desk.days import begin
 from services.errors import Misconfigured
 from services.model import Money, Payment, PaymentState
 from services.payments import ledger, pauses, refunds, states
@@ -52,7 +53,7 @@ async def _list(visit: Visit) -> Response:
     zone = visit.remit.settings.zone
     try:
         first = date.fromisoformat(day)
-        between = numbers.begin(first, zone), numbers.begin(first + timedelta(days=1), zone)
+        between = begin(first, zone), begin(first + timedelta(days=1), zone)
     except (ValueError, OverflowError):
         day, between = "", None
 

@@ -16,6 +16,7 @@ from bot.desk import (
     money,
     open_cases,
     queue,
+    report_page,
     sign_in,
 )
 
@@ -25,5 +26,18 @@ if TYPE_CHECKING:
 
 def routes(remit: "Remit") -> list[Route]:
     """What is served under ``/desk``."""
-    pages = (sign_in, queue, chat, doing, events, customers, answers, figures, money, open_cases, audit_page)
+    pages = (
+        sign_in,
+        queue,
+        chat,
+        doing,
+        events,
+        customers,
+        answers,
+        figures,
+        report_page,
+        money,
+        open_cases,
+        audit_page,
+    )
     return [*frame.routes(), *(route for each in pages for route in each.routes(remit))]

@@ -57,7 +57,7 @@ payment = Table(
     Column("created_at", BigInteger, nullable=False, index=True),
     Column("changed_at", BigInteger, nullable=False),
     Column("refunded_minor", BigInteger, nullable=False, server_default="0"),  # by the gateway's word
-    Column("happened_at", BigInteger, index=True),  # at the gateway, what the state rests on
+    Column("happened_at", BigInteger),  # at the gateway, what the state rests on
     Column("unmoved", Integer, nullable=False, server_default="0"),  # look-ups in a row that brought nothing new
     Column("ruling", Integer),  # of a person, on which the state rests while the facts contradict each other
     Column(
@@ -67,10 +67,13 @@ payment = Table(
     Column("vault", String(40), nullable=False, server_default=""),  # `PageRequest.customer`, as it was sent
     Column("declines", Integer, nullable=False, server_default="0"),  # by the gateway's word
     Column("submitted_at", BigInteger),  # at the gateway: handed to the banks
-    Column("cleared_at", BigInteger, index=True),  # at the gateway: arrived
+    Column("cleared_at", BigInteger),  # at the gateway: arrived
     Column("page_seen_at", BigInteger),  # its page was first gone to; go_link forgets after a while
     CheckConstraint("amount_minor > 0", name="payment_amount_positive"),
 )
+
+# when money arrived: by the gateway's word, or where it has none (a person's ruling) by what the state rests on
+Index("payment_arrived", payment.c.cleared_at, payment.c.happened_at)
 
 payment_invoice = Table(
     "payment_invoice",

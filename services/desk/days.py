@@ -7,12 +7,13 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta, tzinfo
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, case, literal
 
 from services.database import micros
 
 # No time zone in use is off UTC by anything but quarters of an hour, so that whole quarters fall into one day.
 QUARTER = 15 * 60 * 1_000_000
+DAY = 96 * QUARTER
 
 
 def days(today: date, count: int) -> list[date]:
@@ -48,6 +49,21 @@ class Days:
         if not self.since <= at < self.until:
             raise IndexError("an instant outside of these days")
         return self.all[bisect_right(self._starts, at) - 1]
+
+    def number(self, column: ColumnElement[int]) -> ColumnElement[int]:
+        """The place among `all` of the day of a stored instant that lies within, in SQL.
+
+        Days of 24 hours follow each other as whole numbers do; one on which clocks change is told by its ends.
+        """
+        ends = [*self._starts[1:], self.until]
+        run, parts = 0, []
+        for nth, (start, end) in enumerate(zip(self._starts, ends, strict=True)):
+            if end - start != DAY:
+                parts += [(column < start, run + (column - self._starts[run]) // DAY)] if run < nth else []
+                parts.append((column < end, literal(nth)))
+                run = nth + 1
+        rest = run + (column - self._starts[run]) // DAY if run < len(ends) else literal(len(ends) - 1)
+        return case(*parts, else_=rest) if parts else rest
 
     def holds(self, at: int) -> bool:
         """Whether a stored instant lies within."""

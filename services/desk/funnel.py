@@ -10,10 +10,12 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
+from functools import reduce
+from operator import add
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, literal, or_, select
 
 from services.database import instant
 from services.desk.days import Days, within
@@ -70,40 +72,27 @@ class Funnel(msgspec.Struct, frozen=True):
 def funnel(conn: Connection, days: Days) -> Funnel:
     """What became of the letters that were sent within these days."""
     first = conn.execute(select(func.min(pay_link.c.sent_at))).scalar_one()
-    seen: dict[date, Counter[Reach]] = defaultdict(Counter)
-    reached: dict[date, Counter[Reach]] = defaultdict(Counter)
-    times: dict[str, array[int]] = defaultdict(lambda: array("q"))
-    for row in conn.execute(_of_letters(days), execution_options={"yield_per": PIECE}):
-        day, steps = days.of(row.sent_at), _steps(row)
-        seen[day].update(steps)
-        farthest = max(steps, key=_ORDER.index)
-        reached[day].update(_ORDER[: _ORDER.index(farthest) + 1])
-        if row.first is not None:
-            paid_at, by_card = divmod(row.first, 2)
-            method = Method.CARD if by_card else Method.BANK
-            times[method].append(max(0, paid_at - row.sent_at))  # the gateway's clock may be behind ours
+    counts: dict[int, Counter[int]] = defaultdict(Counter)
+    times: dict[int, array[int]] = defaultdict(lambda: array("q"))
+    for nth, mask, sent_at, paid in conn.execute(_of_letters(days), execution_options={"yield_per": PIECE}):
+        counts[nth][mask] += 1
+        if paid is not None:
+            paid_at, by_card = divmod(paid, 2)
+            times[by_card].append(max(0, paid_at - sent_at))  # the gateway's clock may be behind ours
     return Funnel(
         None if first is None else instant(first),
-        tuple(Letters(day, dict(seen[day]), dict(reached[day])) for day in sorted(seen)),
-        _ways(times),
+        tuple(_letters(days.all[nth], counts[nth]) for nth in sorted(counts)),
+        _ways({(Method.CARD if by_card else Method.BANK): each for by_card, each in times.items()}),
     )
 
 
-_ORDER = tuple(Reach)
-
-
-def _steps(row: Row[Any]) -> list[Reach]:
-    """What is on record of one letter."""
-    on_record = (
-        (Reach.SENT, True),
-        (Reach.OPENED, row.opened_at is not None),
-        (Reach.BEGUN, row.begun_at is not None),
-        (Reach.CHOSEN, row.chosen_at is not None),
-        (Reach.AGREED, row.agreed),
-        (Reach.PAGE, row.page),
-        (Reach.PAID, row.first is not None),
-    )
-    return [step for step, is_so in on_record if is_so]
+def _letters(day: date, counts: Mapping[int, int]) -> Letters:
+    """The letters of one day, of which so many have each of these steps on record: a bit for each step."""
+    seen, reached = Counter[Reach](), Counter[Reach]()
+    for mask, count in counts.items():
+        seen.update({step: count for nth, step in enumerate(Reach) if mask >> nth & 1})
+        reached.update({step: count for nth, step in enumerate(Reach) if mask >> nth})
+    return Letters(day, dict(seen), dict(reached))
 
 
 def _ways(times: Mapping[str, "array[int]"]) -> tuple[Way, ...]:
@@ -123,17 +112,26 @@ def _of_letters(days: Days) -> Select[Any]:
     steps = pay_link.c.opened_at, pay_link.c.begun_at, pay_link.c.chosen_at
     sent = select(*own, *steps, following.label("next_at")).where(pay_link.c.sent_at >= days.since).subquery()
     p, pays = payments.c, payment_invoice.c.invoice == sent.c.invoice
+    paid_by = p.reference == payment_invoice.c.payment
     began = p.created_at >= sent.c.sent_at, or_(sent.c.next_at.is_(None), p.created_at < sent.c.next_at)
-    paying = payment_invoice.join(payments, p.reference == payment_invoice.c.payment)
-    arrived = func.coalesce(p.cleared_at, p.happened_at, p.changed_at)
     by_card = case((p.method == Method.CARD, 1), else_=0)  # told with the instant: of the first payment, and no other
     gone_to = or_(p.page_seen_at.is_not(None), p.saved != "", p.declines > 0, CAME)
+    on_record = (
+        literal(1),
+        *(_flag(sent.c[column.name].is_not(None)) for column in steps),
+        func.max(_flag(p.reference.is_not(None))),
+        func.max(_flag(gone_to)),
+        func.max(_flag(CAME)),
+    )
     asked = select(
+        days.number(sent.c.sent_at),
+        reduce(add, (flag * 2**nth for nth, flag in enumerate(on_record))),
         sent.c.sent_at,
-        *(sent.c[column.name] for column in steps),
-        func.count(p.reference).label("agreed"),
-        func.max(case((gone_to, 1), else_=0)).label("page"),
-        func.min(case((CAME, arrived * 2 + by_card))).label("first"),
-    ).select_from(sent.outerjoin(paying, and_(pays, *began)))
+        func.min(case((CAME, func.coalesce(p.cleared_at, p.happened_at, p.changed_at) * 2 + by_card))),
+    ).select_from(sent.outerjoin(payment_invoice, pays).outerjoin(payments, and_(paid_by, *began)))
     asked = asked.where(*within(sent.c.sent_at, days.since, days.until))
     return asked.group_by(sent.c.token_hash, sent.c.sent_at, *(sent.c[column.name] for column in steps))
+
+
+def _flag(holds: ColumnElement[bool]) -> ColumnElement[int]:
+    return case((holds, 1), else_=0)

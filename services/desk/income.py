@@ -16,7 +16,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, literal, or_, select
 
 from services.database import micros
-from services.desk.days import QUARTER, Days, within
+from services.desk.days import Days, within
 from services.model import Money
 from services.payments import states
 from services.payments.gateways.base import Fact
@@ -74,10 +74,10 @@ def came(conn: Connection, days: Days) -> list[Came]:
     sums = func.count().label("number"), func.sum(_P.amount_minor).label("minor"), func.sum(_P.fee_minor).label("fee")
     found: dict[tuple[date, str, str, str], Counter[str]] = {}
     for at, conditions in _arrivals(days):
-        keys = (at // QUARTER).label("quarter"), _P.currency, _P.method, WAY.label("way")
+        keys = days.number(at).label("day"), _P.currency, _P.method, WAY.label("way")
         asked = select(*keys, *sums).where(CAME, *conditions).group_by(*(key.name for key in keys))
         for row in conn.execute(asked):
-            key = days.of(int(row.quarter) * QUARTER), row.currency, row.method, row.way
+            key = days.all[row.day], row.currency, row.method, row.way
             found.setdefault(key, Counter()).update(count=row.number, minor=int(row.minor), fee=int(row.fee))
     return [
         Came(day, method, way, each["count"], Money(each["minor"], currency), Money(each["fee"], currency))
@@ -105,26 +105,26 @@ def went_back(conn: Connection, days: Days) -> list[WentBack]:
     A refund that failed in the end, and a dispute that was won, took nothing.
     """
     found: dict[tuple[date, str, str], Counter[str]] = {}
-    for at, currency, kind, count, minor in (*_returned(conn, days), *_taken(conn, days)):
-        found.setdefault((days.of(at), currency, kind), Counter()).update(count=count, minor=minor)
+    for day, currency, kind, count, minor in (*_returned(conn, days), *_taken(conn, days)):
+        found.setdefault((day, currency, kind), Counter()).update(count=count, minor=minor)
     return [
         WentBack(day, kind, each["count"], Money(each["minor"], currency))
         for (day, currency, kind), each in sorted(found.items())
     ]
 
 
-def _returned(conn: Connection, days: Days) -> Iterator[tuple[int, str, str, int, int]]:
-    quarter = (_P.happened_at // QUARTER).label("quarter")
-    asked = select(quarter, _P.currency, func.count(), func.sum(_P.amount_minor))
-    asked = asked.where(_RETURNED, *within(_P.happened_at, days.since, days.until)).group_by("quarter", _P.currency)
+def _returned(conn: Connection, days: Days) -> Iterator[tuple[date, str, str, int, int]]:
+    day = days.number(_P.happened_at).label("day")
+    asked = select(day, _P.currency, func.count(), func.sum(_P.amount_minor))
+    asked = asked.where(_RETURNED, *within(_P.happened_at, days.since, days.until)).group_by("day", _P.currency)
     for at, currency, count, minor in conn.execute(asked):
-        yield int(at) * QUARTER, currency, "returned", count, int(minor)
+        yield days.all[at], currency, "returned", count, int(minor)
 
 
 _fact = msgspec.json.Decoder(Fact).decode
 
 
-def _taken(conn: Connection, days: Days) -> Iterator[tuple[int, str, str, int, int]]:
+def _taken(conn: Connection, days: Days) -> Iterator[tuple[date, str, str, int, int]]:
     """Refunds and disputes that took something within these days."""
     recent = select(fact.c.gateway, fact.c.reference).where(WENT_BACK, *within(fact.c.at, days.since, days.until))
     touched = recent.distinct().subquery()
@@ -141,16 +141,16 @@ def _taken(conn: Connection, days: Days) -> Iterator[tuple[int, str, str, int, i
         yield from _within(list(each), days)
 
 
-def _within(rows: list[Row[Any]], days: Days) -> Iterator[tuple[int, str, str, int, int]]:
+def _within(rows: list[Row[Any]], days: Days) -> Iterator[tuple[date, str, str, int, int]]:
     """What one payment's facts say was taken within these days."""
     first, facts = rows[0], [_fact(row.body) for row in rows]
     for at, minor in states.refunded(facts):
         if days.holds(micros(at)):
-            yield micros(at), first.currency, "refunded", 1, minor
+            yield days.of(micros(at)), first.currency, "refunded", 1, minor
     dispute = states.disputed(facts) if first.state in (states.DISPUTED, states.LOST) else None
     if dispute is not None and days.holds(micros(dispute[0])):
         kind = "lost" if first.state == states.LOST else "disputed"
-        yield micros(dispute[0]), first.currency, kind, 1, dispute[1]
+        yield days.of(micros(dispute[0])), first.currency, kind, 1, dispute[1]
 
 
 # --- what became of payments ------------------------------------------------------------------------------------------
@@ -180,12 +180,12 @@ def fates(conn: Connection, days: Days) -> list[Fate]:
     """Payments that began within these days by day, and what has become of them, in the order of `FATES`."""
     kind = case(*((holds, literal(name)) for holds, name in _KINDS), else_=literal("failed")).label("kind")
     why = case((_WITH_REASON, func.coalesce(_P.reason, "")), else_=literal("")).label("why")
-    keys = (_P.created_at // QUARTER).label("quarter"), kind, why, _P.currency
+    keys = days.number(_P.created_at).label("day"), kind, why, _P.currency
     asked = select(*keys, func.count().label("number"), func.sum(_P.amount_minor).label("minor"))
     asked = asked.where(*within(_P.created_at, days.since, days.until)).group_by(*(key.name for key in keys))
     found: dict[tuple[date, int, str, str], Counter[str]] = {}
     for row in conn.execute(asked):
-        key = days.of(int(row.quarter) * QUARTER), FATES.index(row.kind), row.why, row.currency
+        key = days.all[row.day], FATES.index(row.kind), row.why, row.currency
         found.setdefault(key, Counter()).update(count=row.number, minor=int(row.minor))
     return [
         Fate(day, FATES[nth], why, each["count"], Money(each["minor"], currency))

@@ -143,7 +143,9 @@ def waits(conn: Connection, since: datetime, zone: tzinfo) -> list[DayOfWaits]:
     first = select(func.min(transcript.c.at)).where(*said, *inside).scalar_subquery()
     asked = select(handoffs.c.asked_at, handoffs.c.taken_at, first).where(handoffs.c.asked_at >= micros(since))
     found: dict[date, list[tuple[int, int | None, int | None]]] = defaultdict(list)
-    for at, taken, answered in conn.execute(asked.order_by(handoffs.c.id.desc()).limit(MOST_WAITS)):
+    for at, taken, answered in conn.execute(
+        asked.order_by(handoffs.c.asked_at.desc(), handoffs.c.id.desc()).limit(MOST_WAITS)
+    ):
         found[instant(at).astimezone(zone).date()].append((at, taken, answered))
     return [
         DayOfWaits(day, _waits((at, end) for at, end, _ in rows), _waits((at, end) for at, _, end in rows))

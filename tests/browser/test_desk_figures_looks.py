@@ -45,6 +45,7 @@ async def desk(tmp_path):
             address,
             {
                 "numbers": "numbers",
+                "report": "report",
                 "payments": "payments",
                 "payment": f"payments/{reference}",
                 "cases": "cases",

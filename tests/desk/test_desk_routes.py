@@ -44,6 +44,8 @@ EXPECTED: dict[tuple[str, str], tuple[dict[str, int], dict[str, int]]] = {
     ("POST", "/desk/answers/save"): (FORBIDDEN, REFUSED),  # without a title: test_desk_supervisor.py
     ("POST", "/desk/answers/remove"): (FORBIDDEN, DONE),
     ("GET", "/desk/numbers"): (FORBIDDEN, ANYBODY),
+    ("GET", "/desk/report"): (FORBIDDEN, ANYBODY),
+    ("POST", "/desk/report/export"): (FORBIDDEN, ANYBODY),
     ("GET", "/desk/payments"): (FORBIDDEN, ANYBODY),
     ("POST", "/desk/payments/pause"): (FORBIDDEN, ANYBODY),  # asks once more
     ("GET", "/desk/payments/{reference}"): (FORBIDDEN, MISSING),
@@ -113,6 +115,7 @@ async def test_each_route_does_what_its_entry_says(world, which, whose, role):
         "amount": "50",
         "proposal": "1",
         "agent": str(other),
+        "sheet": "money-in",
     }
     expected = EXPECTED[which][role == "supervisor"][whose]
     answer = await client.request(method, address, data=fields if method == "POST" else None)

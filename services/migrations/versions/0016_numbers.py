@@ -19,8 +19,8 @@ def upgrade() -> None:
     op.create_index("ix_pay_link_sent_at", "pay_link", ["sent_at"])
     op.create_index("ix_go_link_payment", "go_link", ["payment"])
     op.add_column("payment", sa.Column("page_seen_at", sa.BigInteger))
-    for name in ("created_at", "happened_at", "cleared_at"):
-        op.create_index(f"ix_payment_{name}", "payment", [name])
+    op.create_index("ix_payment_created_at", "payment", ["created_at"])
+    op.create_index("payment_arrived", "payment", ["cleared_at", "happened_at"])
     op.create_index("ix_handoff_asked_at", "handoff", ["asked_at"])
     condition = sa.text("kind IN ('refunded', 'refund_failed', 'disputed', 'won', 'lost')")
     op.create_index("fact_that_money_went_back", "fact", ["at"], sqlite_where=condition, postgresql_where=condition)

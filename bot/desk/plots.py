@@ -11,9 +11,9 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 _WIDE = 360
-_ROW, _NAME, _COUNT = 26, 140, 64  # of bars
+_ROW, _NAME, _COUNT = 26, 150, 60  # of bars
 _TOP, _HIGH, _FOOT = 10, 130, 22  # around and of the ground of columns
-_LETTER = 6.4  # the width of one, about
+_LETTER = 7.4  # the width of one, at most but for the widest
 _LEGEND = 18  # a line of it
 
 Ticks = Callable[[int], Sequence[int]]
@@ -115,7 +115,9 @@ class _Ground(NamedTuple):
         highest, lowest = (_sum(series, below=below) for below in (False, True))
         both = ticks(max(highest, lowest))  # one scale: what went out is compared with what came in
         above, below = _until(both, highest if lowest else max(1, highest)), _until(both, lowest)
-        return cls(above, below, count, int(max(len(shown(each)) for each in (*above, *below)) * _LETTER) + 10)
+        return cls(
+            above, below, count, int((max(len(shown(each)) for each in (*above, *below)) + bool(lowest)) * _LETTER) + 8
+        )
 
     @property
     def _all(self) -> int:
@@ -139,7 +141,9 @@ class _Ground(NamedTuple):
         values = [*(-each for each in reversed(self.below[1:])), *self.above]
         nothing = Markup(' class="nothing"')
         return Markup("").join(
-            line.format(self.left, _WIDE, y, y, nothing if not value else "", self.left - 5, y + 4, shown(abs(value)))
+            line.format(
+                self.left, _WIDE, y, y, nothing if not value else "", self.left - 5, y + 4, _signed(value, shown)
+            )
             for value in values
             for y in (self.y(value),)
         )
@@ -182,6 +186,10 @@ def _sum(series: Sequence[Series], *, below: bool) -> int:
     return max([0, *map(sum, zip(*own, strict=True))])
 
 
+def _signed(value: int, shown: Shown) -> str:
+    return f"\N{MINUS SIGN}{shown(-value)}" if value < 0 else shown(value)
+
+
 def _until(ticks: Sequence[int], most: int) -> Sequence[int]:
     return ticks[: sum(each < most for each in ticks) + 1]
 
@@ -207,4 +215,4 @@ def _plot(name: str, told: str, high: int, parts: Markup) -> Markup:
 
 
 def _short(label: str) -> str:
-    return label if len(label) <= 22 else label[:21] + "…"
+    return label if len(label) <= 21 else label[:20] + "…"

@@ -2,23 +2,74 @@
 
 import contextlib
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import insert
 from world import World
 
+from services.database import micros
 from services.desk import audit, canned
+from services.model import PaymentState
 from services.payments import cases
 from services.payments.cases import Trouble
+from services.schema import pay_link, payment_invoice
 from tests.browser.test_bill_looks import LOOKS, bound, look, serving
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "desk"))  # what tests of the desk share
 from desks import PASSWORD, account, waiting
+from test_desk_numbers import asked, begun
 from test_desk_supervisor import paid
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+S = PaymentState
 HOSTILE = "<script>alert(1)</script>"
+
+
+def busy(conn, now: datetime, chief: int) -> None:
+    """Some weeks of payments in two currencies, letters, and chats whose customers waited for seconds or minutes."""
+    chance = Random(5)
+    for nth in range(150):
+        at = now - timedelta(minutes=chance.randint(1, 60 * 24 * 25))
+        cleared = at + timedelta(minutes=chance.choice((3, 40, 300, 4000)))
+        paid = chance.random() < 0.8 and cleared < now
+        state = (
+            chance.choice((S.SUCCEEDED,) * 8 + (S.RETURNED, S.REFUNDED)) if paid else chance.choice((S.FAILED, S.OPEN))
+        )
+        more = {
+            "cleared_at": micros(cleared) if paid else None,
+            "happened_at": micros(min(now, cleared + timedelta(days=2))),
+        }
+        why = chance.choice(("page_expired", "insufficient_funds")) if state in (S.FAILED, S.RETURNED) else None
+        more |= {"method": chance.choice(("card", "card", "bank")), "saved": chance.choice(("", "pm")), "reason": why}
+        money = {"amount_minor": chance.randint(2000, 60000), "currency": "USD" if nth % 9 else "EUR"}
+        begun(conn, f"RM-{nth}", f"web:{nth}", state, at, **money, **more)
+        line = {
+            "payment": f"RM-{nth}",
+            "invoice": f"book:{nth}",
+            "number": f"INV-{nth}",
+            "version": "1",
+            "amount_minor": 1,
+        }
+        conn.execute(insert(payment_invoice).values(**line, live=False, reserved=False))
+        sent = micros(at - timedelta(minutes=chance.choice((4, 90, 1000, 9000))))
+        link = {"token_hash": f"{nth:064}", "invoice": f"book:{nth}", "created_at": sent, "expires_at": 2**60}
+        conn.execute(insert(pay_link).values(**link, sent_at=sent, opened_at=sent if nth % 4 else None))
+        if nth % 3 == 0:
+            taken = at + timedelta(seconds=chance.choice((4, 12, 25, 40, 90, 200, 700)))
+            asked(
+                conn,
+                f"web:{nth}",
+                at,
+                state="resolved",
+                agent=chief,
+                taken_at=taken,
+                resolved_at=taken,
+                stars=nth % 5 + 1,
+            )
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -40,6 +91,7 @@ async def desk(tmp_path):
             audit.note(conn, chief.id, "saw", world.clock(), "rasa:two")
 
         await world.remit.transact(fill)
+        await world.remit.transact(lambda conn: busy(conn, world.clock(), chief.id))
         await stack.enter_async_context(serving(world._assistant, socket))
         yield (
             address,

@@ -50,6 +50,7 @@ NAVIGATION: list[tuple[str, str, str]] = [
     ("payments", "Payments", "supervisor"),
     ("cases", "Cases", "supervisor"),
     ("audit", "Audit", "supervisor"),
+    ("team", "Team", "supervisor"),
 ]
 
 

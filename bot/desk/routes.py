@@ -18,6 +18,7 @@ from bot.desk import (
     queue,
     report_page,
     sign_in,
+    team,
 )
 
 if TYPE_CHECKING:
@@ -39,5 +40,6 @@ def routes(remit: "Remit") -> list[Route]:
         money,
         open_cases,
         audit_page,
+        team,
     )
     return [*frame.routes(), *(route for each in pages for route in each.routes(remit))]

@@ -54,12 +54,23 @@ EXPECTED: dict[tuple[str, str], tuple[dict[str, int], dict[str, int]]] = {
     ("POST", "/desk/cases/{case:int}/close"): (FORBIDDEN, REFUSED),
     ("GET", "/desk/audit"): (FORBIDDEN, ANYBODY),
     ("POST", "/desk/audit/export"): (FORBIDDEN, ANYBODY),
+    ("GET", "/desk/team"): (FORBIDDEN, ANYBODY),
+    ("POST", "/desk/team/add"): (FORBIDDEN, REFUSED),  # without a name
+    ("POST", "/desk/team/{agent:int}/role"): (FORBIDDEN, MISSING),
+    ("POST", "/desk/team/{agent:int}/password"): (FORBIDDEN, MISSING),
+    ("POST", "/desk/team/{agent:int}/disable"): (FORBIDDEN, MISSING),
+    ("POST", "/desk/team/{agent:int}/unlock"): (FORBIDDEN, MISSING),
 }
 STREAMS = {("GET", "/desk/events")}  # open without end: test_desk_live.py
 
 
 def filled(path: str, handoff: int) -> str:
-    return path.replace("{handoff:int}", str(handoff)).replace("{reference}", "RM-NONE").replace("{case:int}", "999")
+    return (
+        path.replace("{handoff:int}", str(handoff))
+        .replace("{reference}", "RM-NONE")
+        .replace("{case:int}", "999")
+        .replace("{agent:int}", "999")
+    )
 
 
 def enumerated(world: World) -> list[tuple[str, str]]:

@@ -105,6 +105,8 @@ async def desk(tmp_path):
                 "customer": f"customer?id={invoice.customer}",
                 "answers": "answers",
                 "audit": "audit",
+                "team": "team",
+                "queue": "",
             },
         )
 

@@ -11,12 +11,16 @@ import pytest_asyncio
 from sqlalchemy import insert
 from world import World
 
+from bot.report import files
+from bot.report_commands import write
 from services.database import micros
-from services.desk import audit, canned
+from services.desk import audit, canned, report
+from services.desk.days import Days
 from services.model import PaymentState
 from services.payments import cases
 from services.payments.cases import Trouble
 from services.schema import pay_link, payment_invoice
+from tests.browser.conftest import ARTEFACTS, DESKTOP, PHONE
 from tests.browser.test_bill_looks import LOOKS, bound, look, serving
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "desk"))  # what tests of the desk share
@@ -79,6 +83,7 @@ async def desk(tmp_path):
     async with contextlib.AsyncExitStack() as stack:
         world = await stack.enter_async_context(World(tmp_path))
         chief = await account(world, "Chris", "supervisor")
+        await account(world, "Maria")
         reference = await paid(world)
         await waiting(world, "rasa:two", link="INV-1044")
         (invoice,) = await world.remit.invoices.find("INV-1044")
@@ -142,3 +147,19 @@ async def test_a_refund_is_confirmed_on_a_page_of_its_own(desk, visit):
         await page.get_by_role("button", name="Refund").click()
         await page.get_by_role("heading", name="Refunds asked for here").wait_for()
         assert await page.get_by_text("20.00 USD").first.is_visible()
+
+
+@pytest.mark.parametrize(("viewport", "dark"), [(DESKTOP, True), (PHONE, False)], ids=["desktop-dark", "phone-light"])
+async def test_the_report_reads_well_as_a_file_that_has_nothing_beside_it(tmp_path, visit, request, viewport, dark):
+    async with World(tmp_path) as world:
+        chief = await account(world, "Chris", "supervisor")
+        await world.remit.transact(lambda conn: busy(conn, world.clock(), chief.id))
+        days = Days(world.remit.today() - timedelta(days=29), world.remit.today(), world.settings.zone)
+        made = await report.read(world.remit.transact, days, f"Green Lane {HOSTILE}", world.clock())
+    file, *_ = write(tmp_path / "report", files(made))
+    async with visit(viewport=viewport, dark=dark) as visitor:
+        page = await visitor.page(file.as_uri())
+        await look(page, f"report-file-{request.node.callspec.id}")
+        assert await page.locator("svg").count() >= 5
+        assert await page.evaluate("document.scripts.length") == 0
+        await page.pdf(path=ARTEFACTS / "report-file.pdf", format="A4")

@@ -26,6 +26,7 @@ from bot.invitations import Outcome as Invited
 from bot.office_commands import add_commands
 from bot.privacy_commands import add_privacy
 from bot.proof_commands import add_proof
+from bot.report_commands import add_report
 from bot.send_links import Outcome as Sent
 from bot.settings import Settings, load
 from bot.workers import supervise
@@ -121,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     add_privacy(commands, _server)
     add_proof(commands, _server)
     account_commands.add_commands(commands, _server)
+    add_report(commands, _server)
     return parser
 
 

@@ -20,6 +20,7 @@ from bot.invitations import invite
 from bot.office import office_routes
 from bot.privacy_office import privacy_routes
 from bot.proof_office import proof_routes
+from bot.report import report_routes
 from bot.send_links import send_links
 from bot.web import Endpoint, answer, read_body, refusal, safely
 from services.errors import Misconfigured, RemitError
@@ -120,6 +121,7 @@ def internal_routes(remit: "Remit", token: str) -> list[Route]:
         *privacy_routes(remit, guarded),
         *proof_routes(remit, guarded),
         *account_routes(remit, guarded),
+        *report_routes(remit, guarded),
     ]
 
 

@@ -65,6 +65,7 @@ from services.database import micros
 from services.errors import Forged, RemitError, Unavailable
 from services.hops import Good, Hops, Over
 from services.identity import Identity, LinkExpired, LinkOpened
+from services.link_steps import Step
 from services.model import Bearer, Customer, Notice, Payment, Request, Stranger, is_one_of
 from services.visitors import Visitors
 
@@ -193,6 +194,7 @@ class Runtime:
         self._patience = patience
         self._awaited: dict[tuple[str, str], _Awaited] = {}
         self._running: set[asyncio.Task[bool]] = set()
+        self._noting: set[asyncio.Task[None]] = set()
 
     # --- a customer's message ------------------------------------------------------------------------------------
 
@@ -411,7 +413,7 @@ class Runtime:
         return replace(commit, overwritten=lines, harmless=changed)
 
     async def _opened(self, token: str, talk: Conversation, inbound: Inbound) -> Event | Landed:
-        match await self._identity.open(token):
+        match await self._identity.open(token, Step.BEGUN):
             case LinkOpened(invoice):
                 scope = talk.scope_at(self._now())
                 own = await self._hands.number_of(scope, invoice) if isinstance(scope, Customer) else ""
@@ -572,6 +574,8 @@ class Runtime:
         """The effects of a turn, and the answer to its message as far as it comes within the channel's patience."""
         messages = [message for message in commit.messages if message.sender != "customer"]
         messages = [*await self._missed(found), *messages]
+        if commit.talk.quote_shown and found.talk is not None and not found.talk.quote_shown:
+            self._note_choice(commit.talk)
         if not commit.effects:
             return Answer(messages, commit.talk.keys)
         key = (inbound.chat, inbound.id)
@@ -594,6 +598,24 @@ class Runtime:
             return []
         since = await self._store.since(found.talk.chat, found.given)
         return [message for message in since if message.seq <= found.seq and message.sender != "customer"]
+
+    def _note_choice(self, talk: Conversation) -> None:
+        """For the figures: who came by a pay link has chosen a method. Whoever knows more than its invoice may pay another."""
+        if talk.came_by and isinstance(talk.scope, Bearer) and talk.scope.proof == "link":
+            task = asyncio.create_task(self._write_choice(talk.came_by))
+            self._noting.add(task)
+            task.add_done_callback(self._noted)
+
+    def _noted(self, task: asyncio.Task[None]) -> None:
+        self._noting.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a note for the figures broke: %s", type(error).__name__, exc_info=error)
+
+    async def _write_choice(self, link: str) -> None:
+        try:
+            await self._identity.chose(link)
+        except RemitError as error:
+            log.warning("figures will miss a choice: %s", type(error).__name__)
 
     def _start(self, key: str, chat: str, cause: str, effect: Effect, client: str = "") -> asyncio.Task[bool]:
         task = asyncio.create_task(self._carry_out(key, chat, cause, effect, client=client))
@@ -718,8 +740,8 @@ class Runtime:
 
     async def drain(self) -> None:
         """Before the end: let the effects under way finish."""
-        while self._running:
-            await asyncio.wait(self._running)
+        while under_way := self._running | self._noting:
+            await asyncio.wait(under_way)
 
     def _now(self) -> datetime:
         """Now, in the business's time zone: its date is the business's today."""

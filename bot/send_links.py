@@ -16,6 +16,7 @@ from bot.letters import Letters
 from bot.pages.reading import can_be_paid
 from services import allowance
 from services.errors import RemitError, Unavailable, Uncertain
+from services.link_steps import Step
 from services.mail import Mail, usable
 from services.model import Bearer, Invoice
 
@@ -163,7 +164,15 @@ class LinkSender:
         except Uncertain as error:
             log.warning("a letter may have been sent: %s", error)
             return Fate.UNCLEAR
+        await self._note_sent(token)
         return Fate.SENT
+
+    async def _note_sent(self, token: str) -> None:
+        """For the figures; that the letter is out stays true where it cannot be written down."""
+        try:
+            await self._remit.identity.came_so_far(token, Step.SENT)
+        except RemitError as error:
+            log.warning("figures will miss a letter: %s", error)
 
     async def _language(self, customer: str) -> str:
         """On file, or "". A letter in the usual language is better than none."""

@@ -13,10 +13,12 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from services import link_steps
 from services.allowance import household
 from services.database import Transact, insert_once, micros
 from services.desk import handoffs
 from services.invoices.base import Invoices, plain, same_zip
+from services.link_steps import Step
 from services.schema import attempt, handoff_case, pay_link, tried
 from services.tokens import new_token, token_hash
 
@@ -87,14 +89,20 @@ class Identity:
         await self._transact(lambda conn: _issue(conn, token, invoice, micros(now), until))
         return token
 
-    async def open(self, token: str) -> LinkOpened | LinkExpired | None:
-        """What a token opens; None for one that was never issued. A revoked one counts as expired."""
-        this = select(pay_link).where(pay_link.c.token_hash == token_hash(token))
-        row = await self._transact(lambda conn: conn.execute(this).one_or_none())
-        if row is None:
-            return None
-        holds = row.revoked_at is None and micros(self._clock()) < row.expires_at
-        return LinkOpened(row.invoice) if holds else LinkExpired(row.invoice)
+    async def open(self, token: str, step: Step | None = None) -> LinkOpened | LinkExpired | None:
+        """What a token opens; None for one that was never issued. A revoked one counts as expired.
+
+        ``step``: how far its holder comes by that, which is kept the first time, of a link that holds.
+        """
+        return await self._transact(lambda conn: _open(conn, token, step, self._clock()))
+
+    async def came_so_far(self, token: str, step: Step) -> None:
+        """Keep how far a link came, where nobody opens it by that."""
+        await self._transact(lambda conn: link_steps.reached(conn, token, step, self._clock()))
+
+    async def chose(self, link: str) -> None:
+        """Keep that a method was chosen in a chat that came by this link; a chat knows it as the first digits of its hash."""
+        await self._transact(lambda conn: link_steps.chosen(conn, link, self._clock()))
 
     async def revoke(self, token: str) -> bool:
         """Make one pay link stop; False when there is none such that still counts."""
@@ -165,6 +173,17 @@ def _issue(conn: Connection, token: str, invoice: str, now: int, until: int) -> 
     same = pay_link.c.token_hash == hashed, pay_link.c.invoice == invoice
     if conn.execute(update(pay_link).where(*same).values(expires_at=until)).rowcount != 1:
         raise ValueError("a new token is that of another invoice: the source of chance is not random")
+
+
+def _open(conn: Connection, token: str, step: Step | None, now: datetime) -> LinkOpened | LinkExpired | None:
+    row = conn.execute(select(pay_link).where(pay_link.c.token_hash == token_hash(token))).one_or_none()
+    if row is None:
+        return None
+    if row.revoked_at is not None or row.expires_at <= micros(now):
+        return LinkExpired(row.invoice)
+    if step is not None and row._mapping[f"{step}_at"] is None:  # noqa: SLF001  # how SQLAlchemy names a column by a string
+        link_steps.reached(conn, token, step, now)
+    return LinkOpened(row.invoice)
 
 
 def _revoke(conn: Connection, which: ColumnElement[bool], now: datetime) -> int:

@@ -218,7 +218,7 @@ OTHERS = {
     "agent": "the business's own people",
     "desk_session": "the business's own people",
     "canned": "the business's own words",
-    "pay_link": "hashes of links of an invoice: the business's letters",
+    "pay_link": "hashes of links of an invoice, and when each was first used, by whomever: the business's letters",
     "attempt": "wrong tries by invoice and address on the network; they go after a while",
     "mail_refusal": "a keyed hash of an address that takes no mail: forgotten, it would be written to again",
     "sign_in_guard": "a keyed hash and a number: whoever is erased must not give a guesser new tries",

@@ -65,7 +65,7 @@ payment = Table(
     Column("lease_until", BigInteger, nullable=False, server_default="0"),
     Column("fence", Integer, nullable=False, server_default="0"),
     Column("looked_at", BigInteger, nullable=False, server_default="0"),  # by the reconciler
-    Column("created_at", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False, index=True),
     Column("changed_at", BigInteger, nullable=False),
     Column("refunded_minor", BigInteger, nullable=False, server_default="0"),  # by the gateway's word
     Column("happened_at", BigInteger),  # at the gateway, what the state rests on
@@ -80,8 +80,12 @@ payment = Table(
     Column("submitted_at", BigInteger),  # at the gateway: handed to the banks
     Column("cleared_at", BigInteger),  # at the gateway: arrived
     Column("enrolment", Integer, index=True),  # in autopay, under which it was begun; null: somebody said yes to it
+    Column("page_seen_at", BigInteger),  # its page was first gone to; go_link forgets after a while
     CheckConstraint("amount_minor > 0", name="payment_amount_positive"),
 )
+
+# when money arrived: by the gateway's word, or where it has none (a person's ruling) by what the state rests on
+Index("payment_arrived", payment.c.cleared_at, payment.c.happened_at)
 
 payment_invoice = Table(
     "payment_invoice",
@@ -125,6 +129,9 @@ fact = Table(  # append-only
     Column("received_at", BigInteger, nullable=False),
     Column("body", LargeBinary, nullable=False),  # the Fact, msgspec JSON
 )
+# What went back on a day: few facts of many. SQLite uses such an index for this very condition alone.
+WENT_BACK = text("kind IN ('refunded', 'refund_failed', 'disputed', 'won', 'lost')")
+Index("fact_that_money_went_back", fact.c.at, sqlite_where=WENT_BACK, postgresql_where=WENT_BACK)
 
 journal = Table(  # append-only; the lines of one entry sum to zero
     "journal",
@@ -275,7 +282,7 @@ go_link = Table(
     "go_link",
     schema,
     Column("token_hash", String(64), primary_key=True),
-    Column("payment", ForeignKey("payment.reference"), nullable=False),
+    Column("payment", ForeignKey("payment.reference"), nullable=False, index=True),
     Column("shown_at", BigInteger, nullable=False),
     Column("opened_at", BigInteger),
 )
@@ -290,6 +297,11 @@ pay_link = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
     Column("revoked_at", BigInteger),
+    # how far its holder came, the first time each; null: not so far, or before that was kept
+    Column("sent_at", BigInteger, index=True),  # the mail server took its letter
+    Column("opened_at", BigInteger),  # the bill was looked at
+    Column("begun_at", BigInteger),  # a chat was begun with it
+    Column("chosen_at", BigInteger),  # a method was chosen there: a quote was shown
 )
 
 attempt = Table(  # wrong tries, counted per subject (an invoice, a client address) and window
@@ -719,7 +731,7 @@ handoff = Table(  # chats that a person is asked to look into, one open row per 
     Column("chat", String(200), nullable=False, index=True),
     Column("state", String(16), nullable=False),  # waiting, held, lent, resolved
     Column("reason", String(40), nullable=False),
-    Column("asked_at", BigInteger, nullable=False),
+    Column("asked_at", BigInteger, nullable=False, index=True),
     Column("agent", ForeignKey("agent.id"), index=True),  # who holds it, or gave it to the assistant for a while
     Column("taken_at", BigInteger),  # first
     Column("resolved_at", BigInteger),

@@ -28,9 +28,14 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     disable.add_argument("email", metavar="EMAIL")
     password = whats.add_parser("password", help="a new password; a disabled account may sign in again")
     password.add_argument("email", metavar="EMAIL")
+    role = whats.add_parser("role", help="what somebody may do from now on")
+    role.add_argument("email", metavar="EMAIL")
+    role.add_argument("role", choices=("agent", "supervisor"))
+    unlock = whats.add_parser("unlock", help="let somebody try passwords again after ten wrong ones")
+    unlock.add_argument("email", metavar="EMAIL")
     for each in (add, password):
         each.add_argument("--password-stdin", action="store_true", help="read it from standard input, and print none")
-    for each in (add, listing, disable, password):
+    for each in (add, listing, disable, password, role, unlock):
         each.add_argument("--json", action="store_true")
         each.set_defaults(run=lambda settings, options: _run(settings, options, find))
 
@@ -66,6 +71,12 @@ def _words(what: str, found: Any) -> str:
             for each in found
         ]
         return "\n".join(lines) or "nobody: remit agents add EMAIL --name NAME"
-    done = {"add": "may sign in at /desk", "disable": "signs in no more", "password": "has a new password"}[what]
+    done = {
+        "add": "may sign in at /desk",
+        "disable": "signs in no more",
+        "password": "has a new password",
+        "role": "has this role from now on",
+        "unlock": "may try passwords again",
+    }[what]
     told = f"\npassword: {found['password']}\nIt is shown once." if "password" in found else ""
     return f"{found['email']} ({found['role']}) {done}.{told}"

@@ -1,7 +1,5 @@
 """Who did what at the desk, for supervisors: newest first, by person, chat and kind, and as CSV. Taking it out is itself noted."""
 
-import csv
-import io
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -12,6 +10,7 @@ from starlette.routing import Route
 
 from bot.desk.doors import Fields, Visit, form, page
 from bot.desk.frame import HEADERS, render
+from bot.sheets import KIND, sheet
 from services.desk import agents, audit
 from services.desk.audit import Entry
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 MOST = 100  # rows of a page
 MOST_EXPORTED = 50_000
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run a cell that begins like this
 
 
 def routes(remit: "Remit") -> list[Route]:
@@ -70,16 +68,15 @@ async def _export(visit: Visit, fields: Fields) -> Response:
         return found, _names(conn)
 
     found, names = await visit.remit.transact(look)
-    written = io.StringIO()
-    lines = csv.writer(written)
-    lines.writerow(("id", "at", "agent", "what", "chat", "payment", "detail"))
-    for each in found:
-        who = "" if each.agent is None else names.get(each.agent, str(each.agent))
-        cells = (who, each.what, each.chat, each.payment, each.detail)
-        lines.writerow((each.id, each.at.isoformat(), *(_cell(cell) for cell in cells)))
+    rows = ((each.id, each.at.isoformat(), _who(each, names), *_rest(each)) for each in found)
+    written = sheet(("id", "at", "agent", "what", "chat", "payment", "detail"), rows)
     headers = HEADERS | {"Content-Disposition": 'attachment; filename="audit.csv"'}
-    return Response(written.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(written, media_type=KIND, headers=headers)
 
 
-def _cell(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULAS) else text
+def _who(entry: Entry, names: dict[int, str]) -> str:
+    return "" if entry.agent is None else names.get(entry.agent, str(entry.agent))
+
+
+def _rest(entry: Entry) -> tuple[str, ...]:
+    return entry.what, entry.chat, entry.payment, entry.detail

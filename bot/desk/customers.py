@@ -12,6 +12,7 @@ from bot.desk.doors import Fields, Visit, form, page
 from bot.desk.frame import note, render
 from bot.send_links import LinkSender
 from services.desk import audit, finding, handoffs
+from services.invoices.base import Books
 from services.model import Account, Invoice, InvoiceState
 
 if TYPE_CHECKING:
@@ -33,24 +34,16 @@ def routes(remit: "Remit") -> list[Route]:
 
 async def _find(visit: Visit) -> Response:
     told = visit.request.query_params.get("q", "").strip()[: finding.LONGEST]
-    found: dict[str, str] = {}
-    if told:
-        every = [Account(each.customer, each.customer_name) for each in await visit.remit.books.find(told)]
-        every += await visit.remit.books.at(told) if "@" in told else ()
-        named = finding.customers_named
-        every += await visit.remit.transact(lambda conn: named(conn, told, MOST))
-        found = {each.id: each.name for each in every[:MOST]}
-    others = [name for name in visit.remit.settings.invoices.sources if name != "book"]
-    return render(
-        visit.frame,
-        "customers.html",
-        title="Customers",
-        here="customers",
-        q=told,
-        found=found,
-        most=MOST,
-        others=others,
-    )
+    found = await _customers(visit.remit.books, told) if told else {}
+    return render(visit.frame, "customers.html", title="Customers", here="customers", q=told, found=found, most=MOST)
+
+
+async def _customers(books: Books, told: str) -> dict[str, str]:
+    """Customers whose invoice number, e-mail address or name this is: id -> name, those that are surest first."""
+    every = [Account(each.customer, each.customer_name) for each in await books.find(told)]
+    every += await books.at(told) if "@" in told else ()
+    every += await books.named(told, MOST)
+    return dict(list({each.id: each.name for each in every}.items())[:MOST])
 
 
 async def _open(visit: Visit) -> Response:

@@ -4,6 +4,7 @@ What is counted, and how, is `services.desk.numbers`; here it becomes tables, ea
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,10 +16,13 @@ from starlette.routing import Route
 from bot.desk import words
 from bot.desk.doors import Visit, page
 from bot.desk.frame import render
-from bot.desk.plots import bars, columns
+from bot.desk.plots import bars, columns, time_ticks
 from services.desk import numbers
+from services.desk.days import begin
+from services.desk.days import days as days_up_to
 from services.desk.handoffs import State
 from services.desk.numbers import End, Waits
+from services.desk.times import brief
 
 if TYPE_CHECKING:
     from bot.app import Remit
@@ -50,8 +54,8 @@ async def _show(visit: Visit) -> Response:
 
 def _read(remit: "Remit", conn: Connection, *, count: int) -> dict[str, Any]:
     zone, now = remit.settings.zone, remit.clock()
-    days = numbers.days(remit.today(), count)
-    since = numbers.begin(days[0], zone)
+    days = days_up_to(remit.today(), count)
+    since = begin(days[0], zone)
     load, waits = numbers.load(conn), {each.day: each for each in numbers.waits(conn, since, zone)}
     outcomes, ends = numbers.outcomes(conn, since, zone), numbers.ends(conn, since)
     per_day = Counter[Any]()
@@ -60,14 +64,21 @@ def _read(remit: "Remit", conn: Connection, *, count: int) -> dict[str, Any]:
         per_day[each.day] += each.count
         by_state[words.PAYMENT_STATES.get(each.state, each.state)] += each.count
     stars = numbers.stars(conn, since)
+    taken = _together(each.taken for each in waits.values())
+    answered = _together(each.answered for each in waits.values())
+    waited = list(zip(numbers.WAITED.names(), taken, answered, strict=True)) if waits else []
     return {
         "load": load,
         "longest": words.span(load.waits_since, now) if load.waits_since else "",
         "waits": [(day.isoformat(), _waited(each.taken), _waited(each.answered)) for day, each in waits.items()],
         "waits_plot": columns(
-            "Median minutes until a person took the chat, by day",
-            [(day.isoformat(), _minutes(waits[day].taken.median) if day in waits else 0) for day in days],
+            "Time until a person took the chat, the median by day",
+            [(day.isoformat(), _seconds(waits[day].taken.median) if day in waits else 0) for day in days],
+            brief,
+            time_ticks,
         ),
+        "waited": waited,
+        "waited_plot": bars("Chats by the time until a person took them", [(name, taken) for name, taken, _ in waited]),
         "outcomes": [
             (each.day.isoformat(), words.PAYMENT_STATES.get(each.state, each.state), each) for each in outcomes
         ],
@@ -86,18 +97,13 @@ def _read(remit: "Remit", conn: Connection, *, count: int) -> dict[str, Any]:
 
 def _waited(waits: Waits) -> tuple[int, int, str, str]:
     """How many, how many still wait, median and 90th percentile in words."""
-    return waits.count, waits.open, _words(waits.median), _words(waits.p90)
+    return waits.count, waits.open, words.lasted(waits.median), words.lasted(waits.p90)
 
 
-def _words(time: timedelta | None) -> str:
-    if time is None:
-        return "none"
-    seconds = round(time.total_seconds())
-    if seconds < 60:
-        return f"{seconds} s"
-    minutes, rest = divmod(seconds, 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+def _together(waits: Iterable[Waits]) -> list[int]:
+    """How many of all days took as long as each span."""
+    return [sum(each) for each in zip(*(one.bins for one in waits), strict=True)] or [0] * len(numbers.WAITED.names())
 
 
-def _minutes(time: timedelta | None) -> int:
-    return 0 if time is None else round(time / timedelta(minutes=1))
+def _seconds(time: timedelta | None) -> int:
+    return 0 if time is None else round(time / timedelta(seconds=1))

@@ -38,6 +38,7 @@ _FILES = {
     for file in sorted(_HERE.iterdir())
     if file.suffix in _KINDS
 }
+STYLE = _FILES["desk.css"][0].decode()
 _VERSION = hashlib.sha256(b"".join(content for content, _ in _FILES.values())).hexdigest()[:12]
 
 # What the navigation leads to: address below the desk, words, whom it is for.
@@ -49,6 +50,7 @@ NAVIGATION: list[tuple[str, str, str]] = [
     ("payments", "Payments", "supervisor"),
     ("cases", "Cases", "supervisor"),
     ("audit", "Audit", "supervisor"),
+    ("team", "Team", "supervisor"),
 ]
 
 

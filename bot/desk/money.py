@@ -17,8 +17,9 @@ from bot.desk.frame import note, render
 from bot.office import GiveBackOrder, Refused, give_back, read_amount
 from dialogs.reading.guard import redact
 from services import agreements
-from services.desk import audit, finding, numbers
+from services.desk import audit, finding
 from services.desk.agents import Agent
+from services.desk.days import begin
 from services.errors import Misconfigured
 from services.model import Money, Payment, PaymentState, fee_in
 from services.payments import ledger, pauses, refunds, states
@@ -53,7 +54,7 @@ async def _list(visit: Visit) -> Response:
     zone = visit.remit.settings.zone
     try:
         first = date.fromisoformat(day)
-        between = numbers.begin(first, zone), numbers.begin(first + timedelta(days=1), zone)
+        between = begin(first, zone), begin(first + timedelta(days=1), zone)
     except (ValueError, OverflowError):
         day, between = "", None
 

@@ -16,7 +16,9 @@ from bot.desk import (
     money,
     open_cases,
     queue,
+    report_page,
     sign_in,
+    team,
 )
 
 if TYPE_CHECKING:
@@ -25,5 +27,19 @@ if TYPE_CHECKING:
 
 def routes(remit: "Remit") -> list[Route]:
     """What is served under ``/desk``."""
-    pages = (sign_in, queue, chat, doing, events, customers, answers, figures, money, open_cases, audit_page)
+    pages = (
+        sign_in,
+        queue,
+        chat,
+        doing,
+        events,
+        customers,
+        answers,
+        figures,
+        report_page,
+        money,
+        open_cases,
+        audit_page,
+        team,
+    )
     return [*frame.routes(), *(route for each in pages for route in each.routes(remit))]

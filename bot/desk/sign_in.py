@@ -67,7 +67,7 @@ class _SignIn:
 
     def _begin(self, conn: Connection, attempt: Attempt) -> str:
         now = self._remit.clock()
-        agents.succeeded(conn, attempt.agent.id)
+        agents.unlock(conn, attempt.agent.id)
         audit.note(conn, attempt.agent.id, "signed_in", now)
         return sessions.begin(conn, attempt.agent.id, self._remit.random, now)
 

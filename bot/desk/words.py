@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 from bot.wording import money_in
 from services.desk.handoffs import Brief, Handoff, State, Tried
 from services.desk.proposals import Proposal
-from services.model import Money, Payment
+from services.model import Money, Payment, exponent
 
 REASONS = {
     "asked": "Asked for a person",
@@ -36,6 +36,7 @@ PROOFS = {
 }
 CHANNELS = {"web": "Web chat", "rasa": "Rasa", "telegram": "Telegram", "console": "Terminal", "chatwoot": "Chatwoot"}
 LANGUAGES = {"en": "English", "es": "Spanish"}
+METHODS = {"card": "Card", "bank": "Bank account"}
 STEPS = {
     "invoice": "is choosing an invoice",
     "proof": "is asked for the billing zip code",
@@ -179,3 +180,21 @@ def state(handoff: Handoff) -> str:
     """Who speaks there, in words."""
     words = STATES[handoff.state]
     return f"With {handoff.agent_name}" if handoff.state is State.HELD else words
+
+
+def whole_money(amount: Money) -> str:
+    """The same without decimals that are nothing, for the axis of a plot."""
+    places = exponent(amount.currency)
+    return money(amount).removesuffix("." + "0" * places) if places else money(amount)
+
+
+def lasted(time: timedelta | None) -> str:
+    """How long something took, in its two largest units: ``42 s``, ``3 min 5 s``, ``2 h 10 min``, ``4 d 3 h``."""
+    if time is None:
+        return "none"
+    seconds = round(time.total_seconds())
+    for unit, name, smaller, its_name in ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if seconds >= unit:
+            rest = seconds % unit // smaller
+            return f"{seconds // unit} {name}" + (f" {rest} {its_name}" if rest else "")
+    return f"{seconds} s"

@@ -29,6 +29,7 @@ from dialogs.model import Say, Value
 from services import allowance
 from services.errors import RemitError
 from services.identity import LinkExpired, LinkOpened
+from services.link_steps import Step
 from services.mail import Mail, one_line
 from services.model import Bearer
 
@@ -99,7 +100,8 @@ class _BillPages:
     async def show(self, request: Request) -> Response:
         """The bill; 410 with the rescue for a link that held once, 404 for one that never was."""
         token = request.path_params["token"]
-        match await self._remit.identity.open(token):
+        looked = Step.OPENED if request.method == "GET" else None  # HEAD: a program asks whether there is a page
+        match await self._remit.identity.open(token, looked):
             case LinkOpened(invoice):
                 return await self._bill(request, token, invoice)
             case LinkExpired() if "sent" in request.query_params:

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, Row, case, select, update
+from sqlalchemy import Connection, Row, case, func, select, update
 
-from services.database import insert_once, micros
+from services.database import insert_once, instant, micros
 from services.schema import agent as agents
-from services.schema import tried
+from services.schema import handoff, tried
 
 Role = Literal["agent", "supervisor"]
 MOST_WRONG = 10  # passwords in a row
@@ -57,6 +57,56 @@ def find(conn: Connection, number: int) -> Agent | None:
     return None if row is None else _read(row)
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """How an account stands. ``rests_until``: too many wrong passwords; ``chats``: open ones that are theirs."""
+
+    agent: Agent
+    disabled: bool
+    rests_until: datetime | None
+    chats: int
+
+
+def standings(conn: Connection, now: datetime) -> Sequence[Standing]:
+    """Every account by name, those that may sign in first."""
+    theirs = select(func.count()).where(handoff.c.agent == agents.c.id, handoff.c.resolved_at.is_(None))
+    asked = select(agents, theirs.scalar_subquery().label("chats"))
+    rows = conn.execute(asked.order_by(agents.c.disabled_at.is_not(None), agents.c.name, agents.c.id))
+    return [
+        Standing(
+            _read(row),
+            row.disabled_at is not None,
+            instant(row.locked_until) if row.locked_until > micros(now) else None,
+            row.chats,
+        )
+        for row in rows
+    ]
+
+
+def any_of(conn: Connection, number: int) -> Agent | None:
+    """One account by number, also one that is disabled."""
+    row = conn.execute(select(agents).where(agents.c.id == number)).one_or_none()
+    return None if row is None else _read(row)
+
+
+def is_last_supervisor(conn: Connection, number: int) -> bool:
+    """Whether nobody else could do what supervisors do. Whoever asks holds all of them until the transaction ends, so that
+    two who take each other's role at one instant cannot both have it.
+    """
+    may = agents.c.role == "supervisor", agents.c.disabled_at.is_(None)
+    held = select(agents.c.id).where(*may).order_by(agents.c.id).with_for_update()
+    return list(conn.execute(held).scalars()) == [number]
+
+
+def set_role(conn: Connection, number: int, role: Role) -> None:
+    """What they may do from their next page on."""
+    conn.execute(update(agents).where(agents.c.id == number).values(role=role))
+
+
+def unlock(conn: Connection, number: int) -> None:
+    """Wrong passwords that were counted are over: the right one was told, or a supervisor says so. The account rests no longer."""
+    conn.execute(update(agents).where(agents.c.id == number).values(wrong=0, locked_until=0))
+
+
 def by_email(conn: Connection, email: str) -> Agent | None:
     """One account, also one that is disabled."""
     row = conn.execute(select(agents).where(agents.c.email == folded(email))).one_or_none()
@@ -94,11 +144,6 @@ def begin_attempt(conn: Connection, email: str, now: datetime) -> Attempt | None
     }
     conn.execute(update(agents).where(this).values(**values if free else {"wrong": agents.c.wrong}))
     return Attempt(_read(row), row.password, free and row.disabled_at is None)
-
-
-def succeeded(conn: Connection, number: int) -> None:
-    """The password was right: what was counted before is over."""
-    conn.execute(update(agents).where(agents.c.id == number).values(wrong=0, locked_until=0))
 
 
 def _read(row: Row[Any]) -> Agent:

@@ -1,6 +1,6 @@
-"""Finding what a person at the desk looks for: customers by name in Remit's own book, payments by reference or invoice.
+"""Finding what a person at the desk looks for: payments, their steps, and the chats of a customer.
 
-Numbers of invoices and e-mail addresses are the books' own to find (`services.invoices.base`).
+Customers, by name, e-mail address or invoice, are the books' own to find (`services.invoices.base`).
 """
 
 from collections.abc import Sequence
@@ -8,38 +8,17 @@ from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, func, or_, select
 
 from services.database import instant, micros
-from services.model import Account, PaymentState
+from services.model import PaymentState
 from services.payments.ledger import Listed, lines_of, read
-from services.schema import book_customer, browser, payment_event, payment_invoice
+from services.schema import browser, payment_event, payment_invoice
 from services.schema import handoff as handoffs
 from services.schema import payment as payments
 
-SHORTEST = 2  # letters of a name
-LONGEST = 120
+LONGEST = 120  # characters that are looked at
 MOST_NUMBERS = 20  # invoices of a customer that chats are looked for by
-
-
-def customers_named(conn: Connection, name: str, most: int) -> Sequence[Account]:
-    """Customers of the own book whose name holds every word of this, by name; at most so many. None for a single letter.
-
-    SQLite knows upper case in ASCII alone: other letters are found as they are on file.
-    """
-    words = name[:LONGEST].split()
-    if len("".join(words)) < SHORTEST:
-        return []
-    spelled = [
-        or_(
-            book_customer.c.name.contains(word, autoescape=True),
-            func.lower(book_customer.c.name).contains(word.lower(), autoescape=True),
-        )
-        for word in words
-    ]
-    order = func.lower(book_customer.c.name), book_customer.c.id
-    asked = select(book_customer.c.id, book_customer.c.name).where(and_(*spelled)).order_by(*order).limit(most)
-    return [Account(row.id, row.name) for row in conn.execute(asked)]
 
 
 def payments_found(
@@ -57,7 +36,7 @@ def payments_found(
         asked = asked.where(payments.c.state == state)
     if between is not None:
         asked = asked.where(payments.c.created_at >= micros(between[0]), payments.c.created_at < micros(between[1]))
-    if wanted := told.strip()[:LONGEST].upper():
+    if wanted := told.replace("\0", "").strip()[:LONGEST].upper():  # PostgreSQL keeps no such character
         numbered = select(payment_invoice.c.payment).where(func.upper(payment_invoice.c.number) == wanted)
         named = payments.c.reference == wanted, payments.c.reference.in_(numbered), payments.c.last4 == wanted
         asked = asked.where(or_(*named))

@@ -5,17 +5,18 @@ business's time zone. Synchronous functions over one connection.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
-from math import ceil
 from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Subquery, and_, case, func, literal, or_, select, union_all
 
 from services.database import instant, micros
+from services.desk.days import QUARTER
 from services.desk.handoffs import State
+from services.desk.times import Bins, spread
 from services.model import Money, PaymentState
 from services.payments import states
 from services.schema import agent as agents
@@ -25,8 +26,8 @@ from services.schema import payment as payments
 
 MOST_WAITS = 20_000  # handoffs whose times are looked at: the newest
 
-# No time zone in use is off UTC by anything but quarters of an hour, so that whole quarters fall into one day.
-_QUARTER = 15 * 60 * 1_000_000
+# spans of waiting, in seconds: whoever is quick is seen to be
+WAITED = Bins((10, 30, 60, 120, 300, 900, 3600, 4 * 3600))
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -47,6 +48,7 @@ class Waits(msgspec.Struct, frozen=True):
     open: int
     median: timedelta | None
     p90: timedelta | None
+    bins: tuple[int, ...]  # how many of those that ended took as long as each span of `WAITED`
 
 
 class DayOfWaits(msgspec.Struct, frozen=True):
@@ -102,16 +104,6 @@ class Help(msgspec.Struct, frozen=True):
     not_helped: int
 
 
-def days(today: date, count: int) -> list[date]:
-    """The last days up to today, the oldest first."""
-    return [today - timedelta(days=back) for back in range(count - 1, -1, -1)]
-
-
-def begin(day: date, zone: tzinfo) -> datetime:
-    """The instant at which a day begins there."""
-    return datetime(day.year, day.month, day.day, tzinfo=zone)
-
-
 # --- people -----------------------------------------------------------------------------------------------------------
 
 
@@ -151,7 +143,9 @@ def waits(conn: Connection, since: datetime, zone: tzinfo) -> list[DayOfWaits]:
     first = select(func.min(transcript.c.at)).where(*said, *inside).scalar_subquery()
     asked = select(handoffs.c.asked_at, handoffs.c.taken_at, first).where(handoffs.c.asked_at >= micros(since))
     found: dict[date, list[tuple[int, int | None, int | None]]] = defaultdict(list)
-    for at, taken, answered in conn.execute(asked.order_by(handoffs.c.id.desc()).limit(MOST_WAITS)):
+    for at, taken, answered in conn.execute(
+        asked.order_by(handoffs.c.asked_at.desc(), handoffs.c.id.desc()).limit(MOST_WAITS)
+    ):
         found[instant(at).astimezone(zone).date()].append((at, taken, answered))
     return [
         DayOfWaits(day, _waits((at, end) for at, end, _ in rows), _waits((at, end) for at, _, end in rows))
@@ -161,13 +155,8 @@ def waits(conn: Connection, since: datetime, zone: tzinfo) -> list[DayOfWaits]:
 
 def _waits(spans: Iterable[tuple[int, int | None]]) -> Waits:
     every = list(spans)
-    ended = sorted(end - at for at, end in every if end is not None)
-    return Waits(len(every), len(every) - len(ended), _rank(ended, 0.5), _rank(ended, 0.9))
-
-
-def _rank(ordered: Sequence[int], part: float) -> timedelta | None:
-    """The smallest value that at least this part does not exceed (nearest rank): a time that somebody really waited."""
-    return timedelta(microseconds=ordered[ceil(part * len(ordered)) - 1]) if ordered else None
+    ended = spread((end - at for at, end in every if end is not None), WAITED)
+    return Waits(len(every), len(every) - ended.count, ended.median, ended.p90, ended.bins)
 
 
 def reasons(conn: Connection, since: datetime) -> dict[str, dict[State, int]]:
@@ -201,12 +190,12 @@ def stars(conn: Connection, since: datetime) -> Mapping[int, int]:
 
 def outcomes(conn: Connection, since: datetime, zone: tzinfo) -> list[Outcome]:
     """Payments that began since then, by day, state and currency; the oldest day first."""
-    quarter = (payments.c.created_at // _QUARTER).label("quarter")
+    quarter = (payments.c.created_at // QUARTER).label("quarter")
     sums = func.count(), func.sum(payments.c.amount_minor), func.sum(payments.c.refunded_minor)
     asked = select(quarter, payments.c.state, payments.c.currency, *sums).where(payments.c.created_at >= micros(since))
     found: dict[tuple[date, str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
     for at, state, currency, *more in conn.execute(asked.group_by(quarter, payments.c.state, payments.c.currency)):
-        key = instant(int(at) * _QUARTER).astimezone(zone).date(), state, currency
+        key = instant(int(at) * QUARTER).astimezone(zone).date(), state, currency
         found[key] = [before + int(now) for before, now in zip(found[key], more, strict=True)]
     order = {state: place for place, state in enumerate(PaymentState)}
     return [

@@ -80,6 +80,12 @@ class Customers(Protocol):
     async def at(self, email: str) -> tuple[Account, ...]:
         """The customers with this e-mail address on file, case aside; none for an address that nobody has."""
 
+    async def named(self, told: str, most: int) -> tuple[Account, ...]:
+        """At most so many customers whose name holds every word of this, case aside, by name; none for a single letter.
+
+        It shows who is a customer: for people of the business alone, and never for a customer.
+        """
+
     async def account(self, customer: str) -> Account | None:
         """One customer by id, or None."""
 

@@ -7,12 +7,12 @@ get into the book is `services.invoices.importing`; nothing here ever changes an
 import asyncio
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, time
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from services.database import Transact, insert_once, micros
@@ -20,6 +20,7 @@ from services.errors import Malformed
 from services.invoices.base import Posting, owed_first, plain, sheet_of
 from services.invoices.details import misspelt
 from services.invoices.document import is_address
+from services.invoices.naming import MOST, words_of
 from services.invoices.pdf import Paper, render
 from services.model import (
     Account,
@@ -110,6 +111,16 @@ class Book:
         if not is_address(told):  # hostile text never reaches SQL
             return ()
         return await self._transact(partial(_at, email=told))
+
+    async def named(self, told: str, most: int) -> tuple[Account, ...]:
+        """At most so many customers whose name holds every word of this, by name; none for a single letter.
+
+        SQLite knows upper case in ASCII alone: there other letters are found as they are on file, or told in one of the
+        usual cases.
+        """
+        if not (words := words_of(told)):
+            return ()
+        return await self._transact(partial(_named, words=words, most=min(most, MOST)))
 
     async def account(self, customer: str) -> Account | None:
         """One customer by id, or None."""
@@ -219,6 +230,19 @@ def _at(connection: Connection, *, email: str) -> tuple[Account, ...]:
     query = select(book_customer).where(func.lower(book_customer.c.email).in_(spelled))
     rows = connection.execute(query.order_by(book_customer.c.name, book_customer.c.id))
     return tuple(Account(row.id, row.name) for row in rows if same_address(email, row.email))
+
+
+def _named(connection: Connection, *, words: Sequence[str], most: int) -> tuple[Account, ...]:
+    name = book_customer.c.name
+    holds = [
+        or_(
+            func.lower(name).contains(word.lower(), autoescape=True),
+            *(name.contains(each, autoescape=True) for each in {word, word.lower(), word.upper(), word.capitalize()}),
+        )
+        for word in words
+    ]
+    query = select(book_customer.c.id, name).where(*holds).order_by(func.lower(name), book_customer.c.id).limit(most)
+    return tuple(Account(row.id, row.name) for row in connection.execute(query))
 
 
 def _details(connection: Connection, *, customer: str) -> Details | None:

@@ -16,6 +16,7 @@ from services.http import Pause, Remote
 from services.invoices.base import Posting, owed_first, plain, sheet_of
 from services.invoices.details import LONGEST, misspelt
 from services.invoices.document import hides_something, is_address
+from services.invoices.naming import MOST, words_of
 from services.model import (
     Account,
     Billing,
@@ -180,6 +181,15 @@ class Portal:
             return ()
         response = await self._remote.get("/v1/customers", {"email": told})
         return tuple(Account(PREFIX + found.id, found.name) for found in self._read(_Accounts, response).customers)
+
+    async def named(self, told: str, most: int) -> tuple[Account, ...]:
+        """See `Customers.named`. What cannot be a name is not asked for."""
+        if not (words := words_of(told)):
+            return ()
+        asked = {"name": " ".join(words), "limit": str(min(most, MOST))}
+        response = await self._remote.get("/v1/customers", asked)
+        found = self._read(_Accounts, response).customers
+        return tuple(Account(PREFIX + each.id, each.name) for each in found)[:most]
 
     async def account(self, customer: str) -> Account | None:
         """See `Customers.account`."""

@@ -50,6 +50,16 @@ class Several:
             found += await source.at(email)
         return found
 
+    async def named(self, told: str, most: int) -> tuple[Account, ...]:
+        """At most so many customers whose name holds every word of this, in the order of the sources.
+
+        Raises what a source raises: half an answer would read as "there is nobody else of this name".
+        """
+        found: tuple[Account, ...] = ()
+        for source in self._sources.values():
+            found += await source.named(told, most)
+        return found[:most]
+
     async def account(self, customer: str) -> Account | None:
         """One customer by id, or None; None too when no source has the id's prefix."""
         source = self._home(customer)

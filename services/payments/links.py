@@ -46,4 +46,6 @@ def follow(conn: Connection, token: str, now: datetime) -> str | Refusal:
             return Refusal.EXPIRED
         this = go_link.c.token_hash == row.token_hash
         conn.execute(update(go_link).where(this).values(opened_at=micros(now)))
+        unseen = payment.c.reference == row.payment, payment.c.page_seen_at.is_(None)
+        conn.execute(update(payment).where(*unseen).values(page_seen_at=micros(now)))
     return str(row.page_url)

@@ -248,6 +248,21 @@ def _refunds(facts: Collection[Fact]) -> tuple[GivenBack, ...]:
     return tuple(found[one] for one in sorted(found))
 
 
+def refunded(facts: Collection[Fact]) -> list[tuple[datetime, int]]:
+    """The refunds among these facts of one payment that did not fail, as `fold` counts them: when each first went through, and
+    its minor units.
+    """
+    went = sorted((told for told in facts if told.kind is FactKind.REFUNDED), key=lambda told: told.at, reverse=True)
+    first = {told.refund or told.id: told.at for told in went}
+    return [(first[each.refund], each.minor) for each in _refunds(facts) if not each.failed]
+
+
+def disputed(facts: Collection[Fact]) -> tuple[datetime, int] | None:
+    """When a dispute began among these facts of one payment, and its minor units; None where there was none."""
+    told = [fact for fact in facts if fact.kind in (_D, _W, _L)]
+    return (min(fact.at for fact in told), max(fact.amount.minor for fact in told)) if told else None
+
+
 def _fits(fact: Fact, agreed: Money) -> bool:
     """Whether a fact's sum can be one of this payment at all."""
     if fact.kind in AFTERWARDS:

@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from services.invoices.base import plain
 from services.invoices.details import LONGEST, misspelt
+from services.invoices.naming import MOST, fits, words_of
 from services.invoices.pdf import Paper, render
 from services.model import Details, Invoice, InvoiceState, Money, Notices, Revision, SheetLine, same_address
 from services.sandbox.answers import answer, carry_out, holds_key, idempotency_key, no_key, read, refusal
@@ -253,6 +254,12 @@ class PortalBooks:
         """The customers with this e-mail address, case aside."""
         return [each for each in self.customers.values() if same_address(email, each.email)]
 
+    def named(self, told: str, most: int) -> list[DemoCustomer]:
+        """At most so many customers whose name holds every word of this, case aside, by name; none without a word."""
+        words = words_of(told)
+        found = [each for each in self.customers.values() if words and fits(each.name, words)]
+        return sorted(found, key=lambda each: (each.name.casefold(), each.id))[:most]
+
     def of_customer(self, customer: str) -> list[PortalInvoice]:
         """All invoices of one customer."""
         return [each for each in self.invoices.values() if each.customer.id == customer]
@@ -356,10 +363,19 @@ class PortalApi:
         return Response(invoice.pdf(self._books.business), media_type="application/pdf")
 
     async def at(self, request: Request) -> Response:
-        """200 with ``{customers: [{id, name}]}`` at the address ``?email=``, case aside; there may be none."""
+        """200 with ``{customers: [{id, name}]}`` at the address ``?email=``, or whose names hold every word of ``?name=``, case aside.
+
+        By name there are at most ``limit`` of them, 1 to 100; 400 ``malformed`` for another limit. There may be none.
+        """
         if not holds_key(request, self._api_key):
             return no_key()
-        found = self._books.at(request.query_params.get("email", ""))
+        asked = request.query_params
+        limit = asked.get("limit", str(MOST))
+        if not (limit.isascii() and limit.isdecimal() and 1 <= int(limit[:4]) <= MOST):
+            return refusal(400, "malformed", f"limit is a number from 1 to {MOST}")
+        found = (
+            self._books.named(asked["name"], int(limit)) if "name" in asked else self._books.at(asked.get("email", ""))
+        )
         return answer({"customers": [{"id": each.id, "name": each.name} for each in found]})
 
     async def customer(self, request: Request) -> Response:

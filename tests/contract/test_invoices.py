@@ -573,3 +573,34 @@ async def test_an_invoice_is_handed_over_as_a_pdf_and_is_the_same_as_long_as_not
     assert await books.invoices.pdf(invoice.id) == found
     await books.invoices.record(paid(invoice, 5000))
     assert await books.invoices.pdf(invoice.id) != found
+
+
+@pytest.mark.parametrize(
+    ("told", "names"),
+    [
+        ("dana whitfield", ["Dana Whitfield"]),
+        ("FIELD dana", ["Dana Whitfield"]),
+        ("a", []),
+        ("", []),
+        ("an", ["Dana Whitfield"]),
+        ("hofgarten dana", []),
+        ("%", []),
+        ("%%", []),
+        ("d_na", []),
+        ("dana\0whit", ["Dana Whitfield"]),
+        ("' OR 1=1 --", []),
+        ("\u202edana", ["Dana Whitfield"]),
+        ("x" * 10_000, []),
+    ],
+)
+async def test_customers_are_found_by_every_word_of_their_name_and_wildcards_are_letters(books, told, names):
+    found = await books.invoices.named(told, 10)
+    assert [each.name for each in found] == names
+    for each in found:
+        assert await books.invoices.account(each.id) == each
+
+
+async def test_no_more_customers_are_told_than_asked_for_and_those_by_name(books):
+    assert [each.name for each in await books.invoices.named("a t", 10)] == ["Dana Whitfield", "Hofgarten GmbH"]
+    assert [each.name for each in await books.invoices.named("a t", 1)] == ["Dana Whitfield"]
+    assert len(await books.invoices.named("a t", 10**6)) == 2

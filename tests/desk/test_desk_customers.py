@@ -42,7 +42,30 @@ async def test_a_customer_is_found_by_invoice_number_e_mail_address_and_name(wor
     nobody = (await maria.get("/desk/customers", params={"q": f'">{HOSTILE}%'})).text
     assert "Nobody was found" in nobody
     assert HOSTILE not in nobody
-    assert "portal are found by e-mail address or invoice number only" in nobody
+
+
+async def test_a_customer_of_the_portal_is_found_by_name_and_of_many_the_first_are_shown(world, maria):
+    customer, _ = await whose(world, "INV-1042")
+    assert customer.startswith("portal:")
+    details = await world.remit.books.details(customer)
+    for told in (details.name.upper(), " ".join(reversed(details.name.split()))):
+        assert f"<bdi>{details.name}</bdi>" in (await maria.get("/desk/customers", params={"q": told})).text
+    many = [{"id": f"book:{nth:032}", "name": f"Ruiz {nth:02}"} for nth in range(30)]
+    await world.remit.transact(lambda conn: conn.execute(insert(book_customer).values(many)))
+    shown = (await maria.get("/desk/customers", params={"q": "ruiz"})).text
+    assert "These are the first 25" in shown
+    assert shown.count("<li><a href=") >= 25
+    assert "Ruiz 24" in shown
+    assert "Ruiz 25" not in shown
+
+
+@pytest.mark.parametrize(
+    "told", ["%", "%%", "__", "\0", "q\0x", "\u202eqx", "' OR 1=1 --", "x" * 5000, "é" * 200, "&name=a", "\ud7ff"]
+)
+async def test_nothing_that_is_looked_for_breaks_the_search_or_finds_everybody(maria, told):
+    answer = await maria.get("/desk/customers", params={"q": told})
+    assert answer.status_code == 200
+    assert "Nobody was found" in answer.text
 
 
 async def test_what_they_owe_and_their_chats_are_shown_and_the_look_is_noted(world, maria):

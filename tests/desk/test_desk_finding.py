@@ -9,8 +9,8 @@ from world import World
 from bot.desk.plots import bars, columns
 from services.database import open_engine, upgrade
 from services.desk import audit, canned, finding
-from services.model import Account, PaymentState
-from services.schema import agent, book_customer
+from services.model import PaymentState
+from services.schema import agent
 
 NOW = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
 MARIA = 1
@@ -43,25 +43,6 @@ async def test_payments_are_found_by_reference_or_invoice_and_wildcards_are_lett
         )
         assert by_reference == [found]
         assert await world.remit.transact(lambda conn: finding.payments_found(conn, "INV-1%", None, 10)) == []
-
-
-def test_customers_are_found_by_every_word_of_their_name_and_wildcards_are_letters(conn):
-    for number, name in enumerate(["Ana Ruiz", "Ruiz & Sons 100%", "Ángela Ruiz", "Bo Li"]):
-        conn.execute(insert(book_customer).values(id=f"book:{number}", name=name))
-    found = {
-        told: [each.name for each in finding.customers_named(conn, told, 10)]
-        for told in ("ruiz ana", "100%", "_", "%%", "Á R", "r", "li")
-    }
-    assert found == {
-        "ruiz ana": ["Ana Ruiz"],
-        "100%": ["Ruiz & Sons 100%"],
-        "_": [],
-        "%%": [],
-        "Á R": ["Ángela Ruiz"],
-        "r": [],
-        "li": ["Bo Li"],
-    }
-    assert finding.customers_named(conn, "ruiz", 1) == [Account("book:0", "Ana Ruiz")]
 
 
 def test_canned_answers_are_kept_changed_and_removed_each_with_its_line_in_the_audit(conn):

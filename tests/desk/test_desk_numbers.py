@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, insert
 
 from services.database import micros, open_engine, upgrade
-from services.desk import numbers
+from services.desk import days, numbers
 from services.desk.handoffs import State
 from services.desk.numbers import DayOfWaits, End, Help, Load, Outcome, Stars, Waits
 from services.model import Money, PaymentState
@@ -93,10 +93,11 @@ def test_waiting_times_are_of_the_day_on_which_somebody_was_asked_for_and_by_nea
     midnight = datetime(2026, 3, 4, 8, 0, tzinfo=UTC)
     asked(conn, "late", midnight - timedelta(microseconds=1))
     asked(conn, "old", SINCE - timedelta(microseconds=1), taken_at=SINCE)
-    none = Waits(1, 1, None, None)
+    none = Waits(1, 1, None, None, (0,) * 9)
+    taken, answered = (0, 0, 0, 1, 3, 6, 0, 0, 0), (0, 0, 0, 0, 2, 1, 0, 0, 0)
     assert numbers.waits(conn, SINCE, ZONE) == [
         DayOfWaits(YESTERDAY, none, none),
-        DayOfWaits(TODAY, Waits(10, 0, 5 * MINUTE, 9 * MINUTE), Waits(10, 7, 4 * MINUTE, 6 * MINUTE)),
+        DayOfWaits(TODAY, Waits(10, 0, 5 * MINUTE, 9 * MINUTE, taken), Waits(10, 7, 4 * MINUTE, 6 * MINUTE, answered)),
     ]
 
 
@@ -154,9 +155,9 @@ def test_payments_by_day_state_and_currency_with_exact_sums(conn):
 @pytest.mark.parametrize("zone", ["Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns"])
 def test_a_day_begins_at_its_own_midnight_where_zones_are_off_by_quarters_of_an_hour(conn, zone):
     there = ZoneInfo(zone)
-    for nth, day in enumerate(numbers.days(TODAY, 3)):
-        begun(conn, f"RM-{nth}", "a", S.SUCCEEDED, numbers.begin(day, there))
-    assert [each.day for each in numbers.outcomes(conn, SINCE, there)] == numbers.days(TODAY, 3)
+    for nth, day in enumerate(days.days(TODAY, 3)):
+        begun(conn, f"RM-{nth}", "a", S.SUCCEEDED, days.begin(day, there))
+    assert [each.day for each in numbers.outcomes(conn, SINCE, there)] == days.days(TODAY, 3)
 
 
 def test_each_chat_ends_once_and_by_the_first_end_that_holds(conn):

@@ -44,6 +44,8 @@ EXPECTED: dict[tuple[str, str], tuple[dict[str, int], dict[str, int]]] = {
     ("POST", "/desk/answers/save"): (FORBIDDEN, REFUSED),  # without a title: test_desk_supervisor.py
     ("POST", "/desk/answers/remove"): (FORBIDDEN, DONE),
     ("GET", "/desk/numbers"): (FORBIDDEN, ANYBODY),
+    ("GET", "/desk/report"): (FORBIDDEN, ANYBODY),
+    ("POST", "/desk/report/export"): (FORBIDDEN, ANYBODY),
     ("GET", "/desk/payments"): (FORBIDDEN, ANYBODY),
     ("POST", "/desk/payments/pause"): (FORBIDDEN, ANYBODY),  # asks once more
     ("GET", "/desk/payments/{reference}"): (FORBIDDEN, MISSING),
@@ -52,12 +54,23 @@ EXPECTED: dict[tuple[str, str], tuple[dict[str, int], dict[str, int]]] = {
     ("POST", "/desk/cases/{case:int}/close"): (FORBIDDEN, REFUSED),
     ("GET", "/desk/audit"): (FORBIDDEN, ANYBODY),
     ("POST", "/desk/audit/export"): (FORBIDDEN, ANYBODY),
+    ("GET", "/desk/team"): (FORBIDDEN, ANYBODY),
+    ("POST", "/desk/team/add"): (FORBIDDEN, REFUSED),  # without a name
+    ("POST", "/desk/team/{agent:int}/role"): (FORBIDDEN, MISSING),
+    ("POST", "/desk/team/{agent:int}/password"): (FORBIDDEN, MISSING),
+    ("POST", "/desk/team/{agent:int}/disable"): (FORBIDDEN, MISSING),
+    ("POST", "/desk/team/{agent:int}/unlock"): (FORBIDDEN, MISSING),
 }
 STREAMS = {("GET", "/desk/events")}  # open without end: test_desk_live.py
 
 
 def filled(path: str, handoff: int) -> str:
-    return path.replace("{handoff:int}", str(handoff)).replace("{reference}", "RM-NONE").replace("{case:int}", "999")
+    return (
+        path.replace("{handoff:int}", str(handoff))
+        .replace("{reference}", "RM-NONE")
+        .replace("{case:int}", "999")
+        .replace("{agent:int}", "999")
+    )
 
 
 def enumerated(world: World) -> list[tuple[str, str]]:
@@ -113,6 +126,7 @@ async def test_each_route_does_what_its_entry_says(world, which, whose, role):
         "amount": "50",
         "proposal": "1",
         "agent": str(other),
+        "sheet": "money-in",
     }
     expected = EXPECTED[which][role == "supervisor"][whose]
     answer = await client.request(method, address, data=fields if method == "POST" else None)

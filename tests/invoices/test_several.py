@@ -37,6 +37,13 @@ class Shelf:
     async def at(self, email):
         return (Account(self.invoice.customer, "Dana"),) if email == "dana@example.com" else ()
 
+    async def named(self, told, most):
+        return (
+            tuple(Account(f"{self.invoice.customer}{nth}", f"Dana {nth}") for nth in range(3))[:most]
+            if told == "dana"
+            else ()
+        )
+
     async def account(self, customer):
         return Account(customer, "Dana")
 
@@ -59,6 +66,9 @@ class Away(Shelf):
         raise Unavailable("away")
 
     async def at(self, email):
+        raise Unavailable("away")
+
+    async def named(self, told, most):
         raise Unavailable("away")
 
 
@@ -125,3 +135,14 @@ async def test_changed_details_go_to_the_book_that_the_customer_is_from():
     change = Revision(zip="10001")
     assert await both.save("portal:c", change, "k") == Details(name="portal:c", zip="10001")
     assert (book.saved, portal.saved) == ([], [("portal:c", change, "k")])
+
+
+async def test_a_name_is_looked_for_in_every_book_and_no_more_are_told_than_asked_for():
+    book, portal = Shelf("book"), Shelf("portal")
+    both = Several({"book": book, "portal": portal})
+    every = await both.named("dana", 10)
+    assert every == (*await book.named("dana", 10), *await portal.named("dana", 10))
+    assert await both.named("dana", 4) == every[:4]
+    assert await both.named("nobody", 4) == ()
+    with pytest.raises(Unavailable):  # else somebody would seem to have no such customer
+        await Several({"book": book, "portal": Away("portal")}).named("dana", 4)

@@ -195,6 +195,7 @@ ROWS: dict[str, Rows] = {
         ],
     },
     "0015": {},
+    "0016": {},
 }  # fmt: skip  # as above
 
 ADDED: dict[str, dict[str, dict[str, Any]]] = {
@@ -224,4 +225,8 @@ ADDED: dict[str, dict[str, dict[str, Any]]] = {
         "consent": {"standing": None},
     },
     "0015": {"book_customer": {"fee_exempt": False}},
+    "0016": {
+        "payment": {"page_seen_at": None},
+        "pay_link": {"sent_at": None, "opened_at": None, "begun_at": None, "chosen_at": None},
+    },
 }  # fmt: skip  # as above

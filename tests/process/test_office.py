@@ -74,3 +74,44 @@ def test_a_payment_that_nobody_began_here_becomes_a_case_that_a_person_closes(fr
 def test_a_command_without_a_server_says_what_to_start(tmp_path):
     answer = Marked(tmp_path).run("payments")
     assert (answer.returncode, "start `remit serve`" in answer.stderr) == (2, True)
+
+
+def test_the_report_is_a_page_and_sheets_in_a_folder_of_whoever_asks(fresh_demo, tmp_path):
+    demo = fresh_demo
+    reference, customer = paid(demo, "INV-1042")
+    customer.__exit__(None, None, None)
+    folder = tmp_path / "of the owner"
+    answer = demo.marked.run("report", "--out", str(folder))
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert "report.html" in answer.stdout
+    assert "$120.00 came in" in (folder / "report.html").read_text()
+    assert ",12000,120.00,0\n" in (folder / "money-in.csv").read_text()
+    assert reference not in (folder / "report.html").read_text()  # sums, and nobody's payment
+
+    _, found = asked(demo, "report")
+    assert sum(each["amount"]["minor"] for each in found["came"]) == 12000
+    assert demo.marked.run("report", "--from", "2026-02-30").returncode == 2
+    wrong = demo.marked.run("report", "--from", "2026-03-02", "--to", "2026-03-01")
+    assert (wrong.returncode, wrong.stderr.count("the first one first")) == (2, 1)
+    file = tmp_path / "a file"
+    file.touch()
+    assert demo.marked.run("report", "--out", str(file)).stderr.count("cannot be written") == 1
+
+
+def test_people_of_the_desk_are_added_listed_and_let_in_no_more(fresh_demo):
+    run = fresh_demo.marked.run
+    made = run("agents", "add", "maria@example.test", "--name", "Maria")
+    assert made.returncode == 0, made.stderr
+    assert "maria@example.test (agent) may sign in at /desk." in made.stdout
+    assert "It is shown once." in made.stdout
+    again = run("agents", "add", "Maria@Example.test", "--name", "Other")
+    assert (again.returncode, again.stderr.count("already")) == (2, 1)
+    told = run("agents", "password", "maria@example.test", "--password-stdin", typed="correct horse battery\n")
+    assert told.returncode == 0
+    assert "correct horse" not in told.stdout
+    assert run("agents", "password", "maria@example.test", "--password-stdin", typed="short\n").returncode == 2
+    _, people = asked(fresh_demo, "agents", "list")
+    assert {"email": "maria@example.test", "name": "Maria", "role": "agent", "disabled": False} in people
+    assert run("agents", "disable", "maria@example.test").stdout == "maria@example.test (agent) signs in no more.\n"
+    assert "disabled" in run("agents", "list").stdout
+    assert run("agents", "disable", "nobody@example.test").returncode == 2

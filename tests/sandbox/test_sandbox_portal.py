@@ -381,3 +381,10 @@ async def test_what_is_no_pdf_is_not_handed_over():
     for content, status in ((b"<html>", 200), (b"", 200), (b"%PDF-1.7", 403), ({"error": {"code": "gone"}}, 404)):
         with pytest.raises(Malformed):
             await answering(content, status).pdf("portal:inv-1")
+
+
+@pytest.mark.parametrize("limit", ["0", "101", "-1", "x", "", "1.5", "٣"])
+async def test_a_search_by_name_without_a_sensible_limit_is_refused(stage, limit):
+    asked = {"name": "dana", "limit": limit}
+    answer = await stage.http.get(f"{ROOT}/portal/v1/customers", params=asked, headers=KEY)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "malformed")

@@ -64,6 +64,7 @@ GUARDS = {
     "POST /internal/compare": "office",
     "POST /internal/help-gaps": "office",
     "POST /internal/agents": "office",
+    "POST /internal/report": "office",
     "GET /desk": "desk",
     "GET /desk/": "desk",
     "GET /desk/answers": "desk",
@@ -96,9 +97,17 @@ GUARDS = {
     "GET /desk/payments/{reference}": "desk",
     "POST /desk/payments/{reference}/refund": "desk",
     "GET /desk/queue": "desk",
+    "GET /desk/report": "desk",
+    "POST /desk/report/export": "desk",
     "GET /desk/sign-in": "public",
     "POST /desk/sign-in": "desk",
     "POST /desk/sign-out": "desk",
+    "GET /desk/team": "desk",
+    "POST /desk/team/add": "desk",
+    "POST /desk/team/{agent:int}/disable": "desk",
+    "POST /desk/team/{agent:int}/password": "desk",
+    "POST /desk/team/{agent:int}/role": "desk",
+    "POST /desk/team/{agent:int}/unlock": "desk",
 }
 
 # Of channels that are off until they are set. `signed`: by the other side's secret, in a header.

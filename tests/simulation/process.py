@@ -24,6 +24,7 @@ from services.database import inline
 from services.errors import Unavailable, Uncertain
 from services.http import open_http
 
+from .fees import FIXED, POINTS
 from .letters import MortalMail
 from .life import Crash, Gone, Life, MortalStore, MortalTransact
 from .line import Line, ask
@@ -69,7 +70,7 @@ class Process:
         if self._alone:
             self.store.release_leases()
         self.remit = build(
-            settings(telegram=world.phones is not None),
+            settings(telegram=world.phones is not None, fee=world.takes_fee),
             transact=MortalTransact(inline(world.engine), life),
             store=MortalStore(self.store, life),
             http=open_http(Line(world, life)),
@@ -183,8 +184,10 @@ async def _carried(remit: Remit) -> None:
 
 
 @cache
-def settings(*, telegram: bool) -> Settings:
-    """Of every process: both sources of invoices, the sandbox, customers who can sign in, and a bot where there is one."""
+def settings(*, telegram: bool, fee: bool) -> Settings:
+    """Of every process: both sources of invoices, the sandbox, customers who can sign in, a bot where there is one, and a
+    program fee where the business takes one.
+    """
     return load(
         None,
         business={"name": "Simulated", "phone": "555", "timezone": "America/Los_Angeles", "currency": "USD"},
@@ -193,5 +196,6 @@ def settings(*, telegram: bool) -> Settings:
         gateway={"url": "http://sandbox/processor", "key": KEY, "webhook_secret": SECRET},
         mail={"host": "mail.sandbox", "from": "billing@example.com"},
         sign_in={"page_secret": PAGE_SECRET},
+        fee={"basis_points": POINTS, "fixed_minor": FIXED} if fee else {},
         telegram={"token": "123456:simulated", "mode": "polling", "bot": "simulated_bot"} if telegram else {},
     )

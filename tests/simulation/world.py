@@ -28,6 +28,7 @@ from services.sandbox.portal import Demo
 from services.sandbox.world import build_sandbox
 
 from .books import Books, Row
+from .fees import EXEMPT, takes_fee
 from .letters import Letters
 from .life import Crash, Life
 from .line import WebhookLine, ask, at_once
@@ -110,6 +111,7 @@ class World:
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.seed = seed
+        self.takes_fee = takes_fee(seed)
         chances = Chances.of(seed)
         self.chance, self.assistants = chances.world, chances.assistant
         self.weather = Weather()
@@ -159,6 +161,10 @@ class World:
             Process(self, f"assistant {nth + 1}" if processes > 1 else "the assistant", alone=alone)
             for nth in range(processes)
         ]
+
+    def is_exempt(self, number: str) -> bool:
+        """Whether whose invoice this is pays no fee."""
+        return any(each.number == number and each.customer == EXEMPT for each in self._demo.invoices)
 
     # --- time and luck -------------------------------------------------------------------------------------------
 

@@ -233,7 +233,7 @@ class Oracle:
                 self._world.violate(
                     f"the journal has {-holds['fees']} {currency} as fees, and {fees[currency]} are left"
                 )
-            holds["receivable"] += holds.pop("fees")
+            holds["receivable"] += holds.pop("fees", 0)
             if sum(holds.values()) or holds != expected[currency]:
                 book = dict(expected[currency])
                 self._world.violate(f"the journal holds {dict(holds)} {currency}, the processor's book says {book}")

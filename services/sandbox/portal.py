@@ -198,11 +198,8 @@ class PortalInvoice:
             "currency": self.currency,
             "issued": self.issued,
             "due_date": self.due_date,
-            "customer": {
-                "id": self.customer.id,
-                "name": self.customer.name,
-                "fee_exempt": self.customer.fee_exempt,
-            },
+            "customer": {"id": self.customer.id, "name": self.customer.name}
+            | ({"fee_exempt": True} if self.customer.fee_exempt else {}),
             "postings": self.postings,
             "lines": self.lines,
         }

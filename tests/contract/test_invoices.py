@@ -50,7 +50,7 @@ DANA = DemoCustomer(
     region="CA",
     phone="+1 415 555 0117",
 )
-HOFGARTEN = DemoCustomer("hofgarten", "Hofgarten GmbH", "80539", "")
+HOFGARTEN = DemoCustomer("hofgarten", "Hofgarten GmbH", "80539", "", fee_exempt=True)
 
 
 MOWING = (DemoLine("Mowing and edging", 9000, "3 visits"), DemoLine("Hedge trimming", 3000))
@@ -106,6 +106,7 @@ def _sheet(voided=()):
             "City",
             "Region",
             "Phone",
+            "Fee exempt",
             "Description",
             "Quantity",
             "Line amount",
@@ -121,7 +122,7 @@ def _sheet(voided=()):
             "" if days is None else NOON.date() + timedelta(days) for days in (each.issued_in_days, each.due_in_days)
         )
         said = [each.number, who.id, who.name, who.zip, who.email, *sums, each.currency, issued, due_date, void]
-        said += [who.street, who.city, who.region, who.phone]
+        said += [who.street, who.city, who.region, who.phone, "yes" if who.fee_exempt else ""]
         for line in each.lines:
             rows.writerow([*said, line.text, line.quantity, str(Money(line.amount_minor, each.currency)).split()[0]])
         if not each.lines:
@@ -207,6 +208,11 @@ async def test_an_invoice_says_what_its_document_says(books):
     assert (invoice.state, invoice.processing) == (InvoiceState.OPEN, 0)
     assert (await the(books, "INV-1042")).due_date == date(2026, 3, 16)
     assert (await the(books, "INV-1045")).due == Money(48990, "EUR")
+
+
+async def test_an_invoice_says_whether_its_customer_pays_a_program_fee(books):
+    assert (await the(books, "INV-1045")).fee_exempt is True
+    assert (await the(books, "INV-1042")).fee_exempt is False
 
 
 async def test_an_id_leads_to_the_same_invoice_and_names_its_source(books):

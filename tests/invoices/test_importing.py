@@ -461,3 +461,40 @@ async def test_an_address_and_telephone_of_a_sheet_reach_the_customer(bring, boo
     await bring(sheet(ROW.replace("2026-03-16", "")))  # a sheet without these columns erases nothing
     found = await book.details(invoice.customer)
     assert (found.street, found.city, found.phone) == ("9 Elm Road", "Oakland", "+1 415 555 0117")
+
+
+# --- who pays no program fee -------------------------------------------------------------------------------------------
+
+
+def free(*rows):
+    return ("a.csv", "\n".join([f"{HEAD},Fee exempt", *rows]).encode())
+
+
+async def exempt(book, number="GL-1"):
+    (found,) = await book.find(number)
+    return found.fee_exempt
+
+
+async def test_a_sheet_says_who_pays_no_fee_and_an_empty_cell_leaves_it_as_it_is(bring, book):
+    assert counts(await bring(sheet(ROW))) == (1, 0, 0)
+    assert await exempt(book) is False
+    assert counts(await bring(free(f"{ROW},yes"))) == (0, 1, 0)
+    assert await exempt(book) is True
+    assert counts(await bring(free(f"{ROW},"))) == (0, 0, 1)
+    assert await exempt(book) is True
+    other = ROW.replace("GL-1", "GL-2")
+    assert counts(await bring(free(f"{other},no"))) == (1, 0, 0)
+    assert (await exempt(book), await exempt(book, "GL-2")) == (False, False), "it is the customer's, not the invoice's"
+
+
+async def test_a_newcomer_may_be_exempt_from_the_first_invoice_on(bring, book):
+    assert counts(await bring(free(f"{ROW},x"))) == (1, 0, 0)
+    assert await exempt(book) is True
+
+
+async def test_whoever_is_exempt_perhaps_is_refused_with_the_cell(bring, book):
+    outcome = await bring(free(f"{ROW},perhaps"))
+    assert [(each.line, each.column, each.reason) for each in outcome.refused] == [
+        (2, 11, "fee exempt: neither yes nor no")
+    ]
+    assert await book.list_open() == ()

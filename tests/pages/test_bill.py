@@ -13,7 +13,7 @@ from bot.pages import bill, reading
 from bot.settings import CONFIG
 from bot.wording import Wording
 from services.errors import Uncertain
-from services.model import InvoiceState, Method, Money, Rules
+from services.model import Fee, InvoiceState, Method, Money, Rules
 
 PERSONAL = ("INV-1042", "Dana", "120.00", "94107", "dana.whitfield")
 
@@ -136,6 +136,23 @@ async def test_odd_invoices_still_read_as_bills(world, change, rules, payable, h
     assert not any("-" in row.value for row in read.rows)
     if not payable and hero == "Balance":
         assert "can't be paid online" in " ".join(read.sentences)
+
+
+@pytest.mark.parametrize(("rules", "exempt", "said"), [
+    (Rules(), False, ""),
+    (Rules(fee=Fee(250)), True, ""),
+    (Rules(fee=Fee(250), methods=(Method.BANK,)), False, ""),
+    (Rules(fee=Fee(250)), False, "adds a program fee of $3.00; from a bank account there is none."),
+    (Rules(fee=Fee(250), methods=(Method.CARD,)), False, "adds a program fee of $3.00."),
+])  # fmt: skip
+async def test_a_bill_says_what_a_card_costs_beside_it(world, rules, exempt, said):
+    invoice = (await world.remit.invoices.find("INV-1042"))[0]
+    text = Wording.load(CONFIG / "pages" / "en.toml", world.settings.zone)
+    sentences = " ".join(
+        reading.read(replace(invoice, fee_exempt=exempt), rules, world.clock.at.date(), text).sentences
+    )
+    assert said in sentences
+    assert ("program fee" in sentences) is bool(said)
 
 
 def test_every_sentence_of_the_page_is_used_and_every_used_one_is_there(world):

@@ -133,7 +133,11 @@ class Back:
 
     def _left(self, page: HostedPage, number: str, posted: Counter[tuple[str, str]]) -> int:
         """What the business has of a payment on one invoice; of several together, the books say how it is laid over them."""
-        return kept(page) if len(self._parts.of(page)) == 1 else posted[number, page.order.reference]
+        return (
+            kept(page)
+            if len(self._parts.of(page)) == 1 and not self._parts.fee(page)
+            else posted[number, page.order.reference]
+        )
 
     def _long_ago(self, number: str, pages: list[HostedPage]) -> bool:
         changed = self._changed.get(number)

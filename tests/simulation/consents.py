@@ -124,6 +124,8 @@ def shows(text: str, quote: Quote) -> bool:
     """Whether a sentence says the sum of a quote, and of each of its invoices the part; of one alone, its number."""
     if _spelled(quote.total) not in text:
         return False
+    if ("program fee" in text) != bool(quote.fee_minor) or _spelled(quote.fee) not in text + "0.00":
+        return False
     if len(quote.lines) == 1:
         return quote.lines[0].number in text
     parts = (rf"{re.escape(line.number)} [$€]{re.escape(_spelled(line.amount))}(?![0-9])" for line in quote.lines)

@@ -11,6 +11,7 @@ from pathlib import Path
 from services.sandbox.portal import Demo, DemoBusiness, DemoCustomer, DemoInvoice
 
 from .books import Row
+from .fees import EXEMPT
 from .forger import Forger
 from .life import task_factory
 from .loop import StuckError, run
@@ -121,7 +122,8 @@ _MOST_PEOPLE = 14
 def bills(seed: int) -> tuple[Demo, list[Row]]:
     """The customers with their invoices, in the portal and in the book's sheet; the sums differ from seed to seed."""
     customers = {
-        who: DemoCustomer(who, f"{who.title()} Lee", zip_code, _MAIL[who]) for who, (zip_code, _) in _OWE.items()
+        who: DemoCustomer(who, f"{who.title()} Lee", zip_code, _MAIL[who], fee_exempt=who == EXEMPT)
+        for who, (zip_code, _) in _OWE.items()
     }
     invoices, sheet = [], []
     for place, (who, (_, money)) in enumerate(_OWE.items(), start=10):

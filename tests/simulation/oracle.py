@@ -17,6 +17,7 @@ from services.sandbox.payments import Event, HostedPage
 
 from .back import Back
 from .consents import Consents
+from .fees import fee_kept, slack
 from .moves import Moves
 from .pages import Pages
 from .parts import Parts
@@ -144,6 +145,11 @@ class Oracle:
         agreed = (quote.total.minor, quote.total.currency, sorted(line.number for line in quote.lines), quote.saved)
         if agreed != (order.amount_minor, order.currency, sorted(order.invoices), order.saved):
             self._world.violate(f"the page of {order.reference} asks for something else than was agreed to")
+        due = sum(line.amount.minor for line in quote.lines)
+        fee = self._parts.fee(page)
+        if order.amount_minor != due + fee:
+            told = f"{order.amount_minor} by {order.method} for {due}"
+            self._world.violate(f"the page of {order.reference} asks for {told}, and the fee is {fee}")
 
     # --- at rest -------------------------------------------------------------------------------------------------
 
@@ -190,8 +196,10 @@ class Oracle:
         for page in self._till.ours():
             reference, parts = page.order.reference, self._parts.of(page)
             told = {number: posted.pop((number, reference), 0) for number in parts}
-            if sum(told.values()) != kept(page):
-                here = f"the processor kept {kept(page)}, the books were told {told}"
+            fee = self._parts.fee(page)
+            expected = kept(page) - fee_kept(page, fee)
+            if abs(sum(told.values()) - expected) > slack(page, fee):
+                here = f"the processor kept {kept(page)}, {expected} without its fee, the books were told {told}"
                 self._world.violate(f"{reference} of {', '.join(parts)}: {here}")
             for number, part in parts.items():
                 least = self._parts.taken(page, number) if page.state in ARRIVED else 0
@@ -206,7 +214,11 @@ class Oracle:
     def _journal(self) -> None:
         """Account by account what the processor took, has given back, and what a bank holds."""
         expected: dict[str, Counter[str]] = defaultdict(Counter)
+        fees, rounded = Counter[str](), Counter[str]()
         for page in self._till.ours():
+            fee = self._parts.fee(page)
+            fees[page.order.currency] += fee_kept(page, fee)
+            rounded[page.order.currency] += slack(page, fee)
             if page.state in ARRIVED:
                 accounts, disputed = expected[page.order.currency], 0 if page.dispute == "won" else page.disputed_minor
                 accounts["clearing"] += page.order.amount_minor - disputed
@@ -217,6 +229,11 @@ class Oracle:
             balance = trial_balance(conn)
         for currency in sorted(balance.keys() | expected.keys()):
             holds = Counter(balance.get(currency, {}))
+            if abs(fees[currency] + holds["fees"]) > rounded[currency]:
+                self._world.violate(
+                    f"the journal has {-holds['fees']} {currency} as fees, and {fees[currency]} are left"
+                )
+            holds["receivable"] += holds.pop("fees", 0)
             if sum(holds.values()) or holds != expected[currency]:
                 book = dict(expected[currency])
                 self._world.violate(f"the journal holds {dict(holds)} {currency}, the processor's book says {book}")

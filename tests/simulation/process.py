@@ -24,6 +24,7 @@ from services.database import inline
 from services.errors import Unavailable, Uncertain
 from services.http import open_http
 
+from .fees import FIXED, POINTS
 from .letters import MortalMail
 from .life import Crash, Gone, Life, MortalStore, MortalTransact
 from .line import Line, ask
@@ -69,7 +70,7 @@ class Process:
         if self._alone:
             self.store.release_leases()
         self.remit = build(
-            settings(telegram=world.phones is not None, chosen=world.chosen),
+            settings(telegram=world.phones is not None, fee=world.takes_fee, chosen=world.chosen),
             transact=MortalTransact(inline(world.engine), life),
             store=MortalStore(self.store, life),
             http=open_http(Line(world, life)),
@@ -182,17 +183,20 @@ async def _carried(remit: Remit) -> None:
         await remit.deliverer.work()
 
 
-def settings(*, telegram: bool, chosen: Mapping[str, Mapping[str, Any]]) -> Settings:
-    """Of every process: both sources of invoices, the sandbox, customers who can sign in, and a bot where there is one."""
-    return _settings(telegram=telegram) if not chosen else load(None, **{**_usual(telegram=telegram), **chosen})
+def settings(*, telegram: bool, fee: bool, chosen: Mapping[str, Mapping[str, Any]]) -> Settings:
+    """Of every process: both sources of invoices, the sandbox, customers who can sign in, a bot where there is one, and a
+    program fee where the business takes one; and what is ``chosen`` beside that.
+    """
+    usual = _settings(telegram=telegram, fee=fee)
+    return load(None, **{**_usual(telegram=telegram, fee=fee), **chosen}) if chosen else usual
 
 
 @cache
-def _settings(*, telegram: bool) -> Settings:
-    return load(None, **_usual(telegram=telegram))
+def _settings(*, telegram: bool, fee: bool) -> Settings:
+    return load(None, **_usual(telegram=telegram, fee=fee))
 
 
-def _usual(*, telegram: bool) -> dict[str, Any]:
+def _usual(*, telegram: bool, fee: bool) -> dict[str, Any]:
     return {
         "business": {"name": "Simulated", "phone": "555", "timezone": "America/Los_Angeles", "currency": "USD"},
         "server": {"base_url": HANDOFF},
@@ -200,5 +204,6 @@ def _usual(*, telegram: bool) -> dict[str, Any]:
         "gateway": {"url": "http://sandbox/processor", "key": KEY, "webhook_secret": SECRET},
         "mail": {"host": "mail.sandbox", "from": "billing@example.com"},
         "sign_in": {"page_secret": PAGE_SECRET},
+        "fee": {"basis_points": POINTS, "fixed_minor": FIXED} if fee else {},
         "telegram": {"token": "123456:simulated", "mode": "polling", "bot": "simulated_bot"} if telegram else {},
     }

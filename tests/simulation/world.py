@@ -28,6 +28,7 @@ from services.sandbox.portal import Demo
 from services.sandbox.world import build_sandbox
 
 from .books import Books, Row
+from .fees import EXEMPT, takes_fee
 from .letters import Letters
 from .life import Crash, Life
 from .line import WebhookLine, ask, at_once
@@ -112,6 +113,7 @@ class World:
         """``chosen``: settings of the assistant beside those of every world."""
         self.loop = asyncio.get_running_loop()
         self.seed = seed
+        self.takes_fee = takes_fee(seed)
         chances = Chances.of(seed)
         self.chance, self.assistants = chances.world, chances.assistant
         self.weather = Weather()
@@ -162,6 +164,10 @@ class World:
             Process(self, f"assistant {nth + 1}" if processes > 1 else "the assistant", alone=alone)
             for nth in range(processes)
         ]
+
+    def is_exempt(self, number: str) -> bool:
+        """Whether whose invoice this is pays no fee."""
+        return any(each.number == number and each.customer == EXEMPT for each in self._demo.invoices)
 
     # --- time and luck -------------------------------------------------------------------------------------------
 

@@ -60,6 +60,7 @@ from bot.stores.base import Store
 from bot.stores.redis import RedisStore, examine
 from bot.stores.sqlite import SqliteStore
 from bot.understanding import model
+from bot.unsubscribe import routes as stop_routes
 from bot.web import Endpoint, hot_routes, public_routes, refusal
 from bot.wording import Wording
 from bot.worker import Worker
@@ -78,6 +79,7 @@ from services.invoices.portal import Portal
 from services.invoices.several import Several
 from services.letterbox import release_all as release_letters
 from services.mail import Mail, Smtp
+from services.mail_refusals import Sparing
 from services.payments import ledger
 from services.payments.checkout import Checkout
 from services.payments.gateways.base import Till
@@ -161,8 +163,9 @@ def build(
     books = Several({name: _source(name, settings, transact, http, clock) for name in settings.invoices.sources})
     gateway = _gateway(settings, http)
     house = msgspec.structs.replace(settings.house(), mind=model(), help=help_centers(settings.help.folder))
-    mail = mail or _mail(settings, clock, random)
-    postman = Postman(mail, Letters(settings), random, mail_after)
+    straight = mail or _mail(settings, clock, random)
+    postman = Postman(straight, Letters(settings), random, mail_after)
+    mail = None if straight is None else Sparing(straight, transact, secret, clock, random)  # all but codes
     visitors = _visitors(settings, transact, books, clock, random)
     sign_in = SignIn(
         transact=transact,
@@ -443,6 +446,7 @@ def asgi(remit: Remit, internal_token: str, lifespan: Lifespan | None = None) ->
         *bill.routes(remit, remit.mail),
         *documents.routes(remit),
         *asked_links.routes(remit),
+        *stop_routes(remit),
         *help_pages.routes(remit, remit.settings.help.folder),
         *desk_pages.routes(remit),
         *internal_routes(remit, internal_token),

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from msgspec.structs import replace
 
-from services import letterbox
+from services import letterbox, mail_refusals
 from services.database import Transact
 from services.errors import RemitError, Unavailable, Uncertain
 from services.letterbox import Held, Wanted
@@ -81,8 +81,8 @@ class LetterBox:
             why = NOT_TO_SEND if letter is None else NO_ADDRESS
             await self._settle(partial(letterbox.moot, held=held, why=why))
             return
-        name = self.name_of(held.wanted.key)
-        dated = await self._transact(lambda conn: letterbox.hand_over(conn, held, name, self._clock()))
+        name, address = self.name_of(held.wanted.key), mail_refusals.hash_of(letter.to, self._secret)
+        dated = await self._transact(lambda conn: letterbox.hand_over(conn, held, name, address, self._clock()))
         if dated is None:
             return  # somebody else is at it, or it was dropped meanwhile
         try:

@@ -14,9 +14,9 @@ import msgspec
 
 from bot.letters import Letters
 from bot.pages.reading import can_be_paid
-from services import allowance
+from services import allowance, mail_refusals
 from services.errors import RemitError, Unavailable, Uncertain
-from services.mail import Mail, usable
+from services.mail import Mail, Refused, usable
 from services.model import Bearer, Invoice
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class Fate(StrEnum):
     NO_ADDRESS = "no_address"
     NOT_PAYABLE = "not_payable"
     NO_SUCH_INVOICE = "no_such_invoice"
+    REFUSED = "refused"  # this address takes no mail, or a mail server wants no such letter: it is not tried again
     NOT_SENT = "not_sent"  # the mail server did not take it: run it again
     UNCLEAR = "unclear"  # the line dropped at the last moment: it may have been sent
 
@@ -55,7 +56,7 @@ class Outcome(msgspec.Struct, frozen=True):
     @property
     def failed(self) -> bool:
         """Whether something is left to do or to look at."""
-        left = {Fate.NOT_SENT, Fate.UNCLEAR, Fate.NO_SUCH_INVOICE}
+        left = {Fate.NOT_SENT, Fate.REFUSED, Fate.UNCLEAR, Fate.NO_SUCH_INVOICE}
         return any(each.fate in left for each in self.letters)
 
 
@@ -125,7 +126,7 @@ class LinkSender:
         except RemitError:  # the books failed us half-way: nothing was sent
             await self._give_back(place)
             raise
-        if fate in {Fate.NOT_SENT, Fate.NO_ADDRESS}:
+        if fate in {Fate.NOT_SENT, Fate.NO_ADDRESS, Fate.REFUSED}:
             await self._give_back(place)
         return fate
 
@@ -135,7 +136,11 @@ class LinkSender:
 
     async def _would(self, invoice: Invoice) -> Fate:
         billing = await self._remit.invoices.billing(invoice.customer)
-        return Fate.WOULD_SEND if billing is not None and usable(billing.email) else Fate.NO_ADDRESS
+        if billing is None or not usable(billing.email):
+            return Fate.NO_ADDRESS
+        address = mail_refusals.hash_of(billing.email, self._remit.secret)
+        known = await self._remit.transact(lambda conn: mail_refusals.of(conn, address))
+        return Fate.WOULD_SEND if known is None else Fate.REFUSED
 
     async def _write(self, invoice: Invoice, *, fresh: bool) -> Fate:
         billing = await self._remit.invoices.billing(invoice.customer)
@@ -156,6 +161,10 @@ class LinkSender:
         )
         try:
             await self._mail.send(letter)
+        except Refused as error:
+            log.warning("a letter was refused: %s", error)
+            await self._remit.identity.revoke(token)
+            return Fate.REFUSED
         except Unavailable as error:
             log.warning("a letter was not sent: %s", error)
             await self._remit.identity.revoke(token)  # nobody has it

@@ -495,7 +495,8 @@ letter = Table(  # letters that go out because something happened, one per cause
     Column("fence", Integer, nullable=False, server_default="0"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("doubts", Integer, nullable=False, server_default="0"),  # times it was handed over without an answer
-    Column("message_id", String(200), index=True),  # once it was handed over
+    Column("message_id", String(200), index=True),  # the part before the @, once it was handed over
+    Column("address_hash", String(64)),  # keyed: where it went, so that a report that it did not arrive marks no other
     Column("dated_at", BigInteger),  # the date it bears
     Column("sent_at", BigInteger),
     Column("code", String(16), nullable=False, server_default=""),  # of a mail server, or why it is moot

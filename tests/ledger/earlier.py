@@ -158,7 +158,7 @@ ROWS: dict[str, Rows] = {
         "letter": [
             {"id": 1, "key": f"receipt:{PAID}", "kind": "receipt", "customer": "book:c", "about": '{"payment":"RM-1A11-1A11"}',
              "state": "sent", "due_at": AT, "until_at": AT + 10**9, "lease_until": 0, "fence": 1, "attempts": 1, "doubts": 1,
-             "message_id": "6" * 40, "dated_at": AT, "sent_at": AT, "code": "", "changed_at": AT},
+             "message_id": "6" * 40, "address_hash": "7" * 64, "dated_at": AT, "sent_at": AT, "code": "", "changed_at": AT},
         ],
         "mail_refusal": [{"address_hash": "7" * 64, "at": AT, "code": "5.1.1"}],
     },

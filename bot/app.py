@@ -53,6 +53,7 @@ from bot.pages import bill, static
 from bot.pages import help as help_pages
 from bot.postman import Postman
 from bot.push import Bell
+from bot.reminders import Reminders
 from bot.render import Renderer
 from bot.runtime import Runtime
 from bot.settings import CONFIG, Settings
@@ -66,6 +67,7 @@ from bot.wording import Wording
 from bot.worker import Worker
 from dialogs.conversation import Held
 from dialogs.model import HopLink
+from services import reminders as reminding
 from services.database import Transact, open_engine, threaded, upgrade
 from services.desk import handoffs
 from services.errors import Misconfigured, Unavailable
@@ -117,6 +119,7 @@ class Remit:
     runtime: Runtime
     worker: Worker
     letterbox: LetterBox
+    reminders: Reminders
     mail: Mail | None  # None: no mail server is configured, so none is sent
     bell: Bell
     desk: Desk
@@ -276,9 +279,12 @@ def build(
     if settings.chatwoot.url:
         outlets.append(_chatwoot(settings, http, transact, clock))
     kept = timedelta(days=settings.privacy.conversations_days)
-    composers: dict[str, Composer] = {}  # by the kind of letter
+    reminders = Reminders(
+        settings=settings, transact=transact, books=books, identity=identity, clock=clock, secret=secret
+    )
+    composers: dict[str, Composer] = {reminding.KIND: reminders.compose}  # by the kind of letter
     letterbox = LetterBox(transact=transact, mail=mail, composers=composers, clock=clock, secret=secret)
-    worker = Worker(checkout, store, runtime, desk, letterbox, clock, kept, settings.spans)
+    worker = Worker(checkout, store, runtime, desk, letterbox, reminders, clock, kept, settings.spans)
     return Remit(
         settings=settings,
         clock=clock,
@@ -297,6 +303,7 @@ def build(
         runtime=runtime,
         worker=worker,
         letterbox=letterbox,
+        reminders=reminders,
         mail=mail,
         bell=bell,
         desk=desk,

@@ -66,6 +66,7 @@ class _Demo:
             "REMIT_MAIL__PORT": str(self._smtp_port),
             "REMIT_MAIL__FROM": business["email"],
             "REMIT_MAIL__STARTTLS": "false",
+            "REMIT_REMINDERS__ON": "true",
             "REMIT_TELEGRAM__MODE": "polling",  # with a token, a demo needs no address that Telegram reaches
             "REMIT_GATEWAY__URL": f"{sandbox}/processor",
             "REMIT_GATEWAY__KEY": key,

@@ -1,4 +1,4 @@
-"""`remit letters` and `remit bounce`: what is asked, and what is printed. The running server does the work."""
+"""`remit letters`, `remit remind` and `remit bounce`: what is asked, and what is printed. The running server does the work."""
 
 import argparse
 import asyncio
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.command_line import Server
-from bot.mail_office import LettersOrder
+from bot.mail_office import LettersOrder, RemindOrder
 from bot.settings import Settings
 from services import bounces
 from services.bounces import Verdict
@@ -29,6 +29,14 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     letters.add_argument("--forgive", default="", metavar="EMAIL", help="write to this address again: it works now")
     letters.add_argument("--json", action="store_true")
     letters.set_defaults(run=lambda settings, options: asyncio.run(_letters(find, settings, options)))
+    remind = commands.add_parser(
+        "remind", help="remind customers of open invoices whose day has come, as the worker does hourly"
+    )
+    remind.add_argument(
+        "--dry-run", action="store_true", help="say who would be reminded, when, and why not; send nothing"
+    )
+    remind.add_argument("--json", action="store_true")
+    remind.set_defaults(run=lambda settings, options: asyncio.run(_remind(find, settings, options)))
     bounce = commands.add_parser("bounce", help="take in a mail server's report that a letter did not arrive")
     bounce.add_argument(
         "--maildir",
@@ -60,6 +68,22 @@ def _line(each: dict[str, Any]) -> str:
     tries = f"{each['attempts']} tries" if each["attempts"] != 1 else "1 try"
     code = f", {each['code']}" if each["code"] else ""
     return f"{each['due_at'][:16]}  {each['state']:<8}  {each['key']}  {each['customer']}  ({tries}{code})"
+
+
+async def _remind(find: Find, settings: Settings, options: argparse.Namespace) -> int:
+    server = await find(settings)
+    try:
+        done = await server.ask("remind", RemindOrder(options.dry_run))
+    finally:
+        await server.close()
+    if options.json:
+        print(json.dumps(done))
+        return 0
+    for each in done:
+        at = f" at {each['at'][:16]}" if each["at"] else ""
+        print(f"{each['number']}  {each['customer']}  {each['stage']}: {each['fate'].replace('_', ' ')}{at}")
+    print(f"{len(done)} invoices whose day has come" if done else "no invoice's day has come")
+    return 0
 
 
 async def _bounce(find: Find, settings: Settings, options: argparse.Namespace) -> int:

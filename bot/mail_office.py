@@ -14,6 +14,7 @@ from starlette.routing import Route
 from bot.web import Endpoint, answer, read_body
 from services import bounces, letterbox, mail_refusals
 from services.bounces import Verdict
+from services.errors import Misconfigured
 from services.letterbox import State
 
 if TYPE_CHECKING:
@@ -33,10 +34,15 @@ class LettersOrder(msgspec.Struct):
     forgive: Annotated[str, msgspec.Meta(max_length=254)] = ""
 
 
+class RemindOrder(msgspec.Struct):
+    dry_run: bool = False
+
+
 def mail_routes(remit: "Remit", guarded: Guard) -> list[Route]:
     """The routes; ``guarded`` lets nobody in but the command line."""
     return [
         Route("/internal/letters", guarded(_letters(remit)), methods=["POST"]),
+        Route("/internal/remind", guarded(_remind(remit)), methods=["POST"]),
         Route("/internal/bounce", guarded(_bounce(remit)), methods=["POST"]),
     ]
 
@@ -51,6 +57,18 @@ def _letters(remit: "Remit") -> Endpoint:
         return answer(await remit.transact(lambda conn: letterbox.listed(conn, states, order.most)))
 
     return letters
+
+
+def _remind(remit: "Remit") -> Endpoint:
+    async def remind(request: Request) -> Response:
+        order = msgspec.json.decode(await read_body(request, LARGEST), type=RemindOrder)
+        if remit.mail is None and not order.dry_run:
+            raise Misconfigured("no mail is sent: set [mail] host and from")
+        done = await remit.reminders.run(dry_run=order.dry_run)
+        remit.worker.wake()
+        return answer(done)
+
+    return remind
 
 
 def _bounce(remit: "Remit") -> Endpoint:

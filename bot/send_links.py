@@ -60,6 +60,11 @@ class Outcome(msgspec.Struct, frozen=True):
         return any(each.fate in left for each in self.letters)
 
 
+def link_letter(invoice: str) -> str:
+    """What is counted by the day of an invoice's letter with its link; see `services.allowance`."""
+    return f"letter:{invoice}"
+
+
 class LinkSender:
     """Writes to the address on file and to no other."""
 
@@ -113,7 +118,7 @@ class LinkSender:
         invoice = await self._access.invoice(Bearer(listed.id, "link"), listed.id)
         if invoice is None or not can_be_paid(invoice, self._rules):
             return Fate.NOT_PAYABLE
-        subject = f"letter:{invoice.id}"
+        subject = link_letter(invoice.id)
         if dry_run:
             look = partial(allowance.is_free, subject=subject, day=self._remit.today(), most=1)
             return await self._would(invoice) if again or await self._remit.transact(look) else Fate.SENT_TODAY

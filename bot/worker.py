@@ -13,6 +13,7 @@ from typing import Any, assert_never
 
 from bot.desk.actions import Desk
 from bot.letterbox import LetterBox
+from bot.reminders import Reminders
 from bot.runtime import Runtime
 from bot.stores.base import Store, Waiting
 from services import pruning
@@ -33,6 +34,8 @@ LEASE_SECONDS = 60
 PAUSE_SECONDS = 1.0
 RECONCILE_EVERY = timedelta(seconds=15)
 COMPARE_EVERY = timedelta(hours=1)  # how often to see whether today's comparison is still to be made
+REMIND_EVERY = timedelta(hours=1)
+REMIND_AFTER = timedelta(minutes=1)  # a start: whoever brings in invoices or sends links first has time to
 PRUNE_EVERY = timedelta(days=1)
 
 
@@ -46,6 +49,7 @@ class Worker:
         runtime: Runtime,
         desk: Desk,
         letterbox: LetterBox,
+        reminders: Reminders,
         clock: Callable[[], datetime],
         kept: timedelta,
         spans: pruning.Spans,
@@ -56,6 +60,7 @@ class Worker:
         self._runtime = runtime
         self._desk = desk
         self._letterbox = letterbox
+        self._reminders = reminders
         self._clock = clock
         self._kept = kept
         self._spans = spans
@@ -63,6 +68,7 @@ class Worker:
         self._reconciled: datetime | None = None
         self._compared: datetime | None = None
         self._pruned: datetime | None = None
+        self._reminded: datetime | None = None
 
     def wake(self) -> None:
         """There is something to do: do not wait for the next round."""
@@ -70,7 +76,15 @@ class Worker:
 
     async def run(self) -> None:
         """Each at its own pace: a comparison of an hour holds up neither the jobs nor the questions of the minute."""
-        errands = (self._reconcile, self._compare, self._prune_daily, self._tell_answers, self._desk.catch_up)
+        self._reminded = self._clock() - REMIND_EVERY + REMIND_AFTER
+        errands = (
+            self._reconcile,
+            self._compare,
+            self._prune_daily,
+            self._tell_answers,
+            self._desk.catch_up,
+            self._remind,
+        )
         async with asyncio.TaskGroup() as group:  # where one breaks, all end, and whoever began them begins again
             group.create_task(self._keep_working())
             group.create_task(self._keep_writing())
@@ -104,10 +118,17 @@ class Worker:
         """One round; whether there was anything to do, so that another round is worth it."""
         busy, due = await self._claim()
         # whoever does not answer holds up neither the others nor the questions to the gateway
-        *_, left, told, compared, sent = await _all(
-            (*due, self._desk.catch_up(), self._tell_answers(), self._ask_the_gateway(), self._letterbox.work())
+        *_, left, told, compared, sent, reminded = await _all(
+            (
+                *due,
+                self._desk.catch_up(),
+                self._tell_answers(),
+                self._ask_the_gateway(),
+                self._letterbox.work(),
+                self._remind(),
+            )
         )
-        return busy or left or told or bool(compared) or sent
+        return busy or left or told or bool(compared) or sent or reminded
 
     # --- jobs and effects ----------------------------------------------------------------------------------------
 
@@ -204,6 +225,14 @@ class Worker:
             case = answered.case
             await self._checkout.transact(partial(requests.told, case=case, now=self._clock()))
         return bool(untold)
+
+    async def _remind(self) -> bool:
+        """Put reminders on the list of letters whose day has come; whether there were any."""
+        now = self._clock()
+        if not _is_time(self._reminded, now, REMIND_EVERY):
+            return False
+        self._reminded = now
+        return await self._reminders.work()
 
     async def _prune_daily(self) -> bool:
         now = self._clock()

@@ -161,6 +161,11 @@ def later(conn: Connection, held: Held, now: datetime, code: str = "", *, handed
     return _write(conn, held, now, due_at=micros(now + pause), code=code, doubts=doubts)
 
 
+def postpone(conn: Connection, held: Held, until: datetime, now: datetime) -> bool:
+    """Not before ``until``, and it was no try: nothing was against it but the hour."""
+    return _write(conn, held, now, due_at=micros(until), attempts=held.attempts)
+
+
 def unsure(conn: Connection, held: Held, now: datetime) -> bool:
     """No answer after it was handed over: it is repeated once, as the same message. Whether it will be."""
     doubts = conn.execute(select(letter.c.doubts).where(letter.c.id == held.id)).scalar_one()

@@ -23,6 +23,7 @@ from services.schema import (
     hop,
     letter,
     outbox,
+    reminder,
     sign_in_code,
     tried,
 )
@@ -78,6 +79,8 @@ TABLES = (
         handoff_case, handoff_case.c.id, lambda before: and_(handoff_case.c.closed_at < before, _WORDY), "cases", _WORDS
     ),
     Pruned(book_saved, book_saved.c.key, lambda before: book_saved.c.at < before),
+    # a stage that is so old is sent to nobody anew: see `services.reminders.STALE_AFTER`
+    Pruned(reminder, reminder.c.id, lambda before: reminder.c.at < before),
     # that a notice was sent is shown for two years (Regulation E, 12 CFR 1005.13(b)), so as long as a case
     Pruned(
         letter, letter.c.id, lambda before: and_(letter.c.state != "waiting", letter.c.changed_at < before), "cases"

@@ -509,6 +509,19 @@ Index(
     postgresql_where=text("state = 'waiting'"),
 )
 
+reminder = Table(  # that a customer was reminded: once for an invoice, a stage and a due date
+    "reminder",
+    schema,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("invoice", String(120), nullable=False),
+    Column("stage", String(16), nullable=False),  # before-3, due, overdue-10
+    Column("due", Date, nullable=False),
+    Column("customer", String(120), nullable=False, index=True),
+    Column("letter", String(200), nullable=False),  # its key
+    Column("at", BigInteger, nullable=False),
+    UniqueConstraint("invoice", "stage", "due", name="one_reminder_per_stage"),
+)
+
 mail_refusal = Table(  # addresses that take no mail, by the word of their mail server
     "mail_refusal",
     schema,

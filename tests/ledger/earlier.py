@@ -162,6 +162,12 @@ ROWS: dict[str, Rows] = {
         ],
         "mail_refusal": [{"address_hash": "7" * 64, "at": AT, "code": "5.1.1"}],
     },
+    "0013": {
+        "reminder": [
+            {"id": 1, "invoice": INVOICE, "stage": "overdue-3", "due": "2026-03-01", "customer": "book:c",
+             "letter": "reminder:book:c:2026-03-04", "at": AT},
+        ],
+    },
 }  # fmt: skip  # as above
 
 ADDED: dict[str, dict[str, dict[str, Any]]] = {
@@ -184,4 +190,5 @@ ADDED: dict[str, dict[str, dict[str, Any]]] = {
     "0007": {},
     "0008": {},
     "0010": {},
+    "0013": {},
 }  # fmt: skip  # as above

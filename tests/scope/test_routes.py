@@ -68,6 +68,7 @@ GUARDS = {
     "POST /internal/agents": "office",
     "POST /internal/letters": "office",
     "POST /internal/bounce": "office",
+    "POST /internal/remind": "office",
     "GET /desk": "desk",
     "GET /desk/": "desk",
     "GET /desk/answers": "desk",

@@ -16,7 +16,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from bot import demo, guarding, help_search, train, understanding
+from bot import demo, guarding, help_search, mail_commands, train, understanding
 from bot.app import lock_folder, prepared, production
 from bot.channels.console import converse
 from bot.command_line import Server
@@ -123,6 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     add_proof(commands, _server)
     account_commands.add_commands(commands, _server)
     add_report(commands, _server)
+    mail_commands.add_commands(commands, _server)
     return parser
 
 

@@ -54,6 +54,7 @@ from bot.pages import bill, static
 from bot.pages import help as help_pages
 from bot.postman import Postman
 from bot.push import Bell
+from bot.reminders import Reminders
 from bot.render import Renderer
 from bot.runtime import Runtime
 from bot.settings import CONFIG, Settings
@@ -61,11 +62,13 @@ from bot.stores.base import Store
 from bot.stores.redis import RedisStore, examine
 from bot.stores.sqlite import SqliteStore
 from bot.understanding import model
+from bot.unsubscribe import routes as stop_routes
 from bot.web import Endpoint, hot_routes, public_routes, refusal
 from bot.wording import Wording
 from bot.worker import Worker
 from dialogs.conversation import Held
 from dialogs.model import HopLink
+from services import reminders as reminding
 from services.database import Transact, open_engine, threaded, upgrade
 from services.desk import handoffs
 from services.errors import Misconfigured, Unavailable
@@ -79,7 +82,9 @@ from services.invoices.portal import Portal
 from services.invoices.several import Several
 from services.letterbox import release_all as release_letters
 from services.mail import Mail, Smtp
+from services.mail_refusals import Sparing
 from services.payments import ledger
+from services.payments.autopay import planning
 from services.payments.autopay.orders import StandingOrders
 from services.payments.checkout import Checkout
 from services.payments.gateways.base import Till
@@ -118,6 +123,7 @@ class Remit:
     runtime: Runtime
     worker: Worker
     letterbox: LetterBox
+    reminders: Reminders
     mail: Mail | None  # None: no mail server is configured, so none is sent
     bell: Bell
     desk: Desk
@@ -164,8 +170,9 @@ def build(
     books = Several({name: _source(name, settings, transact, http, clock) for name in settings.invoices.sources})
     gateway = _gateway(settings, http)
     house = msgspec.structs.replace(settings.house(), mind=model(), help=help_centers(settings.help.folder))
-    mail = mail or _mail(settings, clock, random)
-    postman = Postman(mail, Letters(settings), random, mail_after)
+    straight = mail or _mail(settings, clock, random)
+    postman = Postman(straight, Letters(settings), random, mail_after)
+    mail = None if straight is None else Sparing(straight, transact, secret, clock, random)  # all but codes
     visitors = _visitors(settings, transact, books, clock, random)
     sign_in = SignIn(
         transact=transact,
@@ -288,6 +295,15 @@ def build(
     if settings.chatwoot.url:
         outlets.append(_chatwoot(settings, http, transact, clock))
     kept = timedelta(days=settings.privacy.conversations_days)
+    reminders = Reminders(
+        settings=settings,
+        transact=transact,
+        books=books,
+        identity=identity,
+        clock=clock,
+        secret=secret,
+        covered=planning.covered,
+    )
     of_autopay = AutopayLetters(
         transact=transact,
         books=books,
@@ -298,9 +314,12 @@ def build(
         base_url=settings.base_url,
         link_days=settings.links.days,
     )
-    composers: dict[str, Composer] = {**of_autopay.composers()}  # by the kind of letter
+    composers: dict[str, Composer] = {  # by the kind of letter
+        reminding.KIND: reminders.compose,
+        **of_autopay.composers(),
+    }
     letterbox = LetterBox(transact=transact, mail=mail, composers=composers, clock=clock, secret=secret)
-    worker = Worker(checkout, store, runtime, desk, letterbox, orders, clock, kept, settings.spans)
+    worker = Worker(checkout, store, runtime, desk, letterbox, orders, reminders, clock, kept, settings.spans)
     return Remit(
         settings=settings,
         clock=clock,
@@ -320,6 +339,7 @@ def build(
         runtime=runtime,
         worker=worker,
         letterbox=letterbox,
+        reminders=reminders,
         mail=mail,
         bell=bell,
         desk=desk,
@@ -469,6 +489,7 @@ def asgi(remit: Remit, internal_token: str, lifespan: Lifespan | None = None) ->
         *bill.routes(remit, remit.mail),
         *documents.routes(remit),
         *asked_links.routes(remit),
+        *stop_routes(remit),
         *help_pages.routes(remit, remit.settings.help.folder),
         *desk_pages.routes(remit),
         *internal_routes(remit, internal_token),

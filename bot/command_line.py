@@ -75,6 +75,10 @@ class Server:
         body = msgspec.json.encode(Since(chat, seq))
         return msgspec.json.decode(await self._post("/internal/since", body), type=list[Message])
 
+    async def bounce(self, message: bytes) -> Any:
+        """A message to the sender's address, as it came; what it was (`services.bounces.Verdict`)."""
+        return msgspec.json.decode(await self._post("/internal/bounce", message))
+
     async def ask(self, what: str, order: msgspec.Struct) -> Any:
         """One of the questions of `bot.office`; the answer as it is printed with ``--json``."""
         return msgspec.json.decode(await self._post(f"/internal/{what}", msgspec.json.encode(order)))

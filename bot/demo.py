@@ -68,6 +68,7 @@ class _Demo:
             "REMIT_MAIL__STARTTLS": "false",
             "REMIT_AUTOPAY__OFFERED": "true",
             "REMIT_AUTOPAY__NOTICE_DAYS": "3",
+            "REMIT_REMINDERS__ON": "true",
             "REMIT_TELEGRAM__MODE": "polling",  # with a token, a demo needs no address that Telegram reaches
             "REMIT_GATEWAY__URL": f"{sandbox}/processor",
             "REMIT_GATEWAY__KEY": key,

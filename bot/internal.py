@@ -17,6 +17,7 @@ from starlette.routing import Route
 from bot.channels.base import Inbound
 from bot.desk.accounts import account_routes
 from bot.invitations import invite
+from bot.mail_office import mail_routes
 from bot.office import office_routes
 from bot.privacy_office import privacy_routes
 from bot.proof_office import proof_routes
@@ -122,6 +123,7 @@ def internal_routes(remit: "Remit", token: str) -> list[Route]:
         *proof_routes(remit, guarded),
         *account_routes(remit, guarded),
         *report_routes(remit, guarded),
+        *mail_routes(remit, guarded),
     ]
 
 

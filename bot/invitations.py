@@ -17,7 +17,7 @@ from bot.letters import Letters
 from bot.send_links import MISSES
 from services import pace
 from services.errors import Unavailable, Uncertain
-from services.mail import Mail, usable
+from services.mail import Mail, Refused, usable
 from services.model import Details, same_address
 from services.pace import Pace
 from services.schema import account
@@ -39,6 +39,7 @@ class Fate(StrEnum):
     SIGNED_IN = "signed_in"  # at least once: there is nothing to invite to
     NO_ADDRESS = "no_address"
     NO_SUCH_CUSTOMER = "no_such_customer"  # none with an open invoice
+    REFUSED = "refused"  # this address takes no mail
     NOT_SENT = "not_sent"  # the mail server did not take it: run it again
     UNCLEAR = "unclear"  # the line dropped at the last moment: it may have been sent
 
@@ -131,6 +132,9 @@ class _Inviter:
         )
         try:
             await self._mail.send(letter)
+        except Refused as error:
+            log.warning("an invitation was refused: %s", error)
+            return Fate.REFUSED
         except Unavailable as error:
             log.warning("an invitation was not sent: %s", error)
             await self._remit.transact(lambda conn: pace.give_back(conn, places))

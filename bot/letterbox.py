@@ -12,9 +12,10 @@ from datetime import datetime
 from functools import partial
 from typing import TypeAlias
 
+import msgspec
 from msgspec.structs import replace
 
-from services import letterbox
+from services import letterbox, mail_refusals
 from services.database import Transact
 from services.errors import RemitError, Unavailable, Uncertain
 from services.letterbox import Held, Wanted
@@ -22,9 +23,16 @@ from services.mail import Letter, Mail, Refused, usable
 
 log = logging.getLogger(__name__)
 
+
+class NotYet(msgspec.Struct, frozen=True):
+    """The letter is true, but must not go out before ``until``."""
+
+    until: datetime
+
+
 # Writes a letter as things stand when it is sent; None: not true any more, or the customer has no address on file.
 # Raises what the books raise when they are away: then it is asked again later.
-Composer: TypeAlias = Callable[[Wanted], Awaitable[Letter | None]]
+Composer: TypeAlias = Callable[[Wanted], Awaitable[Letter | NotYet | None]]
 
 AT_ONCE = 8  # talks with the mail server side by side
 NOT_TO_SEND = "nothing to send"
@@ -73,7 +81,10 @@ class LetterBox:
             log.exception("letter %d broke while it was composed, attempt %d", held.id, held.attempts + 1)
             await self._later(held)
         else:
-            await self._send(held, letter, mail)
+            if isinstance(letter, NotYet):
+                await self._settle(partial(letterbox.postpone, held=held, until=letter.until))
+            else:
+                await self._send(held, letter, mail)
 
     async def _send(self, held: Held, letter: Letter | None, mail: Mail) -> None:
         """With no transaction open; before it, what is about to happen is written down, and after it, what did."""
@@ -81,8 +92,8 @@ class LetterBox:
             why = NOT_TO_SEND if letter is None else NO_ADDRESS
             await self._settle(partial(letterbox.moot, held=held, why=why))
             return
-        name = self.name_of(held.wanted.key)
-        dated = await self._transact(lambda conn: letterbox.hand_over(conn, held, name, self._clock()))
+        name, address = self.name_of(held.wanted.key), mail_refusals.hash_of(letter.to, self._secret)
+        dated = await self._transact(lambda conn: letterbox.hand_over(conn, held, name, address, self._clock()))
         if dated is None:
             return  # somebody else is at it, or it was dropped meanwhile
         try:

@@ -1,8 +1,9 @@
-"""The e-mails Remit writes: an invoice with its pay link, a code, an invitation. The words are in ``config/letters``.
+"""The e-mails Remit writes: an invoice with its pay link, a reminder, a code, an invitation. The words are in ``config/letters``.
 
 Composes only; `services.mail` sends. A letter names no card, no account and no zip.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -83,6 +84,36 @@ class Letters:
             telegram=telegram if payable else "",
         )
 
+    def reminder(
+        self,
+        invoices: Sequence[tuple[Invoice, str]],
+        *,
+        to: str,
+        name: str,
+        until: datetime,
+        today: date,
+        stop: str,
+        language: str = "",
+    ) -> Letter:
+        """Open invoices (``processing`` filled in), each with the address of its bill, in one letter.
+
+        ``stop``: the address that stops such letters.
+        """
+        words, rules = self._in(language), self._rules
+        first, url = invoices[0]
+        values = self._common(name) | _of(first) | {"until": until, "count": len(invoices)}
+        sheet = _Sheet(words, values)
+        keys = [_due_key(each, state_of(each, rules, today)) for each, _ in invoices]
+        closing = ("until_each" if len(invoices) > 1 else "until", "paid_already", "ask")
+        if len(invoices) == 1:
+            intro = ("reminder", keys[0], "see")
+            subject = {"overdue": "subject_overdue", "due_today": "reminder_today"}.get(keys[0], "reminder_subject")
+            return sheet.letter(to, subject, intro, closing, url=url, button="button", stop=stop)
+        items = [
+            (words.say(Say(key, values | _of(each))), link) for key, (each, link) in zip(keys, invoices, strict=True)
+        ]
+        return sheet.letter(to, "reminder_several", ("reminder_all",), closing, button="button", items=items, stop=stop)
+
     def code(self, code: Code) -> Letter:
         """A code, on a line of its own; what it is for, how long it works, and that nobody else may have it."""
         minutes = LASTS // timedelta(minutes=1)
@@ -139,8 +170,12 @@ class _Sheet:
         url: str = "",
         button: str = "",
         telegram: str = "",
+        items: Sequence[tuple[str, str]] = (),
+        stop: str = "",
     ) -> Letter:
-        """Sentences by their keys. ``code`` or ``url`` stands on a line of its own between ``intro`` and ``closing``."""
+        """Sentences by their keys. ``code`` or ``url`` stands on a line of its own between ``intro`` and ``closing``, and so
+        do ``items``, each a sentence with an address. ``stop``: the address that stops such letters.
+        """
         greeting = self._say("greeting" if self._values["name"] else "greeting_unnamed")
         parts = {"intro": tuple(map(self._say, intro)), "closing": tuple(map(self._say, closing))}
         html = _HTML.render(
@@ -152,6 +187,9 @@ class _Sheet:
             code=code,
             url=url,
             button=self._say(button) if button else "",
+            items=items,
+            stop=stop,
+            stop_words=self._say("stop") if stop else "",
             telegram=telegram,
             telegram_words=self._say("telegram"),
             telegram_scan=self._say("telegram_scan"),
@@ -159,8 +197,10 @@ class _Sheet:
         )
         middle = [each for each in (code, url) if each]
         middle += [f"{self._say('telegram_text')}\n{telegram}"] if telegram else []
-        text = "\n\n".join([greeting, *parts["intro"], *middle, *parts["closing"]]) + "\n"
-        return Letter(to, self._say(subject), text, html)
+        middle += [f"{words}\n{link}" for words, link in items]
+        end = [f"{self._say('stop')}\n{stop}"] if stop else []
+        text = "\n\n".join([greeting, *parts["intro"], *middle, *parts["closing"], *end]) + "\n"
+        return Letter(to, self._say(subject), text, html, stop=stop)
 
     def _say(self, key: str) -> str:
         return self._words.say(Say(key, self._values))

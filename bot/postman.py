@@ -13,7 +13,7 @@ from datetime import datetime
 
 from bot.letters import Letters
 from services.errors import RemitError, Unavailable
-from services.mail import Letter, Mail
+from services.mail import Letter, Mail, Refused
 from services.sign_in import Code
 
 log = logging.getLogger(__name__)
@@ -62,6 +62,9 @@ class Postman:
                 letter = await compose()
                 if letter is not None and self._mail is not None:
                     await self._mail.send(letter)
+            except Refused as error:
+                log.warning("a letter was refused for good: %s", error)
+                return
             except Unavailable as error:
                 log.warning("a letter was not sent, attempt %d: %s", attempt, error)
                 await asyncio.sleep(PAUSE_SECONDS * attempt)

@@ -14,10 +14,10 @@ import msgspec
 
 from bot.letters import Letters
 from bot.pages.reading import can_be_paid
-from services import allowance
+from services import allowance, mail_refusals
 from services.errors import RemitError, Unavailable, Uncertain
 from services.link_steps import Step
-from services.mail import Mail, usable
+from services.mail import Mail, Refused, usable
 from services.model import Bearer, Invoice
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Fate(StrEnum):
     NO_ADDRESS = "no_address"
     NOT_PAYABLE = "not_payable"
     NO_SUCH_INVOICE = "no_such_invoice"
+    REFUSED = "refused"  # this address takes no mail, or a mail server wants no such letter: it is not tried again
     NOT_SENT = "not_sent"  # the mail server did not take it: run it again
     UNCLEAR = "unclear"  # the line dropped at the last moment: it may have been sent
 
@@ -56,8 +57,13 @@ class Outcome(msgspec.Struct, frozen=True):
     @property
     def failed(self) -> bool:
         """Whether something is left to do or to look at."""
-        left = {Fate.NOT_SENT, Fate.UNCLEAR, Fate.NO_SUCH_INVOICE}
+        left = {Fate.NOT_SENT, Fate.REFUSED, Fate.UNCLEAR, Fate.NO_SUCH_INVOICE}
         return any(each.fate in left for each in self.letters)
+
+
+def link_letter(invoice: str) -> str:
+    """What is counted by the day of an invoice's letter with its link; see `services.allowance`."""
+    return f"letter:{invoice}"
 
 
 class LinkSender:
@@ -113,7 +119,7 @@ class LinkSender:
         invoice = await self._access.invoice(Bearer(listed.id, "link"), listed.id)
         if invoice is None or not can_be_paid(invoice, self._rules):
             return Fate.NOT_PAYABLE
-        subject = f"letter:{invoice.id}"
+        subject = link_letter(invoice.id)
         if dry_run:
             look = partial(allowance.is_free, subject=subject, day=self._remit.today(), most=1)
             return await self._would(invoice) if again or await self._remit.transact(look) else Fate.SENT_TODAY
@@ -126,7 +132,7 @@ class LinkSender:
         except RemitError:  # the books failed us half-way: nothing was sent
             await self._give_back(place)
             raise
-        if fate in {Fate.NOT_SENT, Fate.NO_ADDRESS}:
+        if fate in {Fate.NOT_SENT, Fate.NO_ADDRESS, Fate.REFUSED}:
             await self._give_back(place)
         return fate
 
@@ -136,7 +142,11 @@ class LinkSender:
 
     async def _would(self, invoice: Invoice) -> Fate:
         billing = await self._remit.invoices.billing(invoice.customer)
-        return Fate.WOULD_SEND if billing is not None and usable(billing.email) else Fate.NO_ADDRESS
+        if billing is None or not usable(billing.email):
+            return Fate.NO_ADDRESS
+        address = mail_refusals.hash_of(billing.email, self._remit.secret)
+        known = await self._remit.transact(lambda conn: mail_refusals.of(conn, address))
+        return Fate.WOULD_SEND if known is None else Fate.REFUSED
 
     async def _write(self, invoice: Invoice, *, fresh: bool) -> Fate:
         billing = await self._remit.invoices.billing(invoice.customer)
@@ -157,6 +167,10 @@ class LinkSender:
         )
         try:
             await self._mail.send(letter)
+        except Refused as error:
+            log.warning("a letter was refused: %s", error)
+            await self._remit.identity.revoke(token)
+            return Fate.REFUSED
         except Unavailable as error:
             log.warning("a letter was not sent: %s", error)
             await self._remit.identity.revoke(token)  # nobody has it

@@ -1,6 +1,6 @@
 """Typed settings: the environment beats the file given, which beats ``config/default.toml``."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -12,8 +12,9 @@ from dialogs.model import House
 from services.errors import Misconfigured
 from services.model import AutopayRules, Fee, Method, Rules, Spread
 from services.model.fees import MOST_BASIS_POINTS
-from services.model.hours import hours
+from services.model.hours import DAYS, hours
 from services.pruning import Spans
+from services.reminders import Plan, Stage
 
 CONFIG = Path(__file__).parent.parent / "config"
 
@@ -195,6 +196,37 @@ class MailSettings(_Section):
     starttls: bool
 
 
+class ReminderSettings(_Section):
+    on: bool
+    before_days: tuple[int, ...]
+    on_day: bool
+    overdue_days: tuple[int, ...]
+    at: time
+    quiet: tuple[time, time]
+    weekdays: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = Field(min_length=1)
+    least_minor: int = Field(ge=0)
+
+    @field_validator("before_days", "overdue_days")
+    @classmethod
+    def _some_days(cls, days: tuple[int, ...]) -> tuple[int, ...]:
+        if not all(1 <= each <= 365 for each in days):
+            raise ValueError("write days from 1 to 365, such as [3, 10, 21]")
+        return days
+
+    @model_validator(mode="after")
+    def _some_time(self) -> Self:
+        if self.at.tzinfo or any(each.tzinfo for each in self.quiet):
+            raise ValueError('write hours of the business\'s own clock, such as "20:00"')
+        return self
+
+    @property
+    def plan(self) -> Plan:
+        """The same, as the rules of reminders have it."""
+        days = [*(-each for each in self.before_days), *([0] if self.on_day else []), *self.overdue_days]
+        weekdays = frozenset(DAYS.index(each) for each in self.weekdays)
+        return Plan(tuple(Stage(each) for each in sorted(set(days))), weekdays, self.at, self.quiet)
+
+
 class InvoiceSettings(_Section):
     sources: tuple[str, ...] = Field(min_length=1)
     number_patterns: tuple[str, ...]
@@ -234,6 +266,7 @@ class Settings(BaseSettings):
     invoices: InvoiceSettings
     gateway: GatewaySettings
     mail: MailSettings
+    reminders: ReminderSettings
     rasa_token: SecretStr
     secret: SecretStr
     database_url: str

@@ -14,6 +14,7 @@ from typing import Any, assert_never
 
 from bot.desk.actions import Desk
 from bot.letterbox import LetterBox
+from bot.reminders import Reminders
 from bot.runtime import Runtime
 from bot.stores.base import Store, Waiting
 from services import pruning
@@ -36,6 +37,8 @@ LEASE_SECONDS = 60
 PAUSE_SECONDS = 1.0
 RECONCILE_EVERY = timedelta(seconds=15)
 COMPARE_EVERY = timedelta(hours=1)  # how often to see whether today's comparison is still to be made
+REMIND_EVERY = timedelta(hours=1)
+REMIND_AFTER = timedelta(minutes=1)  # a start: whoever brings in invoices or sends links first has time to
 PRUNE_EVERY = timedelta(days=1)
 RUN_AUTOPAY_EVERY = timedelta(hours=1)
 FOLLOW_AUTOPAY_EVERY = timedelta(seconds=15)
@@ -52,6 +55,7 @@ class Worker:
         desk: Desk,
         letterbox: LetterBox,
         orders: StandingOrders,
+        reminders: Reminders,
         clock: Callable[[], datetime],
         kept: timedelta,
         spans: pruning.Spans,
@@ -63,6 +67,7 @@ class Worker:
         self._desk = desk
         self._letterbox = letterbox
         self._orders = orders
+        self._reminders = reminders
         self._clock = clock
         self._kept = kept
         self._spans = spans
@@ -72,6 +77,7 @@ class Worker:
         self._pruned: datetime | None = None
         self._ran: datetime | None = None
         self._caught_up: datetime | None = None
+        self._reminded: datetime | None = None
 
     def wake(self) -> None:
         """There is something to do: do not wait for the next round."""
@@ -79,8 +85,17 @@ class Worker:
 
     async def run(self) -> None:
         """Each at its own pace: a comparison of an hour holds up neither the jobs nor the questions of the minute."""
-        telling = (self._tell_answers, self._tell_notices, self._desk.catch_up)
-        errands = (self._reconcile, self._compare, self._prune_daily, self._run_autopay, *telling)
+        self._reminded = self._clock() - REMIND_EVERY + REMIND_AFTER
+        errands = (
+            self._reconcile,
+            self._compare,
+            self._prune_daily,
+            self._run_autopay,
+            self._remind,
+            self._tell_answers,
+            self._tell_notices,
+            self._desk.catch_up,
+        )
         async with asyncio.TaskGroup() as group:  # where one breaks, all end, and whoever began them begins again
             group.create_task(self._keep_working())
             group.create_task(self._keep_writing())
@@ -114,9 +129,19 @@ class Worker:
         """One round; whether there was anything to do, so that another round is worth it."""
         busy, due = await self._claim()
         # whoever does not answer holds up neither the others nor the questions to the gateway
-        telling = (self._desk.catch_up(), self._tell_answers(), self._tell_notices(), self._letterbox.work())
-        *done, ran, compared = await _all((*due, *telling, self._run_autopay(), self._ask_the_gateway()))
-        return busy or any(done[len(due) :]) or ran or bool(compared)
+        *_, left, told, noticed, compared, sent, reminded, ran = await _all(
+            (
+                *due,
+                self._desk.catch_up(),
+                self._tell_answers(),
+                self._tell_notices(),
+                self._ask_the_gateway(),
+                self._letterbox.work(),
+                self._remind(),
+                self._run_autopay(),
+            )
+        )
+        return busy or left or told or noticed or bool(compared) or sent or reminded or ran
 
     # --- jobs and effects ----------------------------------------------------------------------------------------
 
@@ -235,6 +260,14 @@ class Worker:
             await self._runtime.tell_notice(each.chat, each.id, each.notice, each.customer)
             await self._checkout.transact(partial(notices.told, notice=each.id, now=self._clock()))
         return bool(untold)
+
+    async def _remind(self) -> bool:
+        """Put reminders on the list of letters whose day has come; whether there were any."""
+        now = self._clock()
+        if not _is_time(self._reminded, now, REMIND_EVERY):
+            return False
+        self._reminded = now
+        return await self._reminders.work()
 
     async def _prune_daily(self) -> bool:
         now = self._clock()

@@ -17,6 +17,7 @@ from dialogs.flows.handoff import CallPerson
 from dialogs.flows.invoices import SeeInvoice, SeeInvoices
 from dialogs.flows.methods import ChangeMethod, SeeMethods
 from dialogs.flows.pay import PayInvoice
+from dialogs.flows.reminding import SetReminders
 from dialogs.flows.requests import AskPerson, SeeRequests
 from dialogs.flows.sign_in import LeaveAccount, SignIn, StayHere
 from dialogs.flows.status import TellHistory, TellStatus
@@ -44,6 +45,7 @@ AnyTask: TypeAlias = (
     | AskPerson
     | SeeRequests
     | TellArticle
+    | SetReminders
 )
 
 AskingTask: TypeAlias = (
@@ -267,7 +269,16 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
     def ran_out(self) -> "Conversation":
         """As a stranger whose sign-in is over. What was told or agreed to in the customer's name ends with it."""
         known = tuple(each for each in self.known if not isinstance(getattr(each.lookup, "scope", None), Customer))
-        mine = (ChangeDetails, ChangeMethod, EnrolAutopay, AlterAutopay, AskPerson, StayHere, LeaveAccount)
+        mine = (
+            ChangeDetails,
+            SetReminders,
+            ChangeMethod,
+            EnrolAutopay,
+            AlterAutopay,
+            AskPerson,
+            StayHere,
+            LeaveAccount,
+        )
         kept = (each for each in self.tasks if not isinstance(each, mine))
         # a payment that nobody agreed to begins anew: the next one at this browser is not to read what was told for it
         tasks = tuple(PayInvoice() if isinstance(each, PayInvoice) and each.payment is None else each for each in kept)

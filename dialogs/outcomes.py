@@ -16,6 +16,7 @@ from dialogs.flows.handoff import CallPerson, handed_over
 from dialogs.flows.methods import ChangeMethod
 from dialogs.flows.offers import AGAIN, PERSON, REMEMBER
 from dialogs.flows.pay import HERE, PayInvoice, may_close_left_page, refusal
+from dialogs.flows.reminding import SetReminders
 from dialogs.flows.requests import AskPerson
 from dialogs.flows.side import Side
 from dialogs.flows.sign_in import SignIn, StayHere
@@ -226,7 +227,7 @@ def closed(draft: Draft, payment: Payment) -> Draft:
 def _beside(draft: Draft, outcome: Outcome) -> Draft:
     """The answer goes to the task that sent it; when something else is going on by now, nobody waits for it."""
     task = side(draft.talk, Side)
-    mine = SignIn | ChangeDetails | ChangeMethod | EnrolAutopay | AlterAutopay | AskPerson | StayHere
+    mine = SignIn | ChangeDetails | SetReminders | ChangeMethod | EnrolAutopay | AlterAutopay | AskPerson | StayHere
     if not isinstance(task, mine):
         return replace(draft, rest=True)
     if isinstance(task, SignIn) and isinstance(outcome, Locked):
@@ -266,6 +267,8 @@ def sign_in(draft: Draft, account: Account, found: SignedIn, view: View) -> Draf
 def _written(draft: Draft, saved: DetailsSaved, view: View) -> Draft:
     """The books took the change. A payment that waited for the zip goes on with it; a language is spoken from now on."""
     draft = replace(draft, talk=draft.talk.forgetting(view.at))
+    if side(draft.talk, SetReminders) is not None:
+        return _beside(draft, saved)
     task = side(draft.talk, ChangeDetails)
     if task is None:
         return draft.say("saved_meanwhile")

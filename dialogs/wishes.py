@@ -16,6 +16,7 @@ from dialogs.flows.invoices import SeeInvoices
 from dialogs.flows.methods import SeeMethods
 from dialogs.flows.offers import PAY, PERSON, SIGN_IN, SIGN_OUT, STATUS
 from dialogs.flows.pay import PayInvoice, may_close_left_page
+from dialogs.flows.reminding import SetReminders
 from dialogs.flows.requests import AskPerson, SeeRequests
 from dialogs.flows.sign_in import LeaveAccount, SignIn, StayHere, may_use_address_on_file
 from dialogs.flows.status import TellHistory, TellStatus
@@ -226,6 +227,14 @@ def _undo(draft: Draft, view: View) -> Draft:
     return replace(draft, talk=replace(draft.talk, dropped=None)).only(dropped).say("undone")
 
 
+def _remind(draft: Draft, _view: View) -> Draft:
+    return draft.enter(SetReminders(on=True))
+
+
+def _stop_reminders(draft: Draft, _view: View) -> Draft:
+    return draft.enter(SetReminders(on=False))
+
+
 def _later(draft: Draft, view: View) -> Draft:
     """Nothing is charged by itself on another day: whoever wants to pay then comes back then."""
     return replace(draft.say("pay_later", *(() if draft.talk.tasks else menu_of(view))), rest=True)
@@ -322,6 +331,8 @@ _WISHES: Mapping[str, Callable[[Draft, View], Draft]] = {
     "rude": _rude,
     "complain": _complained,
     "undo": _undo,
+    "remind": _remind,
+    "stop_reminders": _stop_reminders,
     "later": _later,
     "failed": _failed,
     "english": _english,

@@ -126,15 +126,16 @@ def release_all(conn: Connection) -> None:
     conn.execute(update(letter).where(letter.c.lease_until > 0, letter.c.state == State.WAITING).values(lease_until=0))
 
 
-def hand_over(conn: Connection, held: Held, message_id: str, now: datetime) -> datetime | None:
-    """Write down, before it leaves, that a letter may be out from now on; None when the lease was lost.
+def hand_over(conn: Connection, held: Held, message_id: str, address_hash: str, now: datetime) -> datetime | None:
+    """Write down, before it leaves, that a letter may be out from now on, and where to; None when the lease was lost.
 
     Answers with the date that it bears: after a try without an answer that of the first one, so that a mail reader that
     gets both sees one message.
     """
     row = conn.execute(select(letter.c.dated_at, letter.c.doubts).where(letter.c.id == held.id)).one()
     dated = row.dated_at if row.doubts and row.dated_at is not None else micros(now)
-    ours = _write(conn, held, now, message_id=message_id, dated_at=dated, doubts=row.doubts + 1, free=False)
+    told = {"message_id": message_id, "address_hash": address_hash, "dated_at": dated, "doubts": row.doubts + 1}
+    ours = _write(conn, held, now, free=False, **told)
     return instant(dated) if ours else None
 
 
@@ -158,6 +159,11 @@ def later(conn: Connection, held: Held, now: datetime, code: str = "", *, handed
     pause = _PAUSES[min(held.attempts, len(_PAUSES) - 1)]
     doubts = letter.c.doubts - 1 if handed else letter.c.doubts
     return _write(conn, held, now, due_at=micros(now + pause), code=code, doubts=doubts)
+
+
+def postpone(conn: Connection, held: Held, until: datetime, now: datetime) -> bool:
+    """Not before ``until``, and it was no try: nothing was against it but the hour."""
+    return _write(conn, held, now, due_at=micros(until), attempts=held.attempts)
 
 
 def unsure(conn: Connection, held: Held, now: datetime) -> bool:

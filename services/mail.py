@@ -49,7 +49,8 @@ class Letter(msgspec.Struct, frozen=True):
     """One message to one person, in plain text and the same in HTML.
 
     ``id`` and ``dated`` are given where the same message may have to be sent twice: the part of its Message-ID before the
-    @ (letters, digits, "-" and "."), and its date. Without them it is a new message each time.
+    @ (letters, digits, "-" and "."), and its date. Without them it is a new message each time. ``stop``: the address that
+    stops letters of this kind; only on those that may be stopped.
     """
 
     to: str
@@ -58,6 +59,19 @@ class Letter(msgspec.Struct, frozen=True):
     html: str
     id: str = ""
     dated: datetime | None = None
+    stop: str = ""
+
+
+class _AsItIs(policy.EmailPolicy):
+    """Leaves an address in a header whole: folded, the library would encode it, and no mail program would find it."""
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        if name == "List-Unsubscribe":
+            return f"{name}: {value}\r\n".encode("ascii")
+        return super().fold_binary(name, value)
+
+
+_AS_IT_IS = _AsItIs(linesep="\r\n")
 
 
 class Mail(Protocol):
@@ -117,7 +131,7 @@ class Smtp:
         """
         if not usable(letter.to):
             raise Unavailable("the address on file is not one that mail can be sent to")
-        message = self._message(letter).as_bytes(policy=policy.SMTP)
+        message = self._message(letter).as_bytes(policy=_AS_IT_IS)
         server = SMTP(
             hostname=self._host,
             port=self._port,
@@ -148,13 +162,17 @@ class Smtp:
         await _name(server, recipient)
 
     def _message(self, letter: Letter) -> EmailMessage:
-        message = EmailMessage(policy=policy.SMTP)
+        message = EmailMessage(policy=_AS_IT_IS)
         message["From"] = _named(one_line(self._name), self._sender)
         message["To"] = Address(addr_spec=letter.to)
         message["Subject"] = one_line(letter.subject)
         message["Date"] = format_datetime(letter.dated or self._clock())
         message["Message-ID"] = f"<{letter.id or self._random(16).hex()}@{self._sender.partition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office note comes back
+        if letter.stop:
+            message["List-Unsubscribe"] = f"<{letter.stop}>"  # RFC 2369
+            if letter.stop.startswith("https://"):  # RFC 8058, 3.1: one click needs it
+                message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         message.set_content(_encodable(letter.text), cte="quoted-printable")
         message.add_alternative(_encodable(letter.html), subtype="html", cte="quoted-printable")
         return message

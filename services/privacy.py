@@ -57,6 +57,7 @@ from services.schema import (
     payment_invoice,
     proposal,
     refund,
+    reminder,
     sign_in_code,
     telegram_update,
     transcript,
@@ -197,7 +198,8 @@ TABLES = (
              {"reason": ""}),
     Personal("chatwoot", chatwoot_conversation, _of_chat(chatwoot_conversation.c.chat), erased=ALL),
     Personal("errands", errand, _of_chat(errand.c.chat), erased=ALL),
-    Personal("letters", letter, _of_customer(_L.customer), (_L.kind, _L.state, _L.due_at, _L.sent_at, _L.about), {"about": "{}", "message_id": None}),
+    Personal("reminders", reminder, _of_customer(reminder.c.customer), (reminder.c.invoice, reminder.c.stage, reminder.c.due, reminder.c.at)),
+    Personal("letters", letter, _of_customer(_L.customer), (_L.kind, _L.state, _L.due_at, _L.sent_at, _L.about), {"about": "{}", "message_id": None, "address_hash": None}),
     # last: they name the chats of whoever signed in, so that an erasure that was cut short finds those again
     Personal("sign_ins", browser, _of_either(browser), (_B.proved_at, _B.expires_at, _B.revoked_at), ALL),
 )

@@ -24,6 +24,7 @@ from services.schema import (
     hop,
     letter,
     outbox,
+    reminder,
     sign_in_code,
     tried,
 )
@@ -80,6 +81,8 @@ TABLES = (
     ),
     Pruned(autopay_notice, autopay_notice.c.id, lambda before: autopay_notice.c.told_at < before),
     Pruned(book_saved, book_saved.c.key, lambda before: book_saved.c.at < before),
+    # a stage that is so old is sent to nobody anew: see `services.reminders.STALE_AFTER`
+    Pruned(reminder, reminder.c.id, lambda before: reminder.c.at < before),
     # that a notice was sent is shown for two years (Regulation E, 12 CFR 1005.13(b)), so as long as a case
     Pruned(
         letter, letter.c.id, lambda before: and_(letter.c.state != "waiting", letter.c.changed_at < before), "cases"

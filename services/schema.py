@@ -677,7 +677,8 @@ letter = Table(  # letters that go out because something happened, one per cause
     Column("fence", Integer, nullable=False, server_default="0"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("doubts", Integer, nullable=False, server_default="0"),  # times it was handed over without an answer
-    Column("message_id", String(200), index=True),  # once it was handed over
+    Column("message_id", String(200), index=True),  # the part before the @, once it was handed over
+    Column("address_hash", String(64)),  # keyed: where it went, so that a report that it did not arrive marks no other
     Column("dated_at", BigInteger),  # the date it bears
     Column("sent_at", BigInteger),
     Column("code", String(16), nullable=False, server_default=""),  # of a mail server, or why it is moot
@@ -688,6 +689,19 @@ Index(
     letter.c.due_at,
     sqlite_where=text("state = 'waiting'"),
     postgresql_where=text("state = 'waiting'"),
+)
+
+reminder = Table(  # that a customer was reminded: once for an invoice, a stage and a due date
+    "reminder",
+    schema,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("invoice", String(120), nullable=False),
+    Column("stage", String(16), nullable=False),  # before-3, due, overdue-10
+    Column("due", Date, nullable=False),
+    Column("customer", String(120), nullable=False, index=True),
+    Column("letter", String(200), nullable=False),  # its key
+    Column("at", BigInteger, nullable=False),
+    UniqueConstraint("invoice", "stage", "due", name="one_reminder_per_stage"),
 )
 
 mail_refusal = Table(  # addresses that take no mail, by the word of their mail server

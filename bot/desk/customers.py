@@ -11,6 +11,7 @@ from bot.desk import words
 from bot.desk.doors import Fields, Visit, form, page
 from bot.desk.frame import note, render
 from bot.send_links import LinkSender
+from services import mail_refusals
 from services.desk import audit, finding, handoffs
 from services.invoices.base import Books
 from services.model import Account, Invoice, InvoiceState
@@ -57,12 +58,15 @@ async def _shown(visit: Visit, customer: str, status: int = 200, problem: str = 
         return note(visit.frame, 404, "There is no such customer", "Look for them again.")
     invoices = (await visit.remit.books.of_customer(customer))[:MOST_INVOICES]
 
-    def look(conn: Connection) -> list[tuple[str, handoffs.Handoff | None]]:
+    address = mail_refusals.hash_of(details.email, visit.remit.secret)
+
+    def look(conn: Connection) -> tuple[list[tuple[str, handoffs.Handoff | None]], mail_refusals.Refusal | None]:
         if noted:
             audit.note(conn, visit.agent.id, "saw_customer", visit.remit.clock(), customer=customer)
-        return [(chat, _last(conn, chat)) for chat in _chats(conn, customer, invoices)]
+        chats = [(chat, _last(conn, chat)) for chat in _chats(conn, customer, invoices)]
+        return chats, mail_refusals.of(conn, address)
 
-    chats = await visit.remit.transact(look)
+    chats, refusal = await visit.remit.transact(look)
     said = visit.request.query_params.get("said", "")
     return render(
         visit.frame,
@@ -74,6 +78,7 @@ async def _shown(visit: Visit, customer: str, status: int = 200, problem: str = 
         details=details,
         invoices=[each for each in invoices if each.state is InvoiceState.OPEN],
         chats=chats,
+        refusal=refusal,
         problem=problem,
         done=words.DONE.get(said, "") if not problem else "",
         words=words,

@@ -96,6 +96,7 @@ LINK_FATES = {
     "no_address": "There is no e-mail address on file, so no link was sent.",
     "not_payable": "This invoice cannot be paid, so no link was sent.",
     "no_such_invoice": "There is no invoice with this number.",
+    "refused": "This address takes no mail: a mail server said so. Ask the customer for another one.",
     "not_sent": "The mail server did not take the letter. Try again later.",
     "unclear": "The line to the mail server dropped at the last moment: the letter may have been sent.",
     "no_mail": "No mail server is set up, so no links can be sent.",

@@ -43,9 +43,9 @@ FRESH_PER_CLIENT = 20  # presses from one address, per day
 
 _PAGES = Path(__file__).parent
 _SHEET = (_PAGES / "bill.css").read_bytes()
-_VERSION = hashlib.sha256(_SHEET).hexdigest()[:12]
+SHEET_ADDRESS = f"pages/bill.css?{hashlib.sha256(_SHEET).hexdigest()[:12]}"
 _TEMPLATES = Environment(loader=FileSystemLoader(_PAGES), autoescape=True, undefined=StrictUndefined)
-_PRIVATE = {
+PRIVATE = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",  # the address is the key: it goes nowhere else
     "X-Robots-Tag": "noindex, nofollow",
@@ -120,13 +120,13 @@ class _BillPages:
         if opened is None:
             return self._note(request, 404, "unknown", chat="")
         if isinstance(opened, LinkOpened) or self._sender is None:
-            return RedirectResponse(f"../{token}{self._query(request)}", 303, headers=_PRIVATE)
+            return RedirectResponse(f"../{token}{self._query(request)}", 303, headers=PRIVATE)
         place = await self._room(request, opened.invoice)
         if place is None:
             return self._note(request, 429, "often", chat=token, headers={"Retry-After": "3600"})
         # after the answer, so that its time tells nothing either
         send = BackgroundTask(self._send, self._sender, opened.invoice, place)
-        return RedirectResponse(f"../{token}{self._query(request, sent='1')}", 303, headers=_PRIVATE, background=send)
+        return RedirectResponse(f"../{token}{self._query(request, sent='1')}", 303, headers=PRIVATE, background=send)
 
     async def _bill(self, request: Request, token: str, invoice: str) -> Response:
         found = await self._access.invoice(Bearer(invoice, "link"), invoice)
@@ -187,12 +187,12 @@ class _BillPages:
         def say(key: str, **more: Value) -> str:
             return words.say(Say(key, more))
 
-        shared = {"up": up, "sheet": f"{up}pages/bill.css?{_VERSION}", "locale": words.locale, "say": say}
+        shared = {"up": up, "sheet": up + SHEET_ADDRESS, "locale": words.locale, "say": say}
         language = {"languages": self._others(request), "query": self._query(request)}
         business = {"business": self._business, "phone": self._phone}
         html = _TEMPLATES.get_template("bill.html").render(shared | language | business | values)
         language_told = {"Content-Language": words.locale, "Vary": "Accept-Language"}
-        return HTMLResponse(html, status, headers=_PRIVATE | language_told | (headers or {}))
+        return HTMLResponse(html, status, headers=PRIVATE | language_told | (headers or {}))
 
     # --- languages ------------------------------------------------------------------------------------------------
 

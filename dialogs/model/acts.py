@@ -124,6 +124,8 @@ class Want(msgspec.Struct, frozen=True):
         "rude",
         "complain",  # about the business: a person is asked to hear it
         "undo",  # of a cancellation
+        "remind",  # of open invoices, from now on
+        "stop_reminders",
         "later",  # paying on another day
         "failed",  # a payment that did not go through
         "english",  # the language of this chat

@@ -127,6 +127,11 @@ _FIELDS: tuple[tuple[re.Pattern[str], str], ...] = (
 _DETAILS = re.compile(r"\bmy (?:details|info(?:rmation)?|profile|contact|data|account (?:info|details))\b", _I)
 _ALTER = re.compile(r"\b(?:change|update|edit|correct|fix|new|set|stop|moved|turn|wrong)\b", _I)
 
+_NO_REMINDERS = re.compile(
+    r"\b(?:(?:stop|quit|do ?n[o']?t|do not|never|no(?: more)?)\b.{0,12}\bremind(?:ing|ers?)?\b(?! e-?mails?)(?:.{0,12}\bme\b)?|no more reminders|without reminders)", _I)  # fmt: skip
+_REMIND = re.compile(
+    r"^\W*(?:(?:please|yes|ok)\W+)?(?:(?:can you |could you )?remind me(?: here| (?:when|before) (?:it|(?:the|my|an?) (?:bill|invoice)|something) is due| of (?:my|the) (?:bills?|invoices?)| by e-?mail)?|(?:turn|switch) (?:the |my )?reminders (?:back )?on|(?:turn|switch) on (?:the |my )?reminders)(?: again)?(?: please)?\W*$", _I)  # fmt: skip
+
 _ABOUT_REQUEST = re.compile(
     r"^\W*(?:my )?(?:requests|cases|disputes|refund requests)\W*$|\b(?:any|my|open) (?:disputes|requests|cases)\b|\b(?:what about|status of|where(?:'?s| is)|any news|what happened|news (?:of|on|about)|update on)\b.{0,20}\b(?:refund|dispute|case|request|complaint)\b", _I)  # fmt: skip
 REFUND = re.compile(r"\b(?:refund\w*|money back|charge ?back|reimburse\w*)\b", _I)
@@ -184,6 +189,8 @@ _PLAIN: tuple[tuple[re.Pattern[str], Act], ...] = (
     (re.compile(rf"(?=.*{_EVERYWHERE.pattern}).*{_SIGN_OUT.pattern}", _I), Want("sign_out_everywhere")),
     (_SIGN_OUT, Want("sign_out")),
     (_REMEMBER, Want("remember")),
+    (_NO_REMINDERS, Want("stop_reminders")),
+    (_REMIND, Want("remind")),
     (_SIGN_IN, Want("sign_in")),
     (_ABOUT_REQUEST, Want("requests")),
 )

@@ -51,6 +51,8 @@ _WORDS: dict[str, Act] = {
     "/sign-in": Want("sign_in"),
     "/sign-out": Want("sign_out"),
     "/sign-out everywhere": Want("sign_out_everywhere"),
+    "/remind-me": Want("remind"),
+    "/stop-reminders": Want("stop_reminders"),
     "/remember": Want("remember"),
     "/send-again": Want("send_again"),
     "/fix-zip": Want("fix_zip"),

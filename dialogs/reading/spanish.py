@@ -191,6 +191,12 @@ _SIGN_OUT = re.compile(
 _EVERYWHERE = re.compile(
     r"\btod[oa]s (?:lados|partes|los (?:dispositivos|navegadores|lugares|telefonos))|\botros dispositivos"
 )
+_NO_REMINDERS = re.compile(
+    r"\b(?:no (?:me )?(?:recuerde|recuerden|mande|manden|envie|envien)\b.{0,12}\b(?:recordatorios|mas)|no (?:quiero )?mas recordatorios|(?:deje|dejen) de (?:recordarme|mandarme recordatorios)|(?:detenga|detener|desactive|quite) (?:los |mis )?recordatorios|no me recuerden? mas)\b"
+)
+_REMIND = re.compile(
+    r"^\W*(?:por favor\W+)?(?:recuerdeme(?:lo)? (?:(?:mis|la|mi|las) facturas?|cuando venzan?)|(?:active|activar|vuelva a activar|quiero) (?:los |mis )?recordatorios)(?: por favor)?\W*$"
+)
 _REMEMBER = re.compile(
     r"\brecuerd\w*(?:me| este (?:navegador|telefono|dispositivo))\b|\brecordarme\b|\b(?:mantener|mantenga|dejar?)\b.{0,10}\bsesion\b"
 )
@@ -305,6 +311,8 @@ def _plain(es: str) -> Act | None:
     if _IN_SPANISH.match(es) or _IN_ENGLISH.match(es):
         return Want("spanish" if _IN_SPANISH.match(es) else "english")
     readers = (
+        (_NO_REMINDERS, Want("stop_reminders")),
+        (_REMIND, Want("remind")),  # before the next: "recuérdeme" alone asks to be remembered
         (_REMEMBER, Want("remember")),
         (_SIGN_IN, Want("sign_in")),
         (_NEWS_OF_REQUEST, Want("requests")),

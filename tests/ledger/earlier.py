@@ -166,7 +166,7 @@ ROWS: dict[str, Rows] = {
         "letter": [
             {"id": 1, "key": f"receipt:{PAID}", "kind": "receipt", "customer": "book:c", "about": '{"payment":"RM-1A11-1A11"}',
              "state": "sent", "due_at": AT, "until_at": AT + 10**9, "lease_until": 0, "fence": 1, "attempts": 1, "doubts": 1,
-             "message_id": "6" * 40, "dated_at": AT, "sent_at": AT, "code": "", "changed_at": AT},
+             "message_id": "6" * 40, "address_hash": "7" * 64, "dated_at": AT, "sent_at": AT, "code": "", "changed_at": AT},
         ],
         "mail_refusal": [{"address_hash": "7" * 64, "at": AT, "code": "5.1.1"}],
     },
@@ -196,6 +196,12 @@ ROWS: dict[str, Rows] = {
     },
     "0015": {},
     "0016": {},
+    "0013": {
+        "reminder": [
+            {"id": 1, "invoice": INVOICE, "stage": "overdue-3", "due": "2026-03-01", "customer": "book:c",
+             "letter": "reminder:book:c:2026-03-04", "at": AT},
+        ],
+    },
 }  # fmt: skip  # as above
 
 ADDED: dict[str, dict[str, dict[str, Any]]] = {
@@ -229,4 +235,5 @@ ADDED: dict[str, dict[str, dict[str, Any]]] = {
         "payment": {"page_seen_at": None},
         "pay_link": {"sent_at": None, "opened_at": None, "begun_at": None, "chosen_at": None},
     },
+    "0013": {},
 }  # fmt: skip  # as above

@@ -43,7 +43,7 @@ def test_a_cause_makes_one_letter_whatever_became_of_it(do):
     assert not do(letterbox.want, RECEIPT, NOW)
     (held,) = do(letterbox.claim, 5, NOW)
     assert held.wanted == RECEIPT
-    do(letterbox.hand_over, held, "m", NOW)
+    do(letterbox.hand_over, held, "m", "a", NOW)
     assert do(letterbox.sent, held, NOW)
     assert not do(letterbox.want, RECEIPT, NOW + MINUTE)
     assert do(letterbox.claim, 5, NOW + timedelta(days=9)) == []
@@ -74,10 +74,10 @@ def test_a_letter_is_held_by_one_worker_until_its_lease_is_over(do):
     (slow,) = do(letterbox.claim, 5, NOW)
     assert do(letterbox.claim, 5, NOW + letterbox.LEASE - MINUTE) == []
     (quick,) = do(letterbox.claim, 5, NOW + letterbox.LEASE)
-    assert do(letterbox.hand_over, slow, "m", NOW + letterbox.LEASE) is None
+    assert do(letterbox.hand_over, slow, "m", "a", NOW + letterbox.LEASE) is None
     for settle in (letterbox.sent, letterbox.later):
         assert not do(settle, slow, NOW + letterbox.LEASE)
-    assert do(letterbox.hand_over, quick, "m", NOW + letterbox.LEASE)
+    assert do(letterbox.hand_over, quick, "m", "a", NOW + letterbox.LEASE)
     assert do(letterbox.sent, quick, NOW + letterbox.LEASE)
 
 
@@ -111,7 +111,7 @@ def test_a_mail_server_that_is_away_is_tried_ever_more_rarely_for_five_days(do):
     while at < NOW + timedelta(days=8):
         for held in do(letterbox.claim, 5, at):
             tries.append(at)
-            assert do(letterbox.hand_over, held, "m", at) == at, "it never left, so it bears the day of this try"
+            assert do(letterbox.hand_over, held, "m", "a", at) == at, "it never left, so it bears the day of this try"
             assert do(letterbox.later, held, at, "450", handed=True)
         at += MINUTE
     first_hour = [each for each in tries if each < NOW + timedelta(hours=1)]
@@ -125,12 +125,12 @@ def test_a_mail_server_that_is_away_is_tried_ever_more_rarely_for_five_days(do):
 def test_without_an_answer_it_is_repeated_once_with_the_same_name_and_date(do):
     do(letterbox.want, RECEIPT, NOW)
     (held,) = do(letterbox.claim, 5, NOW)
-    assert do(letterbox.hand_over, held, "m", NOW) == NOW
+    assert do(letterbox.hand_over, held, "m", "a", NOW) == NOW
     assert do(letterbox.unsure, held, NOW)
     assert do(letterbox.claim, 5, NOW + MINUTE) == []
     at = NOW + timedelta(minutes=15)
     (again,) = do(letterbox.claim, 5, at)
-    assert do(letterbox.hand_over, again, "m", at) == NOW
+    assert do(letterbox.hand_over, again, "m", "a", at) == NOW
     assert not do(letterbox.unsure, again, at)
     assert state_of(do) is State.UNSURE
     assert do(letterbox.claim, 5, NOW + timedelta(days=1)) == []
@@ -141,7 +141,7 @@ def test_a_worker_that_died_twice_after_handing_over_is_a_doubt_too(do):
     at = NOW
     for _ in range(2):
         (held,) = do(letterbox.claim, 5, at)
-        assert do(letterbox.hand_over, held, "m", at) == NOW
+        assert do(letterbox.hand_over, held, "m", "a", at) == NOW
         at += letterbox.LEASE
     assert do(letterbox.claim, 5, at) == []
     assert state_of(do) is State.UNSURE
@@ -150,13 +150,13 @@ def test_a_worker_that_died_twice_after_handing_over_is_a_doubt_too(do):
 def test_a_doubt_stays_one_when_the_repetition_meets_a_server_that_is_away(do):
     do(letterbox.want, RECEIPT, NOW)
     (held,) = do(letterbox.claim, 5, NOW)
-    do(letterbox.hand_over, held, "m", NOW)
+    do(letterbox.hand_over, held, "m", "a", NOW)
     do(letterbox.unsure, held, NOW)
     at = NOW
     for _ in range(3):
         at += timedelta(hours=3)
         (again,) = do(letterbox.claim, 5, at)
-        assert do(letterbox.hand_over, again, "m", at) == NOW
+        assert do(letterbox.hand_over, again, "m", "a", at) == NOW
         do(letterbox.later, again, at, handed=True)
     assert do(letterbox.claim, 5, NOW + timedelta(days=6)) == []
     assert state_of(do) is State.UNSURE
@@ -179,8 +179,8 @@ def test_an_erasure_stops_what_waits_and_what_is_just_being_written(do, engine):
     do(letterbox.want, Wanted("receipt:RM-2", "receipt", "marco"), NOW)
     held = {each.wanted.customer: each for each in do(letterbox.claim, 5, NOW)}
     do(privacy.erase, privacy.Whose("dana"), NOW)
-    assert do(letterbox.hand_over, held["dana"], "m", NOW) is None
-    assert do(letterbox.hand_over, held["marco"], "m", NOW) == NOW
+    assert do(letterbox.hand_over, held["dana"], "m", "a", NOW) is None
+    assert do(letterbox.hand_over, held["marco"], "m", "a", NOW) == NOW
     with engine.connect() as conn:
         left = conn.execute(select(letter.c.about, letter.c.state).where(letter.c.customer == "dana")).one()
     assert tuple(left) == ("{}", "moot")

@@ -36,6 +36,8 @@ GUARDS = {
     "GET /i/{token}": "capability",
     "POST /i/{token}/fresh": "capability",  # of a link that held once: a letter goes to the address on file
     "GET /d/{token}": "capability",
+    "GET /mail/stop/{token}": "capability",
+    "POST /mail/stop/{token}": "capability",  # of a signed name: it stops that customer's reminders, and tells nothing
     "GET /healthz": "public",
     "GET /readyz": "public",
     "GET /openapi.json": "public",
@@ -65,6 +67,9 @@ GUARDS = {
     "POST /internal/help-gaps": "office",
     "POST /internal/agents": "office",
     "POST /internal/report": "office",
+    "POST /internal/letters": "office",
+    "POST /internal/bounce": "office",
+    "POST /internal/remind": "office",
     "GET /desk": "desk",
     "GET /desk/": "desk",
     "GET /desk/answers": "desk",

@@ -29,6 +29,7 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
         sa.Column("doubts", sa.Integer, nullable=False, server_default="0"),
         sa.Column("message_id", sa.String(200)),
+        sa.Column("address_hash", sa.String(64)),
         sa.Column("dated_at", sa.BigInteger),
         sa.Column("sent_at", sa.BigInteger),
         sa.Column("code", sa.String(16), nullable=False, server_default=""),

@@ -48,7 +48,7 @@ from bot.letters import Letters
 from bot.limits import Knock, Limit
 from bot.names import Names
 from bot.openapi import describe
-from bot.pages import bill, static
+from bot.pages import bill, receipt, static
 from bot.pages import help as help_pages
 from bot.postman import Postman
 from bot.push import Bell
@@ -123,6 +123,7 @@ class Remit:
     begin_limit: Limit
     say_limit: Limit
     household_limit: Limit
+    receipt_limit: Limit
 
     @property
     def invoices(self) -> Books:
@@ -303,6 +304,7 @@ def build(
         begin_limit=Limit("begin", 300, 10.0, monotonic, knock),  # conversations of one address
         say_limit=Limit("say", 60, 5.0, monotonic, knock),  # messages of one conversation
         household_limit=Limit("household", 600, 20.0, monotonic, knock),  # of one address: a whole office may share it
+        receipt_limit=Limit("receipt", 60, 1.0, monotonic, knock),  # receipts to one address; a PDF is work
     )
 
 
@@ -435,6 +437,7 @@ def asgi(remit: Remit, internal_token: str, lifespan: Lifespan | None = None) ->
         *([remit.telegram.route()] if remit.telegram else []),
         *([remit.chatwoot.route()] if remit.chatwoot else []),
         *bill.routes(remit, remit.mail),
+        *receipt.routes(remit),
         *documents.routes(remit),
         *asked_links.routes(remit),
         *help_pages.routes(remit, remit.settings.help.folder),

@@ -53,6 +53,7 @@ from bot.pages import bill, receipt, static
 from bot.pages import help as help_pages
 from bot.postman import Postman
 from bot.push import Bell
+from bot.receipt_letters import ReceiptLetters
 from bot.render import Renderer
 from bot.runtime import Runtime
 from bot.settings import CONFIG, Settings
@@ -163,7 +164,8 @@ def build(
     gateway = _gateway(settings, http)
     house = msgspec.structs.replace(settings.house(), mind=model(), help=help_centers(settings.help.folder))
     mail = mail or _mail(settings, clock, random)
-    postman = Postman(mail, Letters(settings), random, mail_after)
+    letters = Letters(settings)
+    postman = Postman(mail, letters, random, mail_after)
     visitors = _visitors(settings, transact, books, clock, random)
     sign_in = SignIn(
         transact=transact,
@@ -274,7 +276,16 @@ def build(
     if settings.chatwoot.url:
         outlets.append(_chatwoot(settings, http, transact, clock))
     kept = timedelta(days=settings.privacy.conversations_days)
-    composers: dict[str, Composer] = {}  # by the kind of letter
+    receipts = ReceiptLetters(
+        settings=settings,
+        letters=letters,
+        transact=transact,
+        customers=books,
+        language_of=lambda chat: _language_of(store, chat),
+        secret=secret,
+        clock=clock,
+    )
+    composers: dict[str, Composer] = {**receipts.composers()}  # by the kind of letter
     letterbox = LetterBox(transact=transact, mail=mail, composers=composers, clock=clock, secret=secret)
     worker = Worker(checkout, store, runtime, desk, letterbox, clock, kept, settings.spans)
     return Remit(
@@ -312,6 +323,12 @@ def build(
         household_limit=Limit("household", 600, 20.0, monotonic, knock),  # of one address: a whole office may share it
         receipt_limit=Limit("receipt", 60, 1.0, monotonic, knock),  # receipts to one address; a PDF is work
     )
+
+
+async def _language_of(store: Store, chat: str) -> str:
+    """The language that a chat goes on in, or "" for one that is gone."""
+    talk = (await store.load(chat, "")).talk
+    return "" if talk is None else talk.locale
 
 
 def _gateway_set(settings: Settings) -> tuple[str, str]:

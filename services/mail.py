@@ -45,6 +45,14 @@ class Refused(Unavailable):
         self.code = code
 
 
+class Attachment(msgspec.Struct, frozen=True):
+    """A file that goes along. ``name`` is of letters, digits, "-" and "."; ``kind`` a MIME type such as application/pdf."""
+
+    name: str
+    kind: str
+    content: bytes
+
+
 class Letter(msgspec.Struct, frozen=True):
     """One message to one person, in plain text and the same in HTML.
 
@@ -58,6 +66,7 @@ class Letter(msgspec.Struct, frozen=True):
     html: str
     id: str = ""
     dated: datetime | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 class Mail(Protocol):
@@ -157,6 +166,9 @@ class Smtp:
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office note comes back
         message.set_content(_encodable(letter.text), cte="quoted-printable")
         message.add_alternative(_encodable(letter.html), subtype="html", cte="quoted-printable")
+        for each in letter.attachments:
+            main, _, sub = each.kind.partition("/")
+            message.add_attachment(each.content, maintype=main, subtype=sub, filename=each.name)
         return message
 
 

@@ -7,7 +7,6 @@ e-mail address or zip stands on a receipt, since it is handed on, scanned and pr
 
 from collections.abc import Sequence
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -15,37 +14,11 @@ from sqlalchemy import Connection, Row
 
 from services.database import instant
 from services.model import Method, Money, brand_name
-from services.payments import facts, ledger, states
+from services.payments import facts, ledger
 from services.payments.gateways.base import Fact, FactKind
+from services.payments.receipt_standing import VOID, Standing, standing_of
 
-
-class Standing(StrEnum):
-    """What a receipt says about its payment."""
-
-    ON_ITS_WAY = "on_its_way"  # handed to the banks: a notice, and no receipt yet
-    PAID = "paid"
-    PART_REFUNDED = "part_refunded"
-    REFUNDED = "refunded"
-    DISPUTED = "disputed"  # the customer's bank holds the money until it has decided
-    RETURNED = "returned"  # void: the bank sent the money back (NACHA return)
-    LOST = "lost"  # void: a dispute was decided for the customer
-    NOT_PAID = "not_paid"  # it was on its way, and never arrived
-    CHECKING = "checking"  # what the gateway says contradicts itself, and a person looks
-
-
-VOID = frozenset({Standing.RETURNED, Standing.LOST, Standing.NOT_PAID})  # good for nothing any more
-
-_STANDS = {
-    states.PROCESSING: Standing.ON_ITS_WAY,
-    states.SUCCEEDED: Standing.PAID,
-    states.WON: Standing.PAID,
-    states.PART_REFUNDED: Standing.PART_REFUNDED,
-    states.REFUNDED: Standing.REFUNDED,
-    states.DISPUTED: Standing.DISPUTED,
-    states.RETURNED: Standing.RETURNED,
-    states.LOST: Standing.LOST,
-}
-_IF_IT_BEGAN = {states.FAILED: Standing.NOT_PAID, states.UNKNOWN: Standing.CHECKING}
+__all__ = ["VOID", "Back", "Part", "Receipt", "Standing", "read", "standing_of"]
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -104,12 +77,6 @@ def read(conn: Connection, reference: str) -> Receipt | None:
         return None
     told = () if row.ruling is not None else facts.of_payment(conn, row.gateway, reference)
     return _made(row, standing, ledger.lines_of(conn, reference), _refunds(told, row.currency))
-
-
-def standing_of(row: Row[Any]) -> Standing | None:
-    """What the receipt of this payment says, or None where there is none."""
-    began = row.submitted_at is not None or row.cleared_at is not None
-    return _STANDS.get(row.state) or (_IF_IT_BEGAN.get(row.state) if began else None)
 
 
 def _made(row: Row[Any], standing: Standing, lines: Sequence[Row[Any]], back: tuple[Back, ...]) -> Receipt:

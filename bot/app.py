@@ -79,10 +79,11 @@ from services.invoices.portal import Portal
 from services.invoices.several import Several
 from services.letterbox import release_all as release_letters
 from services.mail import Mail, Smtp
-from services.payments import ledger
+from services.payments import ledger, receipt_links
 from services.payments.checkout import Checkout
 from services.payments.gateways.base import Till
 from services.payments.gateways.sandbox import SandboxGateway
+from services.payments.receipt_requests import ReceiptRequests
 from services.payments.wallet import Wallet
 from services.payments.wishes import Wishes
 from services.sign_in import SignIn
@@ -210,6 +211,7 @@ def build(
         customers=books,
         wallet=wallet,
         wishes=Wishes(transact, access, clock),
+        receipts=ReceiptRequests(transact, access, clock),
         postman=postman,
         now=lambda: clock().astimezone(settings.zone),
     )
@@ -228,10 +230,14 @@ def build(
         token = await hops.issue(link.chat, link.keys, link.channel)
         return settings.telegram_link(token) if link.channel == "telegram" else f"{settings.base_url}/chat?i={token}"
 
+    async def receipt_token(reference: str) -> str:
+        return await transact(lambda conn: receipt_links.share(conn, reference, secret, clock()))
+
     renderer = Renderer(
         wordings,
         checkout.share,
         lambda invoice: documents.token_of(invoice, clock(), secret),
+        receipt_token,
         hop_link,
         settings.base_url,
     )

@@ -53,6 +53,7 @@ from dialogs.model import (
     Proved,
     ProveInvoice,
     RateHandoff,
+    ReceiptSent,
     Refused,
     Remember,
     Remembered,
@@ -61,6 +62,7 @@ from dialogs.model import (
     ResumePayment,
     SaveDetails,
     SendCode,
+    SendReceipt,
     SheetOf,
     SignedIn,
     SignedOut,
@@ -79,6 +81,7 @@ from services.invoices.base import Customers
 from services.model import Bearer, Customer, Methods, Payment, Scope
 from services.payments.checkout import Checkout
 from services.payments.checkout import Refused as NotStarted
+from services.payments.receipt_requests import ReceiptRequests
 from services.payments.wallet import Wallet
 from services.payments.wishes import Wishes
 from services.sign_in import Good, Sent, SignIn, Spent, Wrong
@@ -100,6 +103,7 @@ class Hands:
         customers: Customers,
         wallet: Wallet,
         wishes: Wishes,
+        receipts: ReceiptRequests,
         postman: Postman,
         now: Callable[[], datetime],
     ) -> None:
@@ -113,6 +117,7 @@ class Hands:
         self._customers = customers
         self._wallet = wallet
         self._wishes = wishes
+        self._receipts = receipts
         self._postman = postman
         self._now = now
 
@@ -219,7 +224,7 @@ class Hands:
         key: str,
         chat: str,
         client: str,
-        effect: SendCode | CheckCode | SignOut | Remember | SaveDetails | EditMethod | OpenRequest,
+        effect: SendCode | CheckCode | SignOut | Remember | SaveDetails | EditMethod | OpenRequest | SendReceipt,
     ) -> Outcome:
         match effect:
             case SendCode(email, purpose, scope):
@@ -241,6 +246,8 @@ class Hands:
             case OpenRequest(scope, kind, why, payment, invoice):
                 opened = await self._wishes.open(key, chat, scope, kind, why, payment, invoice)
                 return NotSaved() if opened is None else RequestOpened(opened)
+            case SendReceipt(scope, reference):
+                return ReceiptSent() if await self._receipts.mail(key, scope, reference) else NotSaved()
             case _:
                 assert_never(effect)
 

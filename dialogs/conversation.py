@@ -16,6 +16,7 @@ from dialogs.flows.handoff import CallPerson
 from dialogs.flows.invoices import SeeInvoice, SeeInvoices
 from dialogs.flows.methods import ChangeMethod, SeeMethods
 from dialogs.flows.pay import PayInvoice
+from dialogs.flows.receipt import TellReceipt
 from dialogs.flows.requests import AskPerson, SeeRequests
 from dialogs.flows.sign_in import LeaveAccount, SignIn, StayHere
 from dialogs.flows.status import TellHistory, TellStatus
@@ -40,10 +41,11 @@ AnyTask: TypeAlias = (
     | AskPerson
     | SeeRequests
     | TellArticle
+    | TellReceipt
 )
 
 AskingTask: TypeAlias = (
-    SignIn | ChangeDetails | ChangeMethod | AskPerson
+    SignIn | ChangeDetails | ChangeMethod | AskPerson | TellReceipt
 )  # beside a payment, with questions of their own
 
 TASKS = get_args(AnyTask)

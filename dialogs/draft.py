@@ -12,6 +12,7 @@ from dialogs.conversation import AnyTask, AskingTask, Conversation
 from dialogs.flows.details import ChangeDetails
 from dialogs.flows.methods import ChangeMethod
 from dialogs.flows.pay import PayInvoice
+from dialogs.flows.receipt import TellReceipt
 from dialogs.flows.requests import AskPerson
 from dialogs.flows.side import Side
 from dialogs.flows.sign_in import SignIn
@@ -93,7 +94,7 @@ Kind = TypeVar("Kind", bound=Side)
 
 def asking(talk: Conversation) -> AskingTask | None:
     """The running task, if it asks questions of its own beside a payment."""
-    return talk.task if isinstance(talk.task, SignIn | ChangeDetails | ChangeMethod | AskPerson) else None
+    return talk.task if isinstance(talk.task, SignIn | ChangeDetails | ChangeMethod | AskPerson | TellReceipt) else None
 
 
 def side(talk: Conversation, kind: type[Kind]) -> Kind | None:

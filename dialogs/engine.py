@@ -64,6 +64,7 @@ from dialogs.model import (
     SaveDetails,
     Say,
     SendCode,
+    SendReceipt,
     Sent,
     SignOut,
     Simple,
@@ -289,6 +290,7 @@ def _advance(draft: Draft, view: View) -> Turn:
                 | SaveDetails()
                 | EditMethod()
                 | OpenRequest()
+                | SendReceipt()
                 | CarryOver()
             ):
                 return _send(draft, move, view)

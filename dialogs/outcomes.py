@@ -15,6 +15,7 @@ from dialogs.flows.handoff import CallPerson, handed_over
 from dialogs.flows.methods import ChangeMethod
 from dialogs.flows.offers import AGAIN, PERSON, REMEMBER
 from dialogs.flows.pay import HERE, PayInvoice, may_close_left_page, refusal
+from dialogs.flows.receipt import TellReceipt
 from dialogs.flows.requests import AskPerson
 from dialogs.flows.side import Side
 from dialogs.flows.sign_in import SignIn, StayHere
@@ -44,6 +45,7 @@ from dialogs.model import (
     PageLeft,
     Proved,
     ProveInvoice,
+    ReceiptSent,
     Refused,
     Remember,
     Remembered,
@@ -52,6 +54,7 @@ from dialogs.model import (
     ResumePayment,
     SaveDetails,
     SendCode,
+    SendReceipt,
     SignedIn,
     SignedOut,
     SignOut,
@@ -133,11 +136,11 @@ def _of_customer(draft: Draft, effect: Effect, outcome: Outcome, view: View) -> 
             return _written(draft, saved, view)
         case ((SendCode() | CheckCode()), (CodeSent() | CodesSpent() | CodeWrong() | Locked() | AddressProved())):
             return _beside(draft, outcome)
-        case ((SaveDetails() | OpenRequest() | Remember()), NotSaved()):
+        case ((SaveDetails() | OpenRequest() | Remember() | SendReceipt()), NotSaved()):
             return _beside(draft, outcome)
         case EditMethod(), MethodEdited():
             return _beside(replace(draft, talk=draft.talk.forgetting(view.at)), outcome)
-        case OpenRequest(), RequestOpened():
+        case (OpenRequest(), RequestOpened()) | (SendReceipt(), ReceiptSent()):
             return _beside(draft, outcome)
         case _:
             return None
@@ -223,7 +226,7 @@ def closed(draft: Draft, payment: Payment) -> Draft:
 def _beside(draft: Draft, outcome: Outcome) -> Draft:
     """The answer goes to the task that sent it; when something else is going on by now, nobody waits for it."""
     task = side(draft.talk, Side)
-    if not isinstance(task, SignIn | ChangeDetails | ChangeMethod | AskPerson | StayHere):
+    if not isinstance(task, SignIn | ChangeDetails | ChangeMethod | AskPerson | StayHere | TellReceipt):
         return replace(draft, rest=True)
     if isinstance(task, SignIn) and isinstance(outcome, Locked):
         return without_sign_in(draft).enter(CallPerson("sign_in_locked", "too many wrong sign-in codes"))

@@ -77,7 +77,7 @@ BACK = {"insufficient_funds", "account_closed", "no_account", "stopped", "not_au
 KINDS = {"all", "payable", "dated", "some", *InvoiceStatus}  # of lists of invoices
 DATED = {"open", "due", "overdue", "partly_paid"}  # ... of which a row says when they are due
 ASKED = {"refund", "dispute"}  # of a person
-LINKS = {"checkout", "document", "help", "hop"}  # kinds of links that are shown
+LINKS = {"checkout", "document", "help", "hop", "receipt"}  # kinds of links that are shown
 BESIDE = (
     {f"command_{each}" for each in COMMANDS} | {f"open_{kind}" for kind in LINKS} | {"only_private", "choose"}
 )  # a conversation
@@ -133,6 +133,7 @@ COMPUTED = {
     "f'button_notices_{word}'": each("button_notices_{}", *WORDS),
     "f'mean_{intent}'": each("mean_{}", *filter(can_be_offered, ACTS)),
     "f'needed_{asked}'": each("needed_{}", *_NEEDED),
+    "'receipt_sent' if self.sent else 'receipt_not_sent'": {"receipt_sent", "receipt_not_sent"},
     "payment.state": {"refunded", "part_refunded", "disputed", "won", "lost"},
     "problem": AMOUNTS,  # `objection`; what `standing` finds is said by `describe`
     "problem or 'invoice_status'": WHOLE | {"invoice_status"},

@@ -100,6 +100,10 @@ class RequestOpened(msgspec.Struct, frozen=True):
     request: Request
 
 
+class ReceiptSent(msgspec.Struct, frozen=True):
+    """The receipt is on its way to the address on file."""
+
+
 class Noted(msgspec.Struct, frozen=True):
     """Written down for the business; nothing in the conversation waits for it."""
 
@@ -126,6 +130,7 @@ Outcome: TypeAlias = (
     | NotSaved
     | MethodEdited
     | RequestOpened
+    | ReceiptSent
     | Noted
     | Carried
     | Payment

@@ -47,4 +47,9 @@ def _causes(row: Row[Any], refunds: Sequence[GivenBack]) -> Iterator[tuple[str, 
 def again(conn: Connection, reference: str, customer: str, key: str, now: datetime) -> bool:
     """Somebody asks for a receipt by e-mail: once per ``key``, whatever the customer's settings say; False: asked before."""
     about = {"payment": reference, "asked": "yes"}
-    return letterbox.want(conn, Wanted(f"receipt-asked:{key}"[:200], RECEIPT, customer, about), now)
+    return letterbox.want(conn, Wanted(asked_key(key), RECEIPT, customer, about), now)
+
+
+def asked_key(key: str) -> str:
+    """The key of the letter that is asked for under this key."""
+    return f"receipt-asked:{key}"[:200]

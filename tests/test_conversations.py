@@ -138,7 +138,7 @@ class Player:
             self.buttons.setdefault(self.chat, []).extend((c.title, c.payload) for c in message.choices)
             if message.link is not None and message.link.kind == "hop":
                 self.hop = message.link.url
-            elif message.link is not None:
+            elif message.link is not None and message.link.kind != "receipt":
                 self.link = message.link.url
 
     async def _catch_up(self) -> None:

@@ -133,7 +133,6 @@ COMPUTED = {
     "f'button_notices_{word}'": each("button_notices_{}", *WORDS),
     "f'mean_{intent}'": each("mean_{}", *filter(can_be_offered, ACTS)),
     "f'needed_{asked}'": each("needed_{}", *_NEEDED),
-    "'receipt_sent' if self.sent else 'receipt_not_sent'": {"receipt_sent", "receipt_not_sent"},
     "payment.state": {"refunded", "part_refunded", "disputed", "won", "lost"},
     "problem": AMOUNTS,  # `objection`; what `standing` finds is said by `describe`
     "problem or 'invoice_status'": WHOLE | {"invoice_status"},

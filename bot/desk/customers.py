@@ -7,12 +7,13 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bot.desk import words
+from bot.desk import receipts, words
 from bot.desk.doors import Fields, Visit, form, page
 from bot.desk.frame import note, render
 from bot.send_links import LinkSender
 from services.desk import audit, finding, handoffs
-from services.model import Account, Invoice, InvoiceState
+from services.model import Account, Invoice, InvoiceState, Payment
+from services.payments import ledger
 
 if TYPE_CHECKING:
     from bot.app import Remit
@@ -27,6 +28,7 @@ def routes(remit: "Remit") -> list[Route]:
         Route("/desk/customers", page(remit, "agent", _find), methods=["GET"]),
         Route("/desk/customer", page(remit, "agent", _open), methods=["GET"]),
         Route("/desk/customer/open-chat", form(remit, "agent", _open_chat), methods=["POST"]),
+        Route("/desk/customer/send-receipt", form(remit, "agent", _send_receipt), methods=["POST"]),
         Route("/desk/customer/send-link", form(remit, "agent", _send_link), methods=["POST"]),
     ]
 
@@ -64,12 +66,13 @@ async def _shown(visit: Visit, customer: str, status: int = 200, problem: str = 
         return note(visit.frame, 404, "There is no such customer", "Look for them again.")
     invoices = (await visit.remit.books.of_customer(customer))[:MOST_INVOICES]
 
-    def look(conn: Connection) -> list[tuple[str, handoffs.Handoff | None]]:
+    def look(conn: Connection) -> tuple[list[tuple[str, handoffs.Handoff | None]], list[tuple[Payment, str]]]:
         if noted:
             audit.note(conn, visit.agent.id, "saw_customer", visit.remit.clock(), customer=customer)
-        return [(chat, _last(conn, chat)) for chat in _chats(conn, customer, invoices)]
+        chats = [(chat, _last(conn, chat)) for chat in _chats(conn, customer, invoices)]
+        return chats, receipts.paid_by(conn, visit, customer)
 
-    chats = await visit.remit.transact(look)
+    chats, paid = await visit.remit.transact(look)
     said = visit.request.query_params.get("said", "")
     return render(
         visit.frame,
@@ -81,6 +84,8 @@ async def _shown(visit: Visit, customer: str, status: int = 200, problem: str = 
         details=details,
         invoices=[each for each in invoices if each.state is InvoiceState.OPEN],
         chats=chats,
+        paid=paid,
+        press=visit.remit.random(12).hex(),
         problem=problem,
         done=words.DONE.get(said, "") if not problem else "",
         words=words,
@@ -121,3 +126,15 @@ async def _send_link(visit: Visit, fields: Fields) -> Response:
     if fate == "sent":
         return visit.to(f"customer?{urlencode({'id': customer, 'said': 'link_sent'})}")
     return await _shown(visit, customer, 409, words.LINK_FATES[fate])
+
+
+async def _send_receipt(visit: Visit, fields: Fields) -> Response:
+    """Only of a payment of this customer: not of any that somebody names."""
+    customer, reference = fields.get("id", ""), fields.get("payment", "")
+    newest, _ = await visit.remit.transact(lambda conn: ledger.of_customer(conn, customer, receipts.MOST))
+    if reference not in {each.reference for each in newest}:
+        return await _shown(visit, customer, 409, receipts.told("no_address"))
+    fate = await receipts.send(visit, reference, fields)
+    if fate == "sent":
+        return visit.to(f"customer?{urlencode({'id': customer, 'said': 'receipt_sent'})}")
+    return await _shown(visit, customer, 409, receipts.told(fate))

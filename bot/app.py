@@ -50,10 +50,11 @@ from bot.letters import Letters
 from bot.limits import Knock, Limit
 from bot.names import Names
 from bot.openapi import describe
-from bot.pages import bill, static
+from bot.pages import bill, receipt, static
 from bot.pages import help as help_pages
 from bot.postman import Postman
 from bot.push import Bell
+from bot.receipt_letters import ReceiptLetters
 from bot.reminders import Reminders
 from bot.render import Renderer
 from bot.runtime import Runtime
@@ -83,12 +84,13 @@ from services.invoices.several import Several
 from services.letterbox import release_all as release_letters
 from services.mail import Mail, Smtp
 from services.mail_refusals import Sparing
-from services.payments import ledger
+from services.payments import ledger, receipt_links
 from services.payments.autopay import planning
 from services.payments.autopay.orders import StandingOrders
 from services.payments.checkout import Checkout
 from services.payments.gateways.base import Till
 from services.payments.gateways.sandbox import SandboxGateway
+from services.payments.receipt_requests import ReceiptRequests
 from services.payments.wallet import Wallet
 from services.payments.wishes import Wishes
 from services.sign_in import SignIn
@@ -135,6 +137,7 @@ class Remit:
     begin_limit: Limit
     say_limit: Limit
     household_limit: Limit
+    receipt_limit: Limit
 
     @property
     def invoices(self) -> Books:
@@ -171,7 +174,8 @@ def build(
     gateway = _gateway(settings, http)
     house = msgspec.structs.replace(settings.house(), mind=model(), help=help_centers(settings.help.folder))
     straight = mail or _mail(settings, clock, random)
-    postman = Postman(straight, Letters(settings), random, mail_after)
+    letters = Letters(settings)
+    postman = Postman(straight, letters, random, mail_after)
     mail = None if straight is None else Sparing(straight, transact, secret, clock, random)  # all but codes
     visitors = _visitors(settings, transact, books, clock, random)
     sign_in = SignIn(
@@ -229,6 +233,7 @@ def build(
         wallet=wallet,
         wishes=Wishes(transact, access, clock),
         orders=orders,
+        receipts=ReceiptRequests(transact, access, clock),
         postman=postman,
         now=lambda: clock().astimezone(settings.zone),
     )
@@ -247,10 +252,14 @@ def build(
         token = await hops.issue(link.chat, link.keys, link.channel)
         return settings.telegram_link(token) if link.channel == "telegram" else f"{settings.base_url}/chat?i={token}"
 
+    async def receipt_token(reference: str) -> str:
+        return await transact(lambda conn: receipt_links.share(conn, reference, secret, clock()))
+
     renderer = Renderer(
         wordings,
         checkout.share,
         lambda invoice: documents.token_of(invoice, clock(), secret),
+        receipt_token,
         hop_link,
         settings.base_url,
     )
@@ -307,16 +316,26 @@ def build(
     of_autopay = AutopayLetters(
         transact=transact,
         books=books,
-        letters=Letters(settings),
+        letters=letters,
         words=renderer.words,
         issue=identity.issue,
         clock=clock,
         base_url=settings.base_url,
         link_days=settings.links.days,
     )
+    receipts = ReceiptLetters(
+        settings=settings,
+        letters=letters,
+        transact=transact,
+        customers=books,
+        language_of=lambda chat: _language_of(store, chat),
+        secret=secret,
+        clock=clock,
+    )
     composers: dict[str, Composer] = {  # by the kind of letter
         reminding.KIND: reminders.compose,
         **of_autopay.composers(),
+        **receipts.composers(),
     }
     letterbox = LetterBox(transact=transact, mail=mail, composers=composers, clock=clock, secret=secret)
     worker = Worker(checkout, store, runtime, desk, letterbox, orders, reminders, clock, kept, settings.spans)
@@ -355,7 +374,14 @@ def build(
         begin_limit=Limit("begin", 300, 10.0, monotonic, knock),  # conversations of one address
         say_limit=Limit("say", 60, 5.0, monotonic, knock),  # messages of one conversation
         household_limit=Limit("household", 600, 20.0, monotonic, knock),  # of one address: a whole office may share it
+        receipt_limit=Limit("receipt", 60, 1.0, monotonic, knock),  # receipts to one address; a PDF is work
     )
+
+
+async def _language_of(store: Store, chat: str) -> str:
+    """The language that a chat goes on in, or "" for one that is gone."""
+    talk = (await store.load(chat, "")).talk
+    return "" if talk is None else talk.locale
 
 
 def _gateway_set(settings: Settings) -> tuple[str, str]:
@@ -487,6 +513,7 @@ def asgi(remit: Remit, internal_token: str, lifespan: Lifespan | None = None) ->
         *([remit.telegram.route()] if remit.telegram else []),
         *([remit.chatwoot.route()] if remit.chatwoot else []),
         *bill.routes(remit, remit.mail),
+        *receipt.routes(remit),
         *documents.routes(remit),
         *asked_links.routes(remit),
         *stop_routes(remit),

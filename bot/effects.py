@@ -55,6 +55,7 @@ from dialogs.model import (
     Proved,
     ProveInvoice,
     RateHandoff,
+    ReceiptSent,
     Refused,
     Remember,
     Remembered,
@@ -63,6 +64,7 @@ from dialogs.model import (
     ResumePayment,
     SaveDetails,
     SendCode,
+    SendReceipt,
     SetAutopay,
     SheetOf,
     SignedIn,
@@ -84,6 +86,7 @@ from services.payments.autopay.enrolments import Wish
 from services.payments.autopay.orders import StandingOrders
 from services.payments.checkout import Checkout
 from services.payments.checkout import Refused as NotStarted
+from services.payments.receipt_requests import ReceiptRequests
 from services.payments.wallet import Wallet
 from services.payments.wishes import Wishes
 from services.sign_in import Good, Sent, SignIn, Spent, Wrong
@@ -106,6 +109,7 @@ class Hands:
         wallet: Wallet,
         wishes: Wishes,
         orders: StandingOrders,
+        receipts: ReceiptRequests,
         postman: Postman,
         now: Callable[[], datetime],
     ) -> None:
@@ -120,6 +124,7 @@ class Hands:
         self._wallet = wallet
         self._wishes = wishes
         self._orders = orders
+        self._receipts = receipts
         self._postman = postman
         self._now = now
 
@@ -224,13 +229,21 @@ class Hands:
                 assert_never(effect)
         return Noted()
 
-    async def _for_customer(
+    async def _for_customer(  # noqa: C901  # one line per effect
         self,
         key: str,
         chat: str,
         message: str,
         client: str,
-        effect: SendCode | CheckCode | SignOut | Remember | SaveDetails | EditMethod | SetAutopay | OpenRequest,
+        effect: SendCode
+        | CheckCode
+        | SignOut
+        | Remember
+        | SaveDetails
+        | EditMethod
+        | SetAutopay
+        | OpenRequest
+        | SendReceipt,
     ) -> Outcome:
         match effect:
             case SendCode(email, purpose, scope):
@@ -256,6 +269,8 @@ class Hands:
             case OpenRequest(scope, kind, why, payment, invoice):
                 opened = await self._wishes.open(key, chat, scope, kind, why, payment, invoice)
                 return NotSaved() if opened is None else RequestOpened(opened)
+            case SendReceipt(scope, reference):
+                return ReceiptSent() if await self._receipts.mail(key, scope, reference) else NotSaved()
             case _:
                 assert_never(effect)
 

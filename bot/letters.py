@@ -1,6 +1,6 @@
-"""The e-mails Remit writes: an invoice with its pay link, a reminder, a code, an invitation. The words are in ``config/letters``.
+"""The e-mails Remit writes: an invoice with its pay link, a reminder, a code, an invitation, a receipt. ``config/letters`` has the words.
 
-Composes only; `services.mail` sends. A letter names no card, no account and no zip.
+Composes only; `services.mail` sends. A letter names no zip, and of a card or account the last four at most, on a receipt.
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,9 @@ from bot.settings import CONFIG, Settings
 from bot.wording import Wording
 from dialogs.model import Say, Value
 from services.codes import LASTS
-from services.mail import Letter, one_line
-from services.model import Invoice
+from services.mail import Attachment, Letter, one_line
+from services.model import Invoice, Method, Money
+from services.payments.receipts import Back, Receipt
 from services.sign_in import Code
 
 _HTML = Environment(
@@ -35,6 +36,26 @@ class Told(msgspec.Struct, frozen=True):
     url: str
     at: datetime
     until: datetime  # when the link ends
+
+
+class ToldReceipt(msgspec.Struct, frozen=True):
+    """A letter about a receipt, before it is worded: ``subject``, ``says``, ``attached`` and ``button`` are keys.
+
+    ``paper``: the PDF, or empty for none. ``asked``: somebody asked for it just now.
+    """
+
+    receipt: Receipt
+    to: str
+    name: str
+    language: str
+    url: str
+    subject: str
+    says: str
+    button: str = "receipt_button"
+    attached: str = "receipt_attached"
+    paper: bytes = b""
+    refund: Back | None = None
+    asked: bool = False
 
 
 class Letters:
@@ -142,6 +163,21 @@ class Letters:
         button = "button" if told.url else ""
         return sheet.letter(told.to, f"autopay_{kind}_subject", intro, closing, url=told.url, button=button)
 
+    def about_receipt(self, told: ToldReceipt) -> Letter:
+        """The receipt of a payment, that it is on its way, a refund, or that it is void: with the PDF, and the link to the page."""
+        words = self._in(told.language)
+        sheet = _Sheet(words, self._common(told.name) | _of_receipt(told))
+        intro = (told.says, *((told.attached,) if told.paper else ()))
+        closing = (*(() if told.asked else ("receipt_why",)), "ask")
+        made = sheet.letter(told.to, told.subject, intro, closing, url=told.url, button=told.button)
+        named = f"receipt-{told.receipt.number}.pdf"
+        paper = (Attachment(named, "application/pdf", told.paper),) if told.paper else ()
+        return msgspec.structs.replace(made, attachments=paper)
+
+    def language_for(self, *wished: str) -> str:
+        """The first of these languages in which there are letters, or else the usual one."""
+        return next((each for each in wished if each in self._others), self._words.locale)
+
     def _in(self, language: str) -> Wording:
         return self._others.get(language, self._words)
 
@@ -208,6 +244,25 @@ class _Sheet:
 
 def _of(invoice: Invoice) -> dict[str, Value]:
     return {"number": one_line(invoice.number, 60), "payable": invoice.payable, "date": invoice.due_date}
+
+
+def _of_receipt(told: ToldReceipt) -> dict[str, Value]:
+    receipt = told.receipt
+    numbers = ", ".join(one_line(each.number, 60) for each in receipt.parts)
+    named = "" if receipt.last4 and (receipt.brand or receipt.method is Method.BANK) else "_plain"
+    method = Say(f"by_{receipt.method}{named}", {"brand": receipt.brand_name, "last4": receipt.last4})
+    back: dict[str, Value] = (
+        {} if told.refund is None else {"refund": told.refund.amount, "refund_date": told.refund.at}
+    )
+    return back | {
+        "number": receipt.number,
+        "amount": receipt.amount,
+        "refunded": Money(receipt.refunded, receipt.amount.currency),
+        "method": method,
+        "what": Say("receipt_what", {"count": len(receipt.parts), "numbers": numbers}),
+        "date": receipt.paid_at,
+        "changed": receipt.changed_at,
+    }
 
 
 def _due_key(invoice: Invoice, state: str) -> str:

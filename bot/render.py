@@ -15,6 +15,7 @@ from dialogs.model import (
     InvoiceCard,
     InvoicesCard,
     ReceiptCard,
+    ReceiptLink,
     Reply,
     Say,
     Sure,
@@ -29,21 +30,23 @@ Card = dict[str, str | int | list[Row] | None]
 class Renderer:
     """Speaks every language that has a wording; falls back to the first."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  # what makes each kind of link, as `build` has it
         self,
         wordings: Mapping[str, Wording],
         share: Callable[[str], Awaitable[str]],
         document: Callable[[str], str],
+        receipt: Callable[[str], Awaitable[str]],
         hop: Callable[[HopLink], Awaitable[str]],
         base_url: str,
     ) -> None:
-        """``share`` makes a `/go` token for a payment's reference, ``document`` a `/d` token for an invoice's id, ``hop`` the
-        whole address that moves a chat.
+        """``share`` makes a `/go` token for a payment's reference, ``document`` a `/d` token for an invoice's id, ``receipt``
+        an `/r` token for a payment's reference, ``hop`` the whole address that moves a chat.
         """
         self._wordings = wordings
         self.default = next(iter(wordings))
         self._share = share
         self._document = document
+        self._receipt = receipt
         self._hop = hop
         self._base_url = base_url
 
@@ -67,7 +70,7 @@ class Renderer:
             wording.say(reply.say),
             tuple(Button(wording.say(choice.title), to_button(choice.act)) for choice in reply.choices),
             _card(reply.card),
-            await self._link(reply.link),
+            await self._link(reply.link, wording.locale),
             reply.agent,
             at,
             reply.hands_over,
@@ -85,7 +88,9 @@ class Renderer:
         words = f"{wording.say(text)}\n[{wording.say(button)}]"
         return Shown(words, wording.version(text, button), wording.locale)
 
-    async def _link(self, link: CheckoutLink | DocumentLink | HelpLink | HopLink | None) -> Link | None:
+    async def _link(
+        self, link: CheckoutLink | DocumentLink | ReceiptLink | HelpLink | HopLink | None, locale: str
+    ) -> Link | None:
         match link:
             case None:
                 return None
@@ -93,6 +98,8 @@ class Renderer:
                 return Link("checkout", f"{self._base_url}/go/{await self._share(reference)}")
             case DocumentLink(invoice):
                 return Link("document", f"{self._base_url}/d/{self._document(invoice)}")
+            case ReceiptLink(reference):
+                return Link("receipt", f"{self._base_url}/r/{await self._receipt(reference)}?lang={locale}")
             case HopLink():
                 return Link("hop", await self._hop(link))
             case HelpLink(topic, language):

@@ -16,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from bot.pages.bill import PRIVATE, SHEET_ADDRESS
 from bot.pages.languages import language_for
+from bot.pages.worded import PRIVATE, StyleSheet
 from bot.settings import CONFIG
 from bot.web import safely
 from bot.wording import Wording
@@ -109,7 +109,7 @@ class _Pages:
         values = {"business": one_line(business.name), "phone": one_line(business.phone)}
         html = _PAGE.render(
             locale=words.locale,
-            sheet=f"../../{SHEET_ADDRESS}",
+            sheet=f"../../{StyleSheet('bill.css').address}",
             business=values["business"],
             title=words.say(Say(f"{key}_title", values)),
             text=words.say(Say(key, values)),

@@ -17,6 +17,7 @@ from dialogs.flows.handoff import CallPerson
 from dialogs.flows.invoices import SeeInvoice, SeeInvoices
 from dialogs.flows.methods import ChangeMethod, SeeMethods
 from dialogs.flows.pay import PayInvoice
+from dialogs.flows.receipt import TellReceipt
 from dialogs.flows.reminding import SetReminders
 from dialogs.flows.requests import AskPerson, SeeRequests
 from dialogs.flows.sign_in import LeaveAccount, SignIn, StayHere
@@ -46,10 +47,11 @@ AnyTask: TypeAlias = (
     | SeeRequests
     | TellArticle
     | SetReminders
+    | TellReceipt
 )
 
 AskingTask: TypeAlias = (
-    SignIn | ChangeDetails | ChangeMethod | EnrolAutopay | AlterAutopay | AskPerson
+    SignIn | ChangeDetails | ChangeMethod | EnrolAutopay | AlterAutopay | AskPerson | TellReceipt
 )  # beside a payment, with questions of their own
 
 TASKS = get_args(AnyTask)

@@ -13,6 +13,7 @@ from dialogs.flows.autopay import AlterAutopay, EnrolAutopay
 from dialogs.flows.details import ChangeDetails
 from dialogs.flows.methods import ChangeMethod
 from dialogs.flows.pay import PayInvoice
+from dialogs.flows.receipt import TellReceipt
 from dialogs.flows.requests import AskPerson
 from dialogs.flows.side import Side
 from dialogs.flows.sign_in import SignIn
@@ -94,7 +95,7 @@ Kind = TypeVar("Kind", bound=Side)
 
 def asking(talk: Conversation) -> AskingTask | None:
     """The running task, if it asks questions of its own beside a payment."""
-    mine = SignIn | ChangeDetails | ChangeMethod | EnrolAutopay | AlterAutopay | AskPerson
+    mine = SignIn | ChangeDetails | ChangeMethod | EnrolAutopay | AlterAutopay | AskPerson | TellReceipt
     return talk.task if isinstance(talk.task, mine) else None
 
 

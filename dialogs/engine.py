@@ -67,6 +67,7 @@ from dialogs.model import (
     SaveDetails,
     Say,
     SendCode,
+    SendReceipt,
     Sent,
     SetAutopay,
     SignOut,
@@ -312,6 +313,7 @@ def _advance(draft: Draft, view: View) -> Turn:
                 | EditMethod()
                 | SetAutopay()
                 | OpenRequest()
+                | SendReceipt()
                 | CarryOver()
             ):
                 return _send(draft, move, view)

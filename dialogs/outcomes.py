@@ -16,6 +16,7 @@ from dialogs.flows.handoff import CallPerson, handed_over
 from dialogs.flows.methods import ChangeMethod
 from dialogs.flows.offers import AGAIN, PERSON, REMEMBER
 from dialogs.flows.pay import HERE, PayInvoice, may_close_left_page, refusal
+from dialogs.flows.receipt import TellReceipt
 from dialogs.flows.reminding import SetReminders
 from dialogs.flows.requests import AskPerson
 from dialogs.flows.side import Side
@@ -47,6 +48,7 @@ from dialogs.model import (
     PageLeft,
     Proved,
     ProveInvoice,
+    ReceiptSent,
     Refused,
     Remember,
     Remembered,
@@ -55,6 +57,7 @@ from dialogs.model import (
     ResumePayment,
     SaveDetails,
     SendCode,
+    SendReceipt,
     SetAutopay,
     SignedIn,
     SignedOut,
@@ -137,11 +140,11 @@ def _of_customer(draft: Draft, effect: Effect, outcome: Outcome, view: View) -> 
             return _written(draft, saved, view)
         case ((SendCode() | CheckCode()), (CodeSent() | CodesSpent() | CodeWrong() | Locked() | AddressProved())):
             return _beside(draft, outcome)
-        case ((SaveDetails() | OpenRequest() | Remember() | SetAutopay()), NotSaved()):
+        case ((SaveDetails() | OpenRequest() | Remember() | SetAutopay() | SendReceipt()), NotSaved()):
             return _beside(draft, outcome)
         case (EditMethod(), MethodEdited()) | (SetAutopay(), AutopaySet()):
             return _beside(replace(draft, talk=draft.talk.forgetting(view.at)), outcome)
-        case OpenRequest(), RequestOpened():
+        case (OpenRequest(), RequestOpened()) | (SendReceipt(), ReceiptSent()):
             return _beside(draft, outcome)
         case _:
             return None
@@ -227,7 +230,17 @@ def closed(draft: Draft, payment: Payment) -> Draft:
 def _beside(draft: Draft, outcome: Outcome) -> Draft:
     """The answer goes to the task that sent it; when something else is going on by now, nobody waits for it."""
     task = side(draft.talk, Side)
-    mine = SignIn | ChangeDetails | SetReminders | ChangeMethod | EnrolAutopay | AlterAutopay | AskPerson | StayHere
+    mine = (
+        SignIn
+        | ChangeDetails
+        | SetReminders
+        | ChangeMethod
+        | EnrolAutopay
+        | AlterAutopay
+        | AskPerson
+        | StayHere
+        | TellReceipt
+    )
     if not isinstance(task, mine):
         return replace(draft, rest=True)
     if isinstance(task, SignIn) and isinstance(outcome, Locked):

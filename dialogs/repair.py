@@ -19,6 +19,7 @@ from dialogs.flows.invoices import SeeInvoice, SeeInvoices
 from dialogs.flows.methods import ChangeMethod
 from dialogs.flows.offers import ASK_REFUND, PAY, PERSON, STATUS
 from dialogs.flows.pay import PayInvoice
+from dialogs.flows.receipt import TellReceipt
 from dialogs.flows.requests import AskPerson
 from dialogs.flows.sign_in import SignIn
 from dialogs.guesses import offered
@@ -31,6 +32,7 @@ from dialogs.model import (
     Choose,
     CountHelp,
     Edit,
+    GetReceipt,
     Guess,
     Named,
     New,
@@ -98,7 +100,7 @@ def _hear(draft: Draft, act: Act, view: View) -> Draft:  # noqa: C901  # one lin
             return wanted(draft, task, view)
         case Pick(slot, key):
             return _picked(draft, slot, key, view)
-        case Show() | See() | Edit() | Wonder():
+        case Show() | See() | Edit() | Wonder() | GetReceipt():
             return _seen(draft, act)
         case Choose() | Named() | New():
             return _paid_with(draft, act, view)
@@ -191,7 +193,7 @@ def _unsure(draft: Draft, act: Rate | Guess | Unanswered, view: View) -> Draft:
             return _missed(noted, view)
 
 
-def _seen(draft: Draft, act: Show | See | Edit | Wonder) -> Draft:
+def _seen(draft: Draft, act: Show | See | Edit | Wonder | GetReceipt) -> Draft:
     """Something is to be shown or edited; what was going on goes on behind it, unless it only asked which invoice."""
     asked = draft.talk.asked
     if isinstance(act, Show) and asked is not None and asked.slot is Slot.INVOICE:
@@ -203,6 +205,8 @@ def _seen(draft: Draft, act: Show | See | Edit | Wonder) -> Draft:
             return draft.enter(SeeInvoice(number, key))
         case Edit(what, key):
             return draft.enter(ChangeMethod(what, key))
+        case GetReceipt(key, number, mail):
+            return draft.enter(TellReceipt(key, number, mail))
         case Wonder(topic):
             return draft.enter(TellArticle(topic, draft.talk.locale))
 

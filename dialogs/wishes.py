@@ -16,6 +16,7 @@ from dialogs.flows.invoices import SeeInvoices
 from dialogs.flows.methods import SeeMethods
 from dialogs.flows.offers import PAY, PERSON, SIGN_IN, SIGN_OUT, STATUS
 from dialogs.flows.pay import PayInvoice, may_close_left_page
+from dialogs.flows.receipt import TellReceipt
 from dialogs.flows.reminding import SetReminders
 from dialogs.flows.requests import AskPerson, SeeRequests
 from dialogs.flows.sign_in import LeaveAccount, SignIn, StayHere, may_use_address_on_file
@@ -240,9 +241,8 @@ def _later(draft: Draft, view: View) -> Draft:
     return replace(draft.say("pay_later", *(() if draft.talk.tasks else menu_of(view))), rest=True)
 
 
-def _receipt(draft: Draft, view: View) -> Draft:
-    """A receipt is the payment with its reference; a signed-in customer has all of them."""
-    return draft.enter(TellHistory()) if isinstance(view.scope, Customer) else _status(draft, view)
+def _receipt(draft: Draft, _view: View) -> Draft:
+    return draft.enter(TellReceipt())
 
 
 def _failed(draft: Draft, view: View) -> Draft:

@@ -82,6 +82,11 @@ def want(conn: Connection, wanted: Wanted, now: datetime, due: datetime | None =
     )
 
 
+def has(conn: Connection, key: str) -> bool:
+    """Whether this cause has a letter, whatever became of it."""
+    return conn.execute(select(letter.c.id).where(letter.c.key == key)).first() is not None
+
+
 def _due() -> Select[Any]:
     at = bindparam("at", type_=BigInteger)
     return (

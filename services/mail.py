@@ -45,6 +45,14 @@ class Refused(Unavailable):
         self.code = code
 
 
+class Attachment(msgspec.Struct, frozen=True):
+    """A file that goes along. ``name`` is of letters, digits, "-" and "."; ``kind`` a MIME type such as application/pdf."""
+
+    name: str
+    kind: str
+    content: bytes
+
+
 class Letter(msgspec.Struct, frozen=True):
     """One message to one person, in plain text and the same in HTML.
 
@@ -60,6 +68,7 @@ class Letter(msgspec.Struct, frozen=True):
     id: str = ""
     dated: datetime | None = None
     stop: str = ""
+    attachments: tuple[Attachment, ...] = ()
 
 
 class _AsItIs(policy.EmailPolicy):
@@ -175,6 +184,9 @@ class Smtp:
                 message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         message.set_content(_encodable(letter.text), cte="quoted-printable")
         message.add_alternative(_encodable(letter.html), subtype="html", cte="quoted-printable")
+        for each in letter.attachments:
+            main, _, sub = each.kind.partition("/")
+            message.add_attachment(each.content, maintype=main, subtype=sub, filename=each.name)
         return message
 
 

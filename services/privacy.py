@@ -56,6 +56,7 @@ from services.schema import (
     payment,
     payment_invoice,
     proposal,
+    receipt_link,
     refund,
     reminder,
     sign_in_code,
@@ -170,6 +171,8 @@ TABLES = (
     Personal("refunds", refund, _of_payments(refund.c.payment), (refund.c.id, refund.c.payment, refund.c.amount_minor, refund.c.state, refund.c.why, refund.c.asked_at),
              {"why": ""}),
     Personal("go_links", go_link, _of_payments(go_link.c.payment), erased=ALL),
+    # a receipt shows the last four digits of a card: from an erasure on nobody opens it any more
+    Personal("receipt_links", receipt_link, _of_payments(receipt_link.c.payment), erased=ALL),
     Personal("requests", handoff_case, _of_either(handoff_case), (_C.id, _C.reason, _C.invoice, _C.payment, _C.at, _C.closed_at, _C.summary, _C.words, _C.answer),
              {"summary": "", "words": "", "answer": ""}),
     Personal("account", account, _of_customer(account.c.customer), (account.c.first_at, account.c.last_at)),

@@ -278,6 +278,14 @@ Index(
 )
 Index("outbox_of_payment", outbox.c.payment, outbox.c.kind, outbox.c.id)
 
+receipt_link = Table(
+    "receipt_link",
+    schema,
+    Column("token_hash", String(64), primary_key=True),
+    Column("payment", ForeignKey("payment.reference"), nullable=False, index=True),
+    Column("made_at", BigInteger, nullable=False),
+)
+
 go_link = Table(
     "go_link",
     schema,

@@ -13,7 +13,12 @@ def new_token(random: Callable[[int], bytes]) -> str:
 
     None begins with a dash, which a command line would take for an option: that costs a fortieth of one bit.
     """
-    token = urlsafe_b64encode(random(16)).decode().rstrip("=")
+    return as_token(random(16))
+
+
+def as_token(drawn: bytes) -> str:
+    """Bytes as a token; see `new_token`."""
+    token = urlsafe_b64encode(drawn).decode().rstrip("=")
     return f"A{token[1:]}" if token.startswith("-") else token
 
 

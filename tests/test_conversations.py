@@ -73,7 +73,7 @@ from services.payments.refunds import Refund, RefundOrder
 
 FOLDER = Path(__file__).parent / "conversations"
 FILES = sorted(FOLDER.glob("*/*.chat"))
-_WHOLE = {"answers", "writes"}  # words that take the rest of their line as it is
+_WHOLE = {"answers", "receipt", "writes"}  # words that take the rest of their line as it is
 KEPT = {"succeeded", "processing", "part_refunded", "refunded", "won"}
 LONG = "please pay my invoice " * 205
 
@@ -97,6 +97,7 @@ class Player:
         self.link = ""
         self.hop = ""  # the newest link that moves a chat
         self.page = ""
+        self.receipt = ""  # the newest link to one
         self.sent = ("", "")
         self.followed = ""
         self.letters = 0
@@ -142,6 +143,8 @@ class Player:
             self.buttons.setdefault(self.chat, []).extend((c.title, c.payload) for c in message.choices)
             if message.link is not None and message.link.kind == "hop":
                 self.hop = message.link.url
+            elif message.link is not None and message.link.kind == "receipt":
+                self.receipt = message.link.url
             elif message.link is not None:
                 self.link = message.link.url
 
@@ -309,6 +312,13 @@ class Player:
     async def _quietly(self, kind: str, number: str) -> None:
         pay = self.world.pay_by_card if kind == "card" else self.world.pay_by_bank
         assert (await pay(await self.world.page(self.link), number)).status_code < 500
+
+    async def _receipt(self, words: str) -> None:
+        """The receipt that was linked last says so, on its page."""
+        answer = await self.world.browser.get(self.receipt)
+        assert answer.status_code == 200, answer.text
+        page = " ".join(re.sub(r"<svg.*?</svg>|<[^>]+>", " ", answer.text).split())
+        assert words in page, page
 
     # --- the world -----------------------------------------------------------------------------------------------
 

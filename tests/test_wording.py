@@ -77,7 +77,7 @@ BACK = {"insufficient_funds", "account_closed", "no_account", "stopped", "not_au
 KINDS = {"all", "payable", "dated", "some", *InvoiceStatus}  # of lists of invoices
 DATED = {"open", "due", "overdue", "partly_paid"}  # ... of which a row says when they are due
 ASKED = {"refund", "dispute"}  # of a person
-LINKS = {"checkout", "document", "help", "hop"}  # kinds of links that are shown
+LINKS = {"checkout", "document", "help", "hop", "receipt"}  # kinds of links that are shown
 BESIDE = (
     {f"command_{each}" for each in COMMANDS} | {f"open_{kind}" for kind in LINKS} | {"only_private", "choose"}
 )  # a conversation

@@ -1,20 +1,21 @@
 """Finding a customer by name, e-mail address or invoice number; what they owe, their chats, and a pay link to their address."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
 
 from sqlalchemy import Connection
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bot.desk import words
+from bot.desk import receipts, words
 from bot.desk.doors import Fields, Visit, form, page
 from bot.desk.frame import note, render
 from bot.send_links import LinkSender
 from services import mail_refusals
 from services.desk import audit, finding, handoffs
 from services.invoices.base import Books
-from services.model import Account, Invoice, InvoiceState
+from services.model import Account, Invoice, InvoiceState, Payment
+from services.payments import ledger
 
 if TYPE_CHECKING:
     from bot.app import Remit
@@ -29,6 +30,7 @@ def routes(remit: "Remit") -> list[Route]:
         Route("/desk/customers", page(remit, "agent", _find), methods=["GET"]),
         Route("/desk/customer", page(remit, "agent", _open), methods=["GET"]),
         Route("/desk/customer/open-chat", form(remit, "agent", _open_chat), methods=["POST"]),
+        Route("/desk/customer/send-receipt", form(remit, "agent", _send_receipt), methods=["POST"]),
         Route("/desk/customer/send-link", form(remit, "agent", _send_link), methods=["POST"]),
     ]
 
@@ -60,13 +62,13 @@ async def _shown(visit: Visit, customer: str, status: int = 200, problem: str = 
 
     address = mail_refusals.hash_of(details.email, visit.remit.secret)
 
-    def look(conn: Connection) -> tuple[list[tuple[str, handoffs.Handoff | None]], mail_refusals.Refusal | None]:
+    def look(conn: Connection) -> _Looked:
         if noted:
             audit.note(conn, visit.agent.id, "saw_customer", visit.remit.clock(), customer=customer)
         chats = [(chat, _last(conn, chat)) for chat in _chats(conn, customer, invoices)]
-        return chats, mail_refusals.of(conn, address)
+        return _Looked(chats, mail_refusals.of(conn, address), receipts.paid_by(conn, visit, customer))
 
-    chats, refusal = await visit.remit.transact(look)
+    looked = await visit.remit.transact(look)
     said = visit.request.query_params.get("said", "")
     return render(
         visit.frame,
@@ -77,13 +79,21 @@ async def _shown(visit: Visit, customer: str, status: int = 200, problem: str = 
         id=customer,
         details=details,
         invoices=[each for each in invoices if each.state is InvoiceState.OPEN],
-        chats=chats,
-        refusal=refusal,
+        chats=looked.chats,
+        refusal=looked.refusal,
+        paid=looked.paid,
+        press=visit.remit.random(12).hex(),
         problem=problem,
         done=words.DONE.get(said, "") if not problem else "",
         words=words,
         zone=visit.remit.settings.zone,
     )
+
+
+class _Looked(NamedTuple):
+    chats: list[tuple[str, handoffs.Handoff | None]]
+    refusal: mail_refusals.Refusal | None  # of their address, by a mail server
+    paid: list[tuple[Payment, str]]  # with the links of the receipts
 
 
 def _chats(conn: Connection, customer: str, invoices: tuple[Invoice, ...]) -> list[str]:
@@ -119,3 +129,15 @@ async def _send_link(visit: Visit, fields: Fields) -> Response:
     if fate == "sent":
         return visit.to(f"customer?{urlencode({'id': customer, 'said': 'link_sent'})}")
     return await _shown(visit, customer, 409, words.LINK_FATES[fate])
+
+
+async def _send_receipt(visit: Visit, fields: Fields) -> Response:
+    """Only of a payment of this customer: not of any that somebody names."""
+    customer, reference = fields.get("id", ""), fields.get("payment", "")
+    newest, _ = await visit.remit.transact(lambda conn: ledger.of_customer(conn, customer, receipts.MOST))
+    if reference not in {each.reference for each in newest}:
+        return await _shown(visit, customer, 409, receipts.told("no_address"))
+    fate = await receipts.send(visit, reference, fields)
+    if fate == "sent":
+        return visit.to(f"customer?{urlencode({'id': customer, 'said': 'receipt_sent'})}")
+    return await _shown(visit, customer, 409, receipts.told(fate))

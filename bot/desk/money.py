@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bot.desk import words
+from bot.desk import receipts, words
 from bot.desk.doors import Fields, Visit, form, page
 from bot.desk.frame import note, render
 from bot.office import GiveBackOrder, Refused, give_back, read_amount
@@ -43,6 +43,7 @@ def routes(remit: "Remit") -> list[Route]:
         Route("/desk/payments", page(remit, "supervisor", _list), methods=["GET"]),
         Route("/desk/payments/pause", form(remit, "supervisor", _pause), methods=["POST"]),
         Route(one, page(remit, "supervisor", _open), methods=["GET"]),
+        Route(f"{one}/receipt", form(remit, "supervisor", _send_receipt), methods=["POST"]),
         Route(f"{one}/refund", form(remit, "supervisor", _refund), methods=["POST"]),
     ]
 
@@ -92,12 +93,12 @@ async def _open(visit: Visit) -> Response:
 async def _shown(visit: Visit, status: int = 200, problem: str = "", typed: Fields | None = None) -> Response:
     reference = visit.request.path_params["reference"]
 
-    def look(conn: Connection) -> tuple[Payment | None, Any, Any, Any]:
-        paid = ledger.payment(conn, reference)
+    def look(conn: Connection) -> tuple[Payment | None, Any, Any, Any, dict[str, str]]:
+        paid, links = ledger.payment(conn, reference), receipts.links(conn, visit, [reference])
         agreed = agreements.chain(conn, agreements.of_payment(reference))
-        return paid, finding.events(conn, reference), refunds.of_payment(conn, reference), agreed
+        return paid, finding.events(conn, reference), refunds.of_payment(conn, reference), agreed, links
 
-    paid, events, made, agreed = await visit.remit.transact(look)
+    paid, events, made, agreed, links = await visit.remit.transact(look)
     if paid is None:
         return _missing(visit)
     asked = sum(each.amount.minor for each in made if each.state == "asked")
@@ -113,6 +114,9 @@ async def _shown(visit: Visit, status: int = 200, problem: str = "", typed: Fiel
         agreed=agreed,
         channels=words.CHANNELS,
         refunds=made,
+        receipt=links.get(reference, ""),
+        press=visit.remit.random(12).hex(),
+        done=words.DONE.get(visit.request.query_params.get("said", ""), "") if not problem else "",
         refund_states=REFUND_STATES,
         left=left if paid.state in states.REFUNDABLE and left.minor > 0 else None,
         fee_refunded=_fee_in(paid, 0, paid.refunded_minor),
@@ -172,6 +176,18 @@ def _fee_told(paid: Payment, amount: Money | None) -> str:
         return ""
     more = paid.amount.minor - paid.refunded_minor if amount is None else amount.minor
     return f" {_fee_in(paid, paid.refunded_minor, more)} of it are the program fee."
+
+
+async def _send_receipt(visit: Visit, fields: Fields) -> Response:
+    reference = visit.request.path_params["reference"]
+    if await visit.remit.checkout.view(reference) is None:
+        return _missing(visit)
+    fate = await receipts.send(visit, reference, fields)
+    return (
+        visit.to(f"payments/{reference}?said=receipt_sent")
+        if fate == "sent"
+        else await _shown(visit, 409, receipts.told(fate))
+    )
 
 
 async def _noted(visit: Visit, what: str, reference: str, **detail: Any) -> None:

@@ -101,16 +101,27 @@ LINK_FATES = {
     "unclear": "The line to the mail server dropped at the last moment: the letter may have been sent.",
     "no_mail": "No mail server is set up, so no links can be sent.",
 }
-DONE = {
-    "took": "The chat is yours. The assistant is silent now.",
-    "replied": "Sent.",
-    "returned": "The assistant speaks again. The chat stays yours.",
-    "proposed": "Proposed. The assistant asks the customer; you get the chat back after.",
-    "withdrew": "Withdrawal asked for. If the customer was quicker, the proposal stays confirmed.",
-    "assigned": "Assigned.",
-    "resolved": "Resolved. The customer is asked how it was.",
-    "noted": "Note kept.",
-} | {f"link_{fate}": words for fate, words in LINK_FATES.items()}
+RECEIPT_FATES = {
+    "sent": "The receipt goes to the address on file now.",
+    "often": "This receipt was sent several times today already, so it was not sent again.",
+    "no_address": "There is no receipt of it, or no e-mail address on file, so nothing was sent.",
+    "no_mail": "No mail server is set up, so no receipts can be sent.",
+    "old_form": "This form is too old. Send it again.",
+}
+DONE = (
+    {
+        "took": "The chat is yours. The assistant is silent now.",
+        "replied": "Sent.",
+        "returned": "The assistant speaks again. The chat stays yours.",
+        "proposed": "Proposed. The assistant asks the customer; you get the chat back after.",
+        "withdrew": "Withdrawal asked for. If the customer was quicker, the proposal stays confirmed.",
+        "assigned": "Assigned.",
+        "resolved": "Resolved. The customer is asked how it was.",
+        "noted": "Note kept.",
+    }
+    | {f"link_{fate}": words for fate, words in LINK_FATES.items()}
+    | {"receipt_sent": RECEIPT_FATES["sent"]}
+)
 
 _MARK = re.compile(r"\[[a-z ]{1,40} removed\]")  # what the guard puts in place of a number
 

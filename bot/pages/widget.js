@@ -29,7 +29,7 @@
       again: 'Reconnecting…', offline: 'You are offline', away: 'The chat is not available here.',
       later: 'Waiting for the connection', lost: 'Not sent', ended: 'The earlier conversation has ended. This is a new one.',
       telegram: 'Continue in Telegram',
-      pay: 'Go to the secure payment page', paper: 'Open the invoice (PDF)', sign_in: 'Sign in', invoice: 'Invoice', invoices: 'Invoices', due: 'To pay', total: 'Total',
+      pay: 'Go to the secure payment page', paper: 'Open the invoice (PDF)', receipt: 'Receipt and PDF', sign_in: 'Sign in', invoice: 'Invoice', invoices: 'Invoices', due: 'To pay', total: 'Total',
       processing: 'Processing', date: 'Due date', amount: 'Amount', method: 'Paid with', on: 'Date',
       reference: 'Reference', card: 'Card', bank: 'Bank account', open_: 'Open', paid: 'Paid', void: 'Void',
       credit: 'Credit note', succeeded: 'Paid', failed: 'Not paid', returned: 'Returned by the bank',
@@ -43,7 +43,7 @@
       later: 'A la espera de la conexión', lost: 'No se envió',
       ended: 'La conversación anterior terminó. Esta es una nueva.',
       telegram: 'Seguir en Telegram',
-      pay: 'Ir a la página de pago segura', paper: 'Abrir la factura (PDF)', sign_in: 'Iniciar sesión', invoice: 'Factura', invoices: 'Facturas', due: 'Por pagar', total: 'Total',
+      pay: 'Ir a la página de pago segura', paper: 'Abrir la factura (PDF)', receipt: 'Recibo y PDF', sign_in: 'Iniciar sesión', invoice: 'Factura', invoices: 'Facturas', due: 'Por pagar', total: 'Total',
       processing: 'En proceso', date: 'Vence el', amount: 'Importe', method: 'Pagado con', on: 'Fecha',
       reference: 'Referencia', card: 'Tarjeta', bank: 'Cuenta bancaria', open_: 'Pendiente', paid: 'Pagada',
       void: 'Anulada', credit: 'Nota de crédito', succeeded: 'Pagado', failed: 'No pagado',
@@ -893,10 +893,10 @@
       return row;
     }
 
-    /** To the secure page, to an invoice on paper, or to Telegram; a link of another kind is not shown. */
+    /** To the secure page, to an invoice on paper, to a receipt, or to Telegram; a link of another kind is not shown. */
     handOff({ kind, url }) {
       if (!isWeb(url)) return null;
-      const words = { document: this.words.paper, hop: this.words.telegram }[kind];
+      const words = { document: this.words.paper, receipt: this.words.receipt, hop: this.words.telegram }[kind];
       if (words) return make('a', { class: 'paper', href: url, target: '_blank', rel: 'noopener' }, words);
       // never inside a frame: the page of the payment provider is seen with its own address
       const target = window.top === window ? null : '_top';

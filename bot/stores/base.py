@@ -24,7 +24,7 @@ class Button(msgspec.Struct, frozen=True):
 
 
 class Link(msgspec.Struct, frozen=True):
-    kind: str  # checkout, document, help, hop
+    kind: str  # checkout, document, receipt, help, hop
     url: str
 
 

@@ -1,7 +1,9 @@
 """The buttons that more than one task shows. What they do is told in `dialogs/repair.py`."""
 
-from dialogs.model import Change, Choice, Choose, Say, Show, Simple, Slot, Sure, Want
-from services.model import Filter, key_of
+from collections.abc import Mapping
+
+from dialogs.model import Change, Choice, Choose, GetReceipt, Say, Show, Simple, Slot, Sure, Value, Want
+from services.model import Filter, Payment, PaymentState, key_of
 
 PAY = Choice(Say("button_pay"), Want("pay"))
 PAY_AGAIN = Choice(Say("button_pay_again"), Want("pay"))
@@ -31,7 +33,25 @@ STATUS = Choice(Say("button_status"), Want("status"))
 HOP_BACK = Choice(Say("button_hop_back"), Want("back"))
 NO = Choice(Say("button_no"), Simple.DROP)
 
+# Whose money came, or is on its way: until it has arrived the receipt is a notice of that.
+HAVE_RECEIPT = (
+    PaymentState.PROCESSING,
+    PaymentState.SUCCEEDED,
+    PaymentState.PART_REFUNDED,
+    PaymentState.REFUNDED,
+    PaymentState.DISPUTED,
+    PaymentState.WON,
+    PaymentState.LOST,
+    PaymentState.RETURNED,
+)
+
 
 def yes_to(question: str) -> Choice:
     """The yes to one question, which is named by all that it is about."""
     return Choice(Say("button_yes"), Sure(key_of(question)))
+
+
+def receipt_button(payment: Payment) -> Choice:
+    """Shows the receipt of one payment."""
+    values: Mapping[str, Value] = {"amount": payment.amount, "number": ", ".join(payment.numbers)}
+    return Choice(Say("button_receipt_of", values), GetReceipt(payment.key))

@@ -7,7 +7,19 @@ from msgspec.structs import replace
 
 from dialogs.flows.coach import declined, failed, returned
 from dialogs.flows.lists import payment_row
-from dialogs.flows.offers import ASK_REFUND, CANCEL, HISTORY, LINK, OTHER_INVOICE, PAY, PAY_AGAIN, PERSON, SIGN_IN
+from dialogs.flows.offers import (
+    ASK_REFUND,
+    CANCEL,
+    HAVE_RECEIPT,
+    HISTORY,
+    LINK,
+    OTHER_INVOICE,
+    PAY,
+    PAY_AGAIN,
+    PERSON,
+    SIGN_IN,
+    receipt_button,
+)
 from dialogs.flows.side import Side
 from dialogs.flows.sign_in import SignIn
 from dialogs.model import (
@@ -22,12 +34,15 @@ from dialogs.model import (
     PaymentNow,
     PaymentsOf,
     ReceiptCard,
+    ReceiptLink,
     Reply,
     Say,
     Value,
     View,
 )
 from services.model import Bearer, Customer, Invoice, Money, Objection, Payment, Payments, PaymentState, standing
+
+MOST_RECEIPTS = 3  # with buttons of their own in a history; whoever means another one says which
 
 
 class TellStatus(Side, frozen=True, omit_defaults=True, tag="status"):
@@ -103,7 +118,9 @@ class TellHistory(Side, frozen=True, omit_defaults=True, tag="history"):
                 return lookup
             case Payments(shown, count) if shown:
                 rows = Listed(tuple(payment_row(each) for each in shown))
-                return Done(Reply(Say("history", {"count": count, "rows": rows}), (ASK_REFUND, PERSON)))
+                with_receipt = [each for each in shown if each.state in HAVE_RECEIPT]
+                receipts = tuple(map(receipt_button, with_receipt[:MOST_RECEIPTS]))
+                return Done(Reply(Say("history", {"count": count, "rows": rows}), (*receipts, ASK_REFUND, PERSON)))
             case Payments():
                 return Done(Reply(Say("no_payment_of_yours"), choices=(PAY, PERSON)))
             case _:
@@ -201,7 +218,12 @@ def all_news(payment: Payment, before: Payment | None) -> tuple[Reply, ...]:
 
 
 def news(payment: Payment) -> Reply:
-    """The sentence for a payment as it stands, with the one thing to do next."""
+    """The sentence for a payment as it stands, with the one thing to do next; and its receipt, where it has one."""
+    told = _news(payment)
+    return told if told.card is None else replace(told, link=ReceiptLink(payment.reference))
+
+
+def _news(payment: Payment) -> Reply:
     values = of_payment(payment)
     if payment.surplus_minor or payment.refund_failed or payment.dispute_won:
         key = "overpaid" if payment.surplus_minor else "won" if payment.dispute_won else "refund_failed"

@@ -70,6 +70,17 @@ class See(msgspec.Struct, frozen=True):
     number: str = ""
 
 
+class GetReceipt(msgspec.Struct, frozen=True):
+    """A receipt is wanted: of the payment whose button has this key, of one on this invoice, or of the one that is meant.
+
+    ``mail``: by e-mail, and not only to look at.
+    """
+
+    key: str = ""
+    number: str = ""
+    mail: bool = False
+
+
 class Choose(msgspec.Struct, frozen=True):
     """Invoices are named to be paid together, by the keys of their buttons or by their numbers; none: all of them."""
 
@@ -224,6 +235,7 @@ Act: TypeAlias = (
     | Pick
     | Show
     | See
+    | GetReceipt
     | Choose
     | Named
     | New

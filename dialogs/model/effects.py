@@ -109,6 +109,13 @@ class OpenRequest(msgspec.Struct, frozen=True, tag="open_request"):
     number: str = ""
 
 
+class SendReceipt(msgspec.Struct, frozen=True, tag="send_receipt"):
+    """Send the receipt of one of the customer's payments to the address on file."""
+
+    scope: Customer
+    reference: str
+
+
 class CountHelp(msgspec.Struct, frozen=True, tag="count_help"):
     """Note for the business whether an article answered a question."""
 
@@ -167,6 +174,7 @@ Effect: TypeAlias = (
     | EditMethod
     | SetAutopay
     | OpenRequest
+    | SendReceipt
     | CountHelp
     | NoteGap
     | CarryOver

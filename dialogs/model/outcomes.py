@@ -106,6 +106,10 @@ class RequestOpened(msgspec.Struct, frozen=True):
     request: Request
 
 
+class ReceiptSent(msgspec.Struct, frozen=True):
+    """The receipt is on its way to the address on file."""
+
+
 class Noted(msgspec.Struct, frozen=True):
     """Written down for the business; nothing in the conversation waits for it."""
 
@@ -133,6 +137,7 @@ Outcome: TypeAlias = (
     | MethodEdited
     | AutopaySet
     | RequestOpened
+    | ReceiptSent
     | Noted
     | Carried
     | Payment

@@ -55,6 +55,12 @@ class DocumentLink(msgspec.Struct, frozen=True):
     invoice: str
 
 
+class ReceiptLink(msgspec.Struct, frozen=True):
+    """The receipt of a payment as a page, and from there as a PDF; the runtime makes it the one link that receipt has."""
+
+    reference: str
+
+
 class HelpLink(msgspec.Struct, frozen=True):
     """A help article as a page of its own."""
 
@@ -83,6 +89,6 @@ class Reply(msgspec.Struct, frozen=True):
     say: Say
     choices: tuple[Choice, ...] = ()
     card: InvoiceCard | InvoicesCard | ReceiptCard | None = None
-    link: CheckoutLink | DocumentLink | HelpLink | HopLink | None = None
+    link: CheckoutLink | DocumentLink | ReceiptLink | HelpLink | HopLink | None = None
     agent: str = ""  # who says it, where a person does
     hands_over: bool = False  # from here on a person has the case

@@ -8,7 +8,7 @@ import re
 from datetime import date, timedelta
 
 from dialogs.conversation import Asked, Conversation
-from dialogs.model import Act, Choose, Named, New, Pick, See, Show, Slot, Tell, Want
+from dialogs.model import Act, Choose, GetReceipt, Named, New, Pick, See, Show, Slot, Tell, Want
 from dialogs.reading import values
 from dialogs.reading.buttons import from_button
 from services.model import Customer, Filter, InvoiceStatus, Spread
@@ -85,6 +85,12 @@ _HISTORY = re.compile(
     _I,
 )
 
+_RECEIPT = re.compile(r"\b(?:receipts?|reciept|recibos?|comprobantes?)\b", _I)
+_RECEIPT_BY_MAIL = re.compile(
+    r"\b(?:e-?mail|mail|resend|send)\b.{0,30}\b(?:receipts?|reciept)\b|\b(?:receipts?|reciept)\b.{0,30}\b(?:by|to my|in an?) e-?mail\b"
+    r"|\b(?:env[ií]\w+|m[aá]nd\w+)\b.{0,30}\b(?:recibos?|comprobantes?)\b|\b(?:recibos?|comprobantes?)\b.{0,30}\bpor (?:e-?mail|correo)\b", _I)  # fmt: skip
+_NO_RECEIPT_WANTED = re.compile(  # the setting, the fact that one is missing, and questions that an article answers
+    r"\b(?:stop|turn (?:off|on)|remember|unsubscribe|notifications?|no more|only|reminders?|don'?t|avisos|dej\w+ de|one receipt|un solo)\b", _I)  # fmt: skip
 _ON_FILE = re.compile(
     r"\b(?:saved|stored|usual|on file|on record|default|same (?:card|account|one|method|way)|(?:card|account|one) (?:you have|from last time|i used))\b", _I)  # fmt: skip
 _METHODS = re.compile(
@@ -208,6 +214,8 @@ def wishes(said: str, talk: Conversation, today: date | None) -> tuple[Act, ...]
     if objection is not None:
         numbers = values.invoice_numbers(said, values.INVOICE_PATTERNS)
         return (objection, *(Tell(Slot.INVOICE, number.value) for number in numbers[:1]))
+    if (receipt := _receipt(said)) is not None:
+        return (receipt,)
     customer = isinstance(talk.scope, Customer)
     if customer and _BARE_NUMBERS.fullmatch(said):
         return (Choose(numbers=tuple(re.findall(r"[0-9]{3,12}", said))),)
@@ -221,6 +229,17 @@ def wishes(said: str, talk: Conversation, today: date | None) -> tuple[Act, ...]
     if (shown := _shown(said, today, customer=customer)) is not None:
         return (shown,)
     return (Want("history"),) if _HISTORY.search(said) else _details(said)
+
+
+def _receipt(said: str) -> Act | None:
+    """A receipt that is asked for by its invoice, as a PDF or by e-mail; what is vaguer is for the model to read."""
+    if not _RECEIPT.search(said) or _NO_RECEIPT_WANTED.search(said):
+        return None
+    numbers = values.invoice_numbers(said, values.INVOICE_PATTERNS)
+    mail = _RECEIPT_BY_MAIL.search(said) is not None
+    if numbers or mail or re.search(r"\bpdf\b", said, _I):
+        return GetReceipt(number=numbers[0].value if numbers else "", mail=mail)
+    return None
 
 
 def _shown(said: str, today: date | None, *, customer: bool) -> Act | None:

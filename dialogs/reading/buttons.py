@@ -11,6 +11,7 @@ from dialogs.model import (
     Change,
     Choose,
     Edit,
+    GetReceipt,
     Named,
     New,
     Pick,
@@ -93,6 +94,7 @@ _KEY = r"[a-z]{1,12}"
 _PICK = re.compile(rf"/pick (invoice|method|account|payment|detail|why|days) ({_KEY})")
 _EDIT = re.compile(rf"/(remove|favorite|nickname) ({_KEY})")
 _SEE = re.compile(rf"/see ({_KEY})")
+_RECEIPT = re.compile(rf"/(receipt|mail-receipt) ({_KEY})")
 _SURE = re.compile(rf"/sure ({_KEY})")
 _TOPIC = r"[a-z0-9-]{1,40}"
 _WONDER = re.compile(rf"/help ({_TOPIC})")
@@ -114,6 +116,8 @@ def to_button(act: Act) -> str:  # noqa: C901  # one line per act
             return f"/{what} {key}"
         case See(key, _):
             return f"/see {key}"
+        case GetReceipt(key, _, mail):
+            return f"/{'mail-receipt' if mail else 'receipt'} {key}"
         case Sure(key):
             return f"/sure {key}"
         case Wonder(topic):
@@ -143,6 +147,8 @@ def _keyed(text: str) -> Act | None:
         return Pick(Slot(found[1]), found[2])
     if (found := _SEE.fullmatch(text)) is not None:
         return See(found[1])
+    if (found := _RECEIPT.fullmatch(text)) is not None:
+        return GetReceipt(found[2], mail=found[1] == "mail-receipt")
     if (found := _SURE.fullmatch(text)) is not None:
         return Sure(found[1])
     if (found := _EDIT.fullmatch(text)) is not None:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, bindparam, select, update
 from services.database import insert_once, micros
 from services.model import Method, Money, Payment, Reason
 from services.model.fees import gone_of_fee
-from services.payments import cases, journal, ledger, notes, outbox, refunds, rulings, states, surplus
+from services.payments import cases, journal, ledger, notes, outbox, receipt_letters, refunds, rulings, states, surplus
 from services.payments.cases import Trouble, open_case, short
 from services.payments.gateways.base import AFTERWARDS, Fact, FactKind
 from services.payments.journal import Part
@@ -176,7 +176,7 @@ def _call_for_a_person(conn: Connection, row: Row[Any], facts: Sequence[Fact], n
 
 
 def _follow(conn: Connection, before: Row[Any], standing: Standing, now: datetime) -> None:
-    """What the gateway's word brings about: the journal, the books, who may pay the invoice now, the customer's message.
+    """What the gateway's word brings about: journal, books, who may pay the invoice now, the customer's letter and message.
 
     Everything here happens once per cause, whichever fact came first.
     """
@@ -201,6 +201,7 @@ def _follow(conn: Connection, before: Row[Any], standing: Standing, now: datetim
         journal.enter_return(conn, moved.reference, now)
         outbox.add_return(conn, moved, posted, now)
     ledger.hold(conn, moved.reference, moved.state)
+    receipt_letters.follow(conn, row, standing.refunds, now)
     more_went_back = 0 if row.ruling else _news_of_refunds(before, moved)
     if moved.state in states.TOLD and (moved.state != before.state or more_went_back):
         # what was refunded before the dispute says the state again; that it was won, nothing else says

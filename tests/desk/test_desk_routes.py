@@ -40,6 +40,7 @@ EXPECTED: dict[tuple[str, str], tuple[dict[str, int], dict[str, int]]] = {
     ("GET", "/desk/customer"): (MISSING, MISSING),  # nobody is named: test_desk_customers.py
     ("POST", "/desk/customer/open-chat"): (MISSING, MISSING),
     ("POST", "/desk/customer/send-link"): (MISSING, MISSING),
+    ("POST", "/desk/customer/send-receipt"): (MISSING, MISSING),
     ("GET", "/desk/answers"): (ANYBODY, ANYBODY),
     ("POST", "/desk/answers/save"): (FORBIDDEN, REFUSED),  # without a title: test_desk_supervisor.py
     ("POST", "/desk/answers/remove"): (FORBIDDEN, DONE),
@@ -49,6 +50,7 @@ EXPECTED: dict[tuple[str, str], tuple[dict[str, int], dict[str, int]]] = {
     ("GET", "/desk/payments"): (FORBIDDEN, ANYBODY),
     ("POST", "/desk/payments/pause"): (FORBIDDEN, ANYBODY),  # asks once more
     ("GET", "/desk/payments/{reference}"): (FORBIDDEN, MISSING),
+    ("POST", "/desk/payments/{reference}/receipt"): (FORBIDDEN, MISSING),
     ("POST", "/desk/payments/{reference}/refund"): (FORBIDDEN, MISSING),
     ("GET", "/desk/cases"): (FORBIDDEN, ANYBODY),
     ("POST", "/desk/cases/{case:int}/close"): (FORBIDDEN, REFUSED),

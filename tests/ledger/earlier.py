@@ -202,6 +202,9 @@ ROWS: dict[str, Rows] = {
              "letter": "reminder:book:c:2026-03-04", "at": AT},
         ],
     },
+    "0011": {
+        "receipt_link": [{"token_hash": "a" * 64, "payment": PAID, "made_at": AT}],
+    },
 }  # fmt: skip  # as above
 
 ADDED: dict[str, dict[str, dict[str, Any]]] = {
@@ -236,4 +239,5 @@ ADDED: dict[str, dict[str, dict[str, Any]]] = {
         "pay_link": {"sent_at": None, "opened_at": None, "begun_at": None, "chosen_at": None},
     },
     "0013": {},
+    "0011": {},
 }  # fmt: skip  # as above

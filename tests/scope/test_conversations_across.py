@@ -40,6 +40,7 @@ ENTERS = {
     "AskPerson": "/pick why {invoice}",
     "SeeRequests": "/requests",
     "TellArticle": "/help privacy",
+    "TellReceipt": "/receipt {payment}",
 }
 
 
@@ -62,6 +63,8 @@ def keyed(goods: Goods) -> list[str]:
         f"/agree {goods.digest}",
         "/refund",
         f"/pick payment {payment}",
+        f"/receipt {payment}",
+        f"/mail-receipt {payment}",
         "/why twice",
         "/dispute",
         f"/pick why {invoice}",

@@ -40,6 +40,7 @@ from dialogs.model import (
     ResumePayment,
     SaveDetails,
     SendCode,
+    SendReceipt,
     SheetOf,
     SignOut,
     StartPayment,
@@ -48,6 +49,7 @@ from services.hops import Hops
 from services.invoices.access import Access
 from services.model import Customer, Revision
 from services.payments.checkout import Checkout
+from services.payments.receipt_requests import ReceiptRequests
 from services.payments.wallet import Wallet
 from services.payments.wishes import Wishes
 from services.sign_in import SignIn
@@ -123,6 +125,7 @@ EFFECTS: dict[Any, Any] = {
         OpenRequest(scope, "dispute", "why", payment=goods.payment, invoice=_invoice(goods, who, owner)),
         OpenRequest(scope, "dispute", "why", invoice=_invoice(goods, who, owner), number=goods.number),
     ],
+    SendReceipt: lambda scope, goods, *_: [SendReceipt(scope, goods.payment)] if isinstance(scope, Customer) else [],
     # the runtime's, for what left its own chat: services perform none (who follows the link of a chat: test_hops)
     CarryOver: lambda *_: [CarryOver("telegram:thief")],
     # these name nobody's thing, and tell nothing: the business reads them
@@ -210,7 +213,7 @@ async def _tried_by(town: Town, kind: Any, who: str, owner: str) -> None:
 # --- by the services, whoever calls them -------------------------------------------------------------------------------
 
 # Every method that takes a scope, a chat or a customer, and where it is tried; a sentence says why it needs no try.
-SERVICES = (Access, Checkout, Wishes, Wallet, Visitors, SignIn, Hops)
+SERVICES = (Access, Checkout, Wishes, ReceiptRequests, Wallet, Visitors, SignIn, Hops)
 TRIED: dict[str, Any] = {
     "Access.may": "asks nothing but whether a sign-in still counts: test_over_time",
     "Access.invoice": OneInvoice,
@@ -231,6 +234,7 @@ TRIED: dict[str, Any] = {
     "Checkout.latest": "names a chat, and is asked by the runtime for the chat that is lost: test_shared_chats",
     "SignIn.was_used_in": "names a chat, and is asked by the runtime for the chat that is lost: test_shared_chats",
     "Wishes.open": OpenRequest,
+    "ReceiptRequests.mail": SendReceipt,
     "Wallet.methods": "behind Access.methods, which asks first",
     "Wallet.edit": EditMethod,
     "Visitors.scope": "makes a scope of a proof that was checked a moment before",

@@ -25,6 +25,7 @@ from dialogs.model import (
     RequestsOf,
     SaveDetails,
     SendCode,
+    SendReceipt,
     SignOut,
     StartPayment,
 )
@@ -99,6 +100,7 @@ def tried(scope: Customer, goods: Goods) -> list[object]:
         SaveDetails(scope, Revision(email=goods.email)),
         EditMethod(scope, "remove", goods.method),
         OpenRequest(scope, "refund", "why", payment=goods.payment),
+        SendReceipt(scope, goods.payment),
         Remember(scope),
     ]
 

@@ -36,6 +36,7 @@ from dialogs.model import (
     Pressed,
     Proved,
     ProveInvoice,
+    ReceiptSent,
     Refused,
     Remember,
     Remembered,
@@ -43,6 +44,7 @@ from dialogs.model import (
     ResumePayment,
     SaveDetails,
     SendCode,
+    SendReceipt,
     SignedIn,
     SignedOut,
     SignOut,
@@ -169,7 +171,9 @@ def _of_customer(talk: Talk, effect: Effect, chance: random.Random) -> Outcome:
         case OpenRequest(kind=kind) if likely:
             talk.requests += (Request(len(talk.requests) + 1, kind, talk.at, "INV-1042"),)
             return RequestOpened(talk.requests[-1])
-        case SaveDetails() | OpenRequest():
+        case SendReceipt() if likely:
+            return ReceiptSent()
+        case SaveDetails() | OpenRequest() | SendReceipt():
             return NotSaved()
     raise AssertionError(f"an effect that nobody here answers: {effect}")
 

@@ -7,6 +7,7 @@ from starlette.routing import Route
 from bot.desk import (
     answers,
     audit_page,
+    autopay_page,
     chat,
     customers,
     doing,
@@ -25,5 +26,18 @@ if TYPE_CHECKING:
 
 def routes(remit: "Remit") -> list[Route]:
     """What is served under ``/desk``."""
-    pages = (sign_in, queue, chat, doing, events, customers, answers, figures, money, open_cases, audit_page)
+    pages = (
+        sign_in,
+        queue,
+        chat,
+        doing,
+        events,
+        customers,
+        answers,
+        figures,
+        money,
+        autopay_page,
+        open_cases,
+        audit_page,
+    )
     return [*frame.routes(), *(route for each in pages for route in each.routes(remit))]

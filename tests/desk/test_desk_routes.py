@@ -48,6 +48,9 @@ EXPECTED: dict[tuple[str, str], tuple[dict[str, int], dict[str, int]]] = {
     ("POST", "/desk/payments/pause"): (FORBIDDEN, ANYBODY),  # asks once more
     ("GET", "/desk/payments/{reference}"): (FORBIDDEN, MISSING),
     ("POST", "/desk/payments/{reference}/refund"): (FORBIDDEN, MISSING),
+    ("GET", "/desk/autopay"): (FORBIDDEN, ANYBODY),
+    ("POST", "/desk/autopay/pause"): (FORBIDDEN, ANYBODY),  # asks once more
+    ("GET", "/desk/autopay/{run:int}"): (FORBIDDEN, MISSING),
     ("GET", "/desk/cases"): (FORBIDDEN, ANYBODY),
     ("POST", "/desk/cases/{case:int}/close"): (FORBIDDEN, REFUSED),
     ("GET", "/desk/audit"): (FORBIDDEN, ANYBODY),
@@ -57,7 +60,12 @@ STREAMS = {("GET", "/desk/events")}  # open without end: test_desk_live.py
 
 
 def filled(path: str, handoff: int) -> str:
-    return path.replace("{handoff:int}", str(handoff)).replace("{reference}", "RM-NONE").replace("{case:int}", "999")
+    return (
+        path.replace("{handoff:int}", str(handoff))
+        .replace("{reference}", "RM-NONE")
+        .replace("{case:int}", "999")
+        .replace("{run:int}", "999")
+    )
 
 
 def enumerated(world: World) -> list[tuple[str, str]]:

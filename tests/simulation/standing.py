@@ -300,7 +300,9 @@ class Game:
             if invoice not in self.disputed:
                 self.disputed[invoice] = key
                 wanted = cases.Trouble.DISPUTE_WANTED
-                await self.real(partial(cases.open_case, key=key, reason=wanted, summary=key, now=self.world.at, invoice=invoice))
+                await self.real(
+                    partial(cases.open_case, key=key, reason=wanted, summary=key, now=self.world.at, invoice=invoice)
+                )
 
     async def _remove(self) -> None:
         """A card or account is removed, and kept anew under the same name by the next payment."""
@@ -321,7 +323,9 @@ class Game:
         if not owed:
             return
         self.keys += 1
-        paid = await self.world.start(f"hand/{self.keys}", self.chance.choice(owed), chat=f"hand {self.keys}", minor=1_000)
+        paid = await self.world.start(
+            f"hand/{self.keys}", self.chance.choice(owed), chat=f"hand {self.keys}", minor=1_000
+        )
         if hasattr(paid, "reference"):
             await self.world.reports(paid.reference, FactKind.SUCCEEDED)
 
@@ -362,7 +366,10 @@ class Game:
         way = 0
         for request in self.bank.requests.values():
             kinds = {fact.kind for fact in self.bank.facts.get(request.reference, ())}
-            took = kinds & {FactKind.PROCESSING, FactKind.SUCCEEDED} and not kinds & {FactKind.RETURNED, FactKind.FAILED}
+            took = kinds & {FactKind.PROCESSING, FactKind.SUCCEEDED} and not kinds & {
+                FactKind.RETURNED,
+                FactKind.FAILED,
+            }
             if took and request.reference not in in_books and f"book:{request.numbers[0]}" == invoice:
                 way += request.amount.minor
         return books.invoices[invoice].total.minor - sum(each.amount.minor for each in posted) - way
@@ -389,7 +396,9 @@ class Game:
             self._violate(f"{number} was presented again at once")
         for each in mine:
             final = each.said is not None and each.said[1] is not None and each.said[1] not in PASSING
-            heard = charge.at - each.at > timedelta(days=8) or each.said is not None and each.said[0] is FactKind.DECLINED
+            heard = charge.at - each.at > timedelta(days=8) or (
+                each.said is not None and each.said[0] is FactKind.DECLINED
+            )
             if final and heard and charge.at - each.at > timedelta(hours=1):
                 self._violate(f"{number} was charged although {each.said[1]} had ended the authorisation")
         if any(each.said is None for each in before):
@@ -407,7 +416,9 @@ class Game:
         totals = await self.real(journal.trial_balance)
         if any(sum(accounts.values()) for accounts in totals.values()):
             self._violate(f"the journal does not balance: {totals}")
-        for (at, who, notice, _), times in Counter((a, w, msgspec.json.encode(n), e) for a, w, n, e in self.told).items():
+        for (at, who, notice, _), times in Counter(
+            (a, w, msgspec.json.encode(n), e) for a, w, n, e in self.told
+        ).items():
             if times > 1:
                 self._violate(f"{who} was told {times} times at {at}: {notice!r}")
         await self._nothing_left()
@@ -422,7 +433,11 @@ class Game:
             left = self._owed(key)
             waited = self.world.at - max(will.since, datetime(*invoice.due_date.timetuple()[:3], tzinfo=UTC))
             tried = [each for each in self.bank.made if (each.invoice, each.era) == (key, will.era)]
-            told = [n for _, _, n, _ in self.told if n.number == invoice.number and n.kind in ("above_limit", "gave_up", "needs_you")]
+            told = [
+                n
+                for _, _, n, _ in self.told
+                if n.number == invoice.number and n.kind in ("above_limit", "gave_up", "needs_you")
+            ]
             if 0 < left <= terms.limit.minor and waited > timedelta(days=19) and not tried and not told:
                 self._violate(f"{invoice.number} was due long ago, is authorised, and was never charged")
 

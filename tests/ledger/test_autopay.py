@@ -470,6 +470,17 @@ async def test_a_bank_that_hears_of_a_dispute_ends_the_authorisation(auto):
     assert await auto.state() == ("stopped", "not_authorized")
 
 
+async def test_what_was_refused_for_good_is_charged_under_a_new_authorisation(auto):
+    await auto.to_the_charge()
+    auto.fails(DECLINED, Reason.EXPIRED_CARD)
+    await auto.run()
+    auto.fails(SUCCEEDED, None)
+    await auto.enrols("w/again")
+    assert await auto.run() == [TOLD]
+    auto.world.passes(days=11)
+    assert await auto.run() == [("charged", "")]
+
+
 async def test_a_removed_method_stops_autopay_and_says_so(auto):
     await auto.to_the_charge()
     await auto.world.wallet.edit("dana", "remove", "pm_1")

@@ -55,6 +55,7 @@ def keyed(goods: Goods) -> list[str]:
         *(f"/{what} {method}" for what in ("remove", "favorite", "nickname")),
         f"/remove {method}",
         f"/sure {question}",
+        *(f"/sure {key_of(f'leave {each}')}" for each in (1, 2)),
         "yes",
         f"/see {invoice}",
         f"/pay {invoice}",
@@ -79,7 +80,7 @@ def keyed(goods: Goods) -> list[str]:
     ]
 
 
-PICKED = ("invoice", "method", "account", "payment", "detail", "why")
+PICKED = ("invoice", "method", "account", "payment", "detail", "why", "days")
 SENTENCES = [
     "what do I owe?",
     "show me all invoices",

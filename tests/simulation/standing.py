@@ -38,7 +38,7 @@ CARD_SAYS = (
     *((FactKind.DECLINED, Reason.INSUFFICIENT_FUNDS),) * 4,
     (FactKind.DECLINED, Reason.DECLINED),
     (FactKind.DECLINED, Reason.EXPIRED_CARD),
-    None,  # the bank wants to see the customer
+    *(None,) * 3,  # the bank wants to see the customer
 )
 BANK_SAYS = (
     *((FactKind.SUCCEEDED, None),) * 3,

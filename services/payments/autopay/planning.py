@@ -157,10 +157,8 @@ def _is_to_be_planned(row: Row[Any], enrolment: Enrolment, invoice: Invoice) -> 
     """Whether what is there of this cycle gives way: its authorisation ended, or more is owed than was told."""
     if row.state == "over":
         above = passed_over(invoice, enrolment) == "above_limit"
-        again = (
-            row.enrolment != enrolment.id or (row.why == "above_limit" and not above) or row.why in ("moved", "paused")
-        )
-        return row.why in CALLED_OFF and again
+        again = row.why in CALLED_OFF or (row.why == "above_limit" and not above)
+        return bool(row.enrolment != enrolment.id or again)
     waits = row.state in ("planned", "waiting")
     return waits and bool(row.amount_minor < invoice.payable.minor or row.enrolment != enrolment.id)
 

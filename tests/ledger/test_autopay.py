@@ -475,7 +475,8 @@ async def test_what_was_refused_for_good_is_charged_under_a_new_authorisation(au
     auto.fails(DECLINED, Reason.EXPIRED_CARD)
     await auto.run()
     auto.fails(SUCCEEDED, None)
-    await auto.enrols("w/again")
+    auto.world.saves("pm_2")
+    await auto.enrols("w/again", saved="pm_2")
     assert await auto.run() == [TOLD]
     auto.world.passes(days=11)
     assert await auto.run() == [("charged", "")]

@@ -23,9 +23,7 @@ from services.schema import autopay_charge
 charges = autopay_charge.c
 FROM = time(9)  # in the business's time zone: nobody is charged in the night
 A_DAY = timedelta(days=1)  # to spare: a run that is late by an hour must not put the charge off to the next morning
-CALLED_OFF = frozenset(
-    {"left", "stopped", "above_limit", "moved", "paused"}
-)  # what is over for these can be planned anew
+CALLED_OFF = frozenset({"moved", "paused"})  # what is over for these is planned anew under the same authorisation
 
 
 class Calendar(msgspec.Struct, frozen=True):

@@ -39,6 +39,7 @@ from bot.channels.rasa_callback import RasaCallback
 from bot.channels.whatsapp import WhatsApp
 from bot.chatwoot_intake import ChatwootIntake
 from bot.delivery import Deliverer, Outlet
+from bot.demo_clock import DemoClock
 from bot.desk import routes as desk_pages
 from bot.desk.actions import Desk
 from bot.desk.copying import Copying
@@ -617,7 +618,7 @@ def production(settings: Settings) -> ASGIApp:
         transact=transact,
         store=store,
         http=http,
-        clock=lambda: datetime.now(UTC),
+        clock=DemoClock(Path(clock_file)) if (clock_file := settings.server.clock_file) else _now,
         random=os.urandom,
         knock=shared.knock if shared else None,
     )
@@ -657,6 +658,10 @@ def _beside(remit: Remit, shared: RedisStore | None) -> Iterator[tuple[str, Call
         yield "the bell", partial(shared.watch, remit.bell.ring, remit.bell.ring_all)
     if remit.telegram:
         yield "Telegram", partial(remit.telegram.run, remit.settings)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _conversations(settings: Settings) -> SqliteStore | RedisStore:

@@ -28,6 +28,7 @@ from services.desk.agents import Role
 from services.errors import Misconfigured, RemitError, Unavailable
 
 FOLDER = Path(".remit") / "demo"
+CLOCK = FOLDER / "clock"  # how far the sandbox is ahead: whoever advances it advances both
 READY_SECONDS = 60
 ROOM = 200  # ports above the assistant's, among which the sandbox finds its own
 
@@ -58,6 +59,7 @@ class _Demo:
             "REMIT_BUSINESS__PHONE": business["phone"],
             "REMIT_SERVER__PORT": str(self._port),
             "REMIT_SERVER__DATA": str(FOLDER),
+            "REMIT_SERVER__CLOCK_FILE": str(CLOCK),
             "REMIT_INVOICES__SOURCES": '["book", "portal"]',
             "REMIT_INVOICES__PORTAL_URL": f"{sandbox}/portal",
             "REMIT_INVOICES__PORTAL_KEY": key,
@@ -105,8 +107,9 @@ class _Demo:
     async def _start_sandbox(self) -> asyncio.subprocess.Process:
         webhook = f"http://127.0.0.1:{self._port}/webhooks/payments/sandbox"
         arguments = ("--port", str(self._sandbox_port), "--webhook", webhook, "--smtp-port", str(self._smtp_port))
+        clock = ("--clock-file", str(CLOCK))
         demo = ("--demo", str(CONFIG / "demo.toml"), "--assistant", f"http://127.0.0.1:{self._port}")
-        return await self._spawn("services.sandbox", *arguments, *demo, out=asyncio.subprocess.DEVNULL)
+        return await self._spawn("services.sandbox", *arguments, *clock, *demo, out=asyncio.subprocess.DEVNULL)
 
     async def _keep_assistant(self) -> None:
         """The assistant, started again whenever it dies: what it was doing is in its files."""

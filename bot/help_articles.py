@@ -25,6 +25,7 @@ TASKS = (
     "/refund",
     "/dispute",
     "/methods",
+    "/autopay",
     "/details",
     "/invoices",
     "/history",

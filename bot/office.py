@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from bot import autopay_office
 from bot.help_gaps import Report, grouped
 from bot.web import Endpoint, answer, read_body, refusal
 from dialogs.reading.guard import redact
@@ -96,6 +97,9 @@ def office_routes(remit: "Remit", guarded: Guard) -> list[Route]:
         route("cases", CaseOrder, _cases),
         route("compare", CompareOrder, _compare),
         route("help-gaps", GapOrder, _help_gaps),
+        route("autopay-run", autopay_office.RunOrder, autopay_office.run),
+        route("autopay-runs", autopay_office.RunsOrder, autopay_office.past),
+        route("autopay-switch", autopay_office.SwitchOrder, autopay_office.switch),
     ]
 
 

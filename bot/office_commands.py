@@ -1,4 +1,4 @@
-"""`remit payments`, `refund`, `settle`, `pause`, `resume`, `cases` and `compare`: what is asked, and what is printed.
+"""`remit payments`, `refund`, `settle`, `pause`, `resume`, `cases`, `compare` and `autopay`: what is asked, and what is printed.
 
 The running server does the work (`bot.office`). Nothing here decides anything about money.
 """
@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from bot import autopay_commands
 from bot.command_line import Server
 from bot.office import CaseOrder, CompareOrder, GapOrder, GiveBackOrder, ListOrder, PauseOrder, SettleOrder
 from bot.settings import Settings
@@ -66,7 +67,10 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     gaps.add_argument("--days", type=int, default=90, metavar="N", help="of the last N days")
     gaps.set_defaults(run=_told(_help_gaps, find))
-    for each in (gaps, listing, refund, settle, stop, go_on, cases, compare):
+    of_autopay = autopay_commands.add_command(commands)
+    for each in of_autopay:
+        each.set_defaults(run=_told(autopay_commands.ask, find))
+    for each in (gaps, listing, refund, settle, stop, go_on, cases, compare, *of_autopay):
         each.add_argument("--json", action="store_true")
 
 

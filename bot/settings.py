@@ -44,6 +44,7 @@ class Server(_Section):
     port: int = Field(ge=0, le=65535)
     base_url: str
     data: Path
+    clock_file: str
     log_level: str
 
 

@@ -21,6 +21,7 @@ from dialogs.model import (
     AgentTook,
     AgentWithdrew,
     Answered,
+    AutopayTold,
     Came,
     Choice,
     Effect,
@@ -182,8 +183,8 @@ def _without(talk: Conversation, view: View) -> tuple[AnyTask, ...]:
 
 
 def _news_alone(before: Conversation, event: Happened, turn: Turn) -> tuple[Reply, ...]:
-    """Of what the assistant would say, the news of payments, and what another person answered."""
-    if isinstance(event, Answered):
+    """Of what the assistant would say, the news of payments and of autopay, and what another person answered."""
+    if isinstance(event, Answered | AutopayTold):
         return turn.replies
     payment = _payment_of(event)
     if payment is None or not turn.replies or (payment.state in NOT_PAID_YET and payment.reason is None):

@@ -11,6 +11,7 @@ from world import NOW
 from bot.stores.base import Button, Message
 from bot.wiping import MARK, Wiped, taken_out
 from dialogs.conversation import Asked, Conversation
+from dialogs.flows.autopay import EnrolAutopay
 from dialogs.flows.details import ChangeDetails
 from dialogs.flows.handoff import CallPerson
 from dialogs.flows.invoices import SeeInvoice
@@ -67,6 +68,7 @@ QUOTE = Quote((Line("i1", "INV-1042", "v", Money(424_200, "USD")),), Method.CARD
         AskPerson("dispute", why=PIECE, number=PIECE),
         SeeInvoice(PIECE),
         ChangeMethod("nickname", "key", PIECE),
+        EnrolAutopay("key", Money(424_200, "USD"), 42),
         ChangeDetails("address", PIECE),
         ChangeDetails("phone", PIECE, agreed=True),
         ChangeDetails("zip", PIECE, pay=True),

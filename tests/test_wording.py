@@ -21,6 +21,8 @@ import dialogs
 from bot.channels.telegram import COMMANDS
 from bot.settings import CONFIG
 from bot.wording import Wording, money
+from dialogs.flows.autopay import _DAYS, noticed
+from dialogs.flows.autopay import Why as WhyNot
 from dialogs.flows.details import FIELDS, SeeDetails, shown
 from dialogs.flows.handoff import CallPerson
 from dialogs.flows.invoices import SeeInvoice, SeeInvoices
@@ -43,6 +45,7 @@ from services.model import (
     Method,
     Methods,
     Money,
+    Notice,
     Notices,
     Objection,
     Payment,
@@ -77,6 +80,7 @@ BACK = {"insufficient_funds", "account_closed", "no_account", "stopped", "not_au
 KINDS = {"all", "payable", "dated", "some", *InvoiceStatus}  # of lists of invoices
 DATED = {"open", "due", "overdue", "partly_paid"}  # ... of which a row says when they are due
 ASKED = {"refund", "dispute"}  # of a person
+NOTICES = {"planned", "again", "stopped", "gave_up", "above_limit", "needs_you"}  # of autopay
 LINKS = {"checkout", "document", "help", "hop", "receipt"}  # kinds of links that are shown
 BESIDE = (
     {f"command_{each}" for each in COMMANDS} | {f"open_{kind}" for kind in LINKS} | {"only_private", "choose"}
@@ -132,6 +136,12 @@ COMPUTED = {
     "f'notices_{self.value}'": each("notices_{}", *WORDS),
     "f'button_notices_{word}'": each("button_notices_{}", *WORDS),
     "f'mean_{intent}'": each("mean_{}", *filter(can_be_offered, ACTS)),
+    "f'button_autopay_{slot}'": each("button_autopay_{}", Slot.AMOUNT, Slot.DAYS, Slot.METHOD),
+    "f'button_days_{word}'": each("button_days_{}", *_DAYS),
+    "f'autopay_done_{what}'": each("autopay_done_{}", "pause", "resume", "leave"),
+    "f'autopay_why_{word}'": each("autopay_why_{}", *get_args(WhyNot)),
+    "f'autopay_notice_{notice.kind}{about}'": each("autopay_notice_{}", *NOTICES, "stopped_of"),
+    "f'autopay_{payment.state}'": {"autopay_processing", "autopay_succeeded"},
     "f'needed_{asked}'": each("needed_{}", *_NEEDED),
     "payment.state": {"refunded", "part_refunded", "disputed", "won", "lost"},
     "problem": AMOUNTS,  # `objection`; what `standing` finds is said by `describe`
@@ -377,6 +387,15 @@ def test_whoever_is_passed_on_hears_whom_to_call(wording, reason):
     view = View(HOUSE, "rasa:one", Stranger(), AT)
     (text, *_) = _spoken(Wording.load(wording, UTC), CallPerson(reason, called=True).next(view).reply)
     assert HOUSE.phone in text
+
+
+@pytest.mark.parametrize("kind", sorted(NOTICES))
+@pytest.mark.parametrize("reason", [*Reason, "method_gone", "never_asked", "changed"])
+def test_every_language_says_what_autopay_has_to_tell_and_why(wording, kind, reason):
+    speaks, sum_ = Wording.load(wording, UTC), Money(12000, "USD")
+    for number, method in product(("INV-1", ""), Method):
+        notice = Notice(kind, "i", number, sum_, AT.date(), method, "visa", "4242", str(reason), sum_)
+        assert_plain(_spoken(speaks, noticed(notice)))
 
 
 def test_a_currency_without_a_sign_does_not_stick_to_its_sum():

@@ -95,7 +95,12 @@ def settings(**sections: dict[str, object]) -> Settings:
         invoices={"sources": ["book", "portal"], "portal_url": "http://sandbox/portal", "portal_key": KEY},
         gateway={"url": "http://sandbox/processor", "key": KEY, "webhook_secret": SECRET},
         sign_in={"page_secret": PAGE_SECRET},
-        **{"server": {"base_url": HANDOFF}, "mail": {"host": "mail.test", "from": "billing@example.com"}, **sections},
+        **{
+            "autopay": {"offered": True, "notice_days": 3},
+            "server": {"base_url": HANDOFF},
+            "mail": {"host": "mail.test", "from": "billing@example.com"},
+            **sections,
+        },
     )
 
 

@@ -48,6 +48,7 @@ NAVIGATION: list[tuple[str, str, str]] = [
     ("answers", "Answers", "agent"),
     ("numbers", "Numbers", "supervisor"),
     ("payments", "Payments", "supervisor"),
+    ("autopay", "Autopay", "supervisor"),
     ("cases", "Cases", "supervisor"),
     ("audit", "Audit", "supervisor"),
     ("team", "Team", "supervisor"),

@@ -7,6 +7,7 @@ from starlette.routing import Route
 from bot.desk import (
     answers,
     audit_page,
+    autopay_page,
     chat,
     customers,
     doing,
@@ -38,6 +39,7 @@ def routes(remit: "Remit") -> list[Route]:
         figures,
         report_page,
         money,
+        autopay_page,
         open_cases,
         audit_page,
         team,

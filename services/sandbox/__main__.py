@@ -11,7 +11,8 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -47,6 +48,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--webhook", default="", help="where webhooks go; without it none are sent")
     parser.add_argument("--assistant", default="", help="base URL of the chat on the demo merchant's page")
     parser.add_argument("--smtp-port", type=int, default=2525, help="of the mailbox; 0 takes any free one")
+    parser.add_argument("--clock-file", type=Path, help="where the seconds go by which the clock was advanced")
     parser.add_argument("--demo", type=Path, default=DEMO, help="customers and invoices")
     return parser
 
@@ -71,11 +73,19 @@ async def _serve(options: argparse.Namespace, api_key: str, secret: str) -> None
             demo=load_demo(options.demo),
             url=url,
             assistant=options.assistant,
+            share=None if options.clock_file is None else partial(_share, options.clock_file),
         )
         smtp = await stack.enter_async_context(await _listen(sandbox, options))
         await _run(
             sandbox, options, {"sandbox": url, "inbox": f"{url}/inbox", "shop": f"{url}/shop/", "smtp": _address(smtp)}
         )
+
+
+def _share(file: Path, ahead: timedelta) -> None:
+    """Written beside it and moved there, so that nobody reads half of it."""
+    whole = file.with_suffix(".new")
+    whole.write_text(str(int(ahead.total_seconds())), encoding="ascii")
+    whole.replace(file)
 
 
 async def _listen(sandbox: Sandbox, options: argparse.Namespace) -> asyncio.Server:

@@ -16,6 +16,7 @@ class SandboxClock:
 
     base: Clock
     ahead: timedelta = field(default_factory=timedelta)
+    share: Callable[[timedelta], None] | None = None  # with an assistant that has the same time
 
     def now(self) -> datetime:
         """The processor's time, an aware UTC instant."""
@@ -25,7 +26,10 @@ class SandboxClock:
         """Let ``seconds`` pass at once. Raises ValueError when negative."""
         if seconds < 0:
             raise ValueError("time only moves forward")
-        self.ahead += timedelta(seconds=seconds)
+        ahead = self.ahead + timedelta(seconds=seconds)
+        if self.share is not None:
+            self.share(ahead)  # before anything happens in the new time
+        self.ahead = ahead
         return self.now()
 
 

@@ -1,6 +1,8 @@
 """Builds the sandbox: every object once, by hand. The one place that knows all three apps."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -68,14 +70,16 @@ def build_sandbox(
     demo: Demo,
     url: str = "http://sandbox",
     assistant: str = "",
+    share: Callable[[timedelta], None] | None = None,
 ) -> Sandbox:
     """A sandbox that nobody has touched yet.
 
     ``clock`` gives aware UTC instants, ``random`` works like `os.urandom`, ``send`` carries webhooks to
     ``webhook_url`` (empty: none are sent), ``url`` is the root under which its pages are reached from outside, ``assistant``
-    the base URL of the chat on the demo merchant's page (empty: a page without it).
+    the base URL of the chat on the demo merchant's page (empty: a page without it), ``share`` is told how far the clock is ahead, for an
+    assistant that shares its time.
     """
-    now = SandboxClock(clock)
+    now = SandboxClock(clock, share=share)
     faults = Faults()
     webhooks = Webhooks(url=webhook_url, secret=webhook_secret, send=send, clock=now, faults=faults)
     processor = Processor(now=now.now, random=random, publish=webhooks.queue)

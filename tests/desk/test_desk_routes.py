@@ -52,6 +52,9 @@ EXPECTED: dict[tuple[str, str], tuple[dict[str, int], dict[str, int]]] = {
     ("GET", "/desk/payments/{reference}"): (FORBIDDEN, MISSING),
     ("POST", "/desk/payments/{reference}/receipt"): (FORBIDDEN, MISSING),
     ("POST", "/desk/payments/{reference}/refund"): (FORBIDDEN, MISSING),
+    ("GET", "/desk/autopay"): (FORBIDDEN, ANYBODY),
+    ("POST", "/desk/autopay/pause"): (FORBIDDEN, ANYBODY),  # asks once more
+    ("GET", "/desk/autopay/{run:int}"): (FORBIDDEN, MISSING),
     ("GET", "/desk/cases"): (FORBIDDEN, ANYBODY),
     ("POST", "/desk/cases/{case:int}/close"): (FORBIDDEN, REFUSED),
     ("GET", "/desk/audit"): (FORBIDDEN, ANYBODY),
@@ -72,6 +75,7 @@ def filled(path: str, handoff: int) -> str:
         .replace("{reference}", "RM-NONE")
         .replace("{case:int}", "999")
         .replace("{agent:int}", "999")
+        .replace("{run:int}", "999")
     )
 
 

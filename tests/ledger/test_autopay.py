@@ -303,10 +303,23 @@ async def test_who_pauses_or_leaves_is_not_charged(auto, what):
     assert await auto.payments() == []
 
 
-async def test_who_resumes_is_charged_again(auto):
+async def test_who_resumes_after_the_day_is_told_first(auto):
     await auto.to_the_charge()
     await auto.wish("pause")
     await auto.wish("resume")
+    assert await auto.run() == [TOLD]
+    assert await auto.told() == ["planned", "planned"]
+    auto.world.passes(days=11)
+    assert await auto.run() == [("charged", "")]
+
+
+async def test_who_resumes_before_the_day_is_charged_on_it(auto):
+    await auto.enrols()
+    await auto.until(date(2026, 3, 6))
+    await auto.run()
+    await auto.wish("pause")
+    await auto.wish("resume")
+    await auto.until(date(2026, 3, 17))
     assert await auto.run() == [("charged", "")]
 
 
@@ -455,6 +468,18 @@ async def test_a_bank_that_hears_of_a_dispute_ends_the_authorisation(auto):
     await auto.world.reports(reference, FactKind.DISPUTED)
     await auto.orders.catch_up()
     assert await auto.state() == ("stopped", "not_authorized")
+
+
+async def test_what_was_refused_for_good_is_charged_under_a_new_authorisation(auto):
+    await auto.to_the_charge()
+    auto.fails(DECLINED, Reason.EXPIRED_CARD)
+    await auto.run()
+    auto.fails(SUCCEEDED, None)
+    auto.world.saves("pm_2")
+    await auto.enrols("w/again", saved="pm_2")
+    assert await auto.run() == [TOLD]
+    auto.world.passes(days=11)
+    assert await auto.run() == [("charged", "")]
 
 
 async def test_a_removed_method_stops_autopay_and_says_so(auto):

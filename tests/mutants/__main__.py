@@ -90,7 +90,7 @@ def _played(mutants: Sequence[Mutant], jobs: int, seed: int | None) -> Iterator[
 
 def _tried(copy: Copy, mutant: Mutant, seed: int) -> Trial:
     began = time.monotonic()
-    games = tuple(Game(seed + nth, STEPS, mutant.sky) for nth in range(MOST_STEPS // STEPS))
+    games = tuple(Game(seed + nth, STEPS, mutant.sky, mutant.game) for nth in range(MOST_STEPS // STEPS))
     with copy.broken_by(mutant):
         verdict = copy.play(Task(games, mutant.expects), _SECONDS)
     return _trial(mutant, verdict, time.monotonic() - began)

@@ -1,6 +1,7 @@
 """The mutants as they are written down, and whether each still fits the code that it breaks. Nothing runs here."""
 
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -31,6 +32,9 @@ class Mutant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expects: tuple[str, ...]  # parts of the violations' sentences; any of them catches it
     edits: tuple[Edit, ...]
     seed: int = 1  # the first that is tried; chosen by a search, so that it is caught soon
+    game: Literal["", "standing"] = (
+        ""  # which one it is played in; "": the whole house, else `tests.simulation` has its file
+    )
     sky: dict[str, float | str] = {}  # weather in which it shows; none: the usual skies
     absorbed: str = ""  # what makes it harmless wherever the simulation looks; then it is not played
     open: str = ""  # how far it was looked for in vain, and who might see it; then it does not count as proved

@@ -17,7 +17,7 @@ from .catalogue import HOUSE, Mutant
 from .trial import Task, Verdict
 
 _PARTS = ("bot", "config", "dialogs", "services", "tests/simulation", "tests/mutants")
-_FILES = ("tests/__init__.py",)
+_FILES = ("tests/__init__.py", "tests/databases.py", "tests/servers.py", "tests/tools.py", "tests/ledger/conftest.py")
 _SKIP = shutil.ignore_patterns("__pycache__", "*.toml.bak")
 
 
@@ -30,6 +30,7 @@ class Copy:
         for part in _PARTS:
             shutil.copytree(original / part, self.house / part, ignore=_SKIP)
         for file in _FILES:
+            (self.house / file).parent.mkdir(exist_ok=True)
             shutil.copyfile(original / file, self.house / file)
         # by hash, not by time: a file changed within the same second is compiled again, every other one is not
         by_hash = py_compile.PycInvalidationMode.CHECKED_HASH

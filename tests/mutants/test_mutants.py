@@ -49,7 +49,7 @@ def whole(copy: Copy) -> Callable[[Game], Played]:
 def test_a_planted_bug_is_noticed_and_is_not_there_without_it(
     mutant: Mutant, copy: Copy, whole: Callable[[Game], Played]
 ) -> None:
-    games = tuple(Game(mutant.seed + nth, STEPS, mutant.sky) for nth in range(SEEDS))
+    games = tuple(Game(mutant.seed + nth, STEPS, mutant.sky, mutant.game) for nth in range(SEEDS))
     with copy.broken_by(mutant):
         *_, broken = copy.play(Task(games, mutant.expects), SECONDS).played
     assert broken.shows(mutant.expects), broken.violations

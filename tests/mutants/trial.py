@@ -13,6 +13,7 @@ import msgspec
 import bot
 import dialogs
 import services
+from tests.simulation import standing
 from tests.simulation.episode import SKIES, play
 from tests.simulation.world import Weather
 
@@ -23,6 +24,7 @@ class Game(msgspec.Struct, frozen=True):
     seed: int
     steps: int
     sky: dict[str, float | str] = {}
+    kind: str = ""  # "standing": months of autopay, and nothing else
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -51,7 +53,7 @@ def judge(task: Task) -> Verdict:
     for game in task.games:
         skies = (Weather(**game.sky),) if game.sky else SKIES  # type: ignore[arg-type]  # as the mutant says
         try:
-            outcome = play(game.seed, game.steps, skies)
+            outcome = standing.play(game.seed) if game.kind else play(game.seed, game.steps, skies)
         except Exception as error:  # noqa: BLE001  # whatever the sabotage broke, the one who waits hears of it
             where = traceback.extract_tb(error.__traceback__)[-1]
             return Verdict(tuple(played), f"{type(error).__name__} in {Path(where.filename).name}: {error}")

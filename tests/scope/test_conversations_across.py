@@ -35,6 +35,9 @@ ENTERS = {
     "SeeInvoice": "/see {invoice}",
     "SeeMethods": "/methods",
     "ChangeMethod": "/remove {method}",
+    "SeeAutopay": "/autopay",
+    "EnrolAutopay": "/autopay change",
+    "AlterAutopay": "/autopay leave",
     "SeeDetails": "/details",
     "ChangeDetails": "/pick detail zip",
     "AskPerson": "/pick why {invoice}",
@@ -53,6 +56,7 @@ def keyed(goods: Goods) -> list[str]:
         *(f"/{what} {method}" for what in ("remove", "favorite", "nickname")),
         f"/remove {method}",
         f"/sure {question}",
+        *(f"/sure {key_of(f'leave {each}')}" for each in (1, 2)),
         "yes",
         f"/see {invoice}",
         f"/pay {invoice}",
@@ -79,7 +83,7 @@ def keyed(goods: Goods) -> list[str]:
     ]
 
 
-PICKED = ("invoice", "method", "account", "payment", "detail", "why")
+PICKED = ("invoice", "method", "account", "payment", "detail", "why", "days")
 SENTENCES = [
     "what do I owe?",
     "show me all invoices",

@@ -12,6 +12,7 @@ import pytest
 
 from dialogs.model import (
     AskAgent,
+    AutopayOf,
     BillingOf,
     CallAgent,
     CarryOver,
@@ -41,13 +42,15 @@ from dialogs.model import (
     SaveDetails,
     SendCode,
     SendReceipt,
+    SetAutopay,
     SheetOf,
     SignOut,
     StartPayment,
 )
 from services.hops import Hops
 from services.invoices.access import Access
-from services.model import Customer, Revision
+from services.model import Customer, Method, Money, Revision, Terms
+from services.payments.autopay.orders import StandingOrders
 from services.payments.checkout import Checkout
 from services.payments.receipt_requests import ReceiptRequests
 from services.payments.wallet import Wallet
@@ -82,6 +85,7 @@ LOOK_UPS: dict[Any, Any] = {
     # these name nobody but the scope itself: what they tell must be its own
     InvoicesOf: lambda scope, *_: [InvoicesOf(scope)] if isinstance(scope, Customer) else [],
     DetailsOf: lambda scope, *_: [DetailsOf(scope)] if isinstance(scope, Customer) else [],
+    AutopayOf: lambda scope, *_: [AutopayOf(scope)] if isinstance(scope, Customer) else [],
     MethodsOf: lambda scope, *_: [MethodsOf(scope)] if isinstance(scope, Customer) else [],
     PaymentsOf: lambda scope, *_: [PaymentsOf(scope)] if isinstance(scope, Customer) else [],
     # also under the name of the owner's chat, which nobody else's conversation has
@@ -117,6 +121,15 @@ EFFECTS: dict[Any, Any] = {
     ),
     EditMethod: lambda scope, goods, *_: (
         [EditMethod(scope, what, goods.method, "mine") for what in ("favorite", "nickname", "remove")]
+        if isinstance(scope, Customer)
+        else []
+    ),
+    # an authorisation is to a method of one's own; the others end what is the asker's
+    SetAutopay: lambda scope, goods, *_: (
+        [
+            SetAutopay(scope, "agree", Terms(goods.method, Method.CARD, "visa", "4242", Money(10000, "USD"), 0)),
+            *(SetAutopay(scope, what) for what in ("pause", "resume", "leave")),
+        ]
         if isinstance(scope, Customer)
         else []
     ),
@@ -213,7 +226,7 @@ async def _tried_by(town: Town, kind: Any, who: str, owner: str) -> None:
 # --- by the services, whoever calls them -------------------------------------------------------------------------------
 
 # Every method that takes a scope, a chat or a customer, and where it is tried; a sentence says why it needs no try.
-SERVICES = (Access, Checkout, Wishes, ReceiptRequests, Wallet, Visitors, SignIn, Hops)
+SERVICES = (Access, Checkout, StandingOrders, Wishes, ReceiptRequests, Wallet, Visitors, SignIn, Hops)
 TRIED: dict[str, Any] = {
     "Access.may": "asks nothing but whether a sign-in still counts: test_over_time",
     "Access.invoice": OneInvoice,
@@ -227,6 +240,9 @@ TRIED: dict[str, Any] = {
     "Access.payments": PaymentsOf,
     "Access.requests": RequestsOf,
     "Checkout.start": StartPayment,
+    "Checkout.start_standing": "asks the ledger whether an authorisation covers it: ledger/test_autopay",
+    "StandingOrders.of": AutopayOf,
+    "StandingOrders.change": SetAutopay,
     "Checkout.resume": ResumePayment,
     "Checkout.close": CloseCheckout,
     "Checkout.close_left": CloseLeftPage,

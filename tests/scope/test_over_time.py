@@ -11,6 +11,7 @@ import pytest
 
 from bot.channels.base import Inbound
 from dialogs.model import (
+    AutopayOf,
     DetailsOf,
     EditMethod,
     InvoicesOf,
@@ -26,10 +27,11 @@ from dialogs.model import (
     SaveDetails,
     SendCode,
     SendReceipt,
+    SetAutopay,
     SignOut,
     StartPayment,
 )
-from services.model import Customer, Method, Objection, Payment, Revision
+from services.model import Customer, Method, Money, Objection, Payment, Revision, Terms
 from tests.scope.test_look_ups_and_effects import alike, outcome
 from tests.scope.town import NOTHING, Goods, Town
 
@@ -86,9 +88,15 @@ def asked(scope: Customer, goods: Goods) -> list[object]:
         InvoicesOf(scope),
         DetailsOf(scope),
         MethodsOf(scope),
+        AutopayOf(scope),
         PaymentsOf(scope),
         RequestsOf(scope, "web:thief"),
     ]
+
+
+def terms(goods: Goods) -> Terms:
+    """What may be authorised with the method of these goods."""
+    return Terms(goods.method, Method.CARD, "visa", "4242", Money(10000, "USD"), 0)
 
 
 def tried(scope: Customer, goods: Goods) -> list[object]:
@@ -99,6 +107,8 @@ def tried(scope: Customer, goods: Goods) -> list[object]:
         SaveDetails(scope, Revision(zip="00000")),
         SaveDetails(scope, Revision(email=goods.email)),
         EditMethod(scope, "remove", goods.method),
+        SetAutopay(scope, "agree", terms(goods)),
+        SetAutopay(scope, "leave"),
         OpenRequest(scope, "refund", "why", payment=goods.payment),
         SendReceipt(scope, goods.payment),
         Remember(scope),

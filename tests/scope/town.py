@@ -25,12 +25,13 @@ NAMES = ("dana", "marco", "link", "lookup", "stranger")
 CARDS = {"dana": "4242424242424242", "marco": "5555555555554444"}
 OPEN = {"dana": "INV-1042", "marco": "INV-1044"}
 FIFTY = Money(5000, "USD")
+LIMITS = {"dana": "271.13", "marco": "382.17"}  # of autopay; as the sums below
 PAID = {"dana": "31.07", "marco": "32.09"}  # sums that nothing else here comes to
 MAILS = {"dana": "dana.whitfield@example.com", "marco": "marco.reyes@example.com"}
 
 # What may move although nothing came of it: tries are counted and codes kept, under hashes of who asked; and what people say
 # of the help articles is noted for the business.
-COUNTERS = frozenset({"attempt", "tried", "sign_in_guard", "sign_in_code", "help_rating", "help_gap"})
+COUNTERS = frozenset({"attempt", "tried", "sign_in_guard", "sign_in_code", "help_rating", "help_gap", "agreement_head"})
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ class Town:
         page = await self.world.page(next(m.link.url for m in reversed(shown) if m.link))
         await self.world.pay_by_card(page, CARDS[name], save="yes")
         await self.world.work()
+        await self._all_of(chat, "/autopay", f"${LIMITS[name]}", "0", "yes")
         await self._all_of(chat, "/refund", "because it was too much")
         scope = (await self.talk(name)).scope
         assert isinstance(scope, Customer)
@@ -148,7 +150,7 @@ class Town:
         goods = self.goods[owner]
         (kept,) = self.world.sandbox.processor.methods(vault_name(goods.customer))
         secret = {details.name, details.email, details.phone, details.street, details.zip, f"Household of {owner}"}
-        secret |= {goods.payment, goods.customer, goods.method, goods.browser, kept.last4, PAID[owner]}
+        secret |= {goods.payment, goods.customer, goods.method, goods.browser, kept.last4, PAID[owner], LIMITS[owner]}
         for invoice in self.world.sandbox.portal.of_customer(owner):
             secret |= {invoice.number, invoice.id, f"{invoice.total_minor / 100:.2f}", f"{invoice.due_minor / 100:.2f}"}
         if owner == "dana" and asker in ("link", "lookup"):

@@ -9,6 +9,7 @@ from dialogs.model import (
     AddressProved,
     Answered,
     Arrived,
+    AutopaySet,
     CallAgent,
     Called,
     Came,
@@ -45,6 +46,7 @@ from dialogs.model import (
     SaveDetails,
     SendCode,
     SendReceipt,
+    SetAutopay,
     SignedIn,
     SignedOut,
     SignOut,
@@ -58,19 +60,33 @@ from dialogs.model import (
 from dialogs.reading.buttons import from_button
 from dialogs.reading.intents import read
 from services.model import (
+    Autopay,
     Bearer,
     Customer,
+    Enrolment,
+    EnrolmentState,
     Methods,
     Objection,
     PaymentState,
     Reason,
     Request,
     Stranger,
+    Terms,
 )
 from tests.talks.talk import DANA, KEPT, OWNERS, RILEY, SHARED, Talk, usd
 
 TEXTS = (
     *("yes", "no", "1", "2", "3", "6", "50", "110", "94107", "10001", "half", "minimum", "all", "card", "bank"),
+    *(
+        "set up autopay",
+        "stop autopay",
+        "pause autopay",
+        "resume autopay",
+        "my autopay",
+        "change my autopay limit",
+        "200",
+        "2 days",
+    ),
     *("cancel", "help", "hi", "thanks", "bye", "status", "link", "again", "refund", "pay", "balance", "person", "zzz"),
     *("sign in", "sign out", "both", "1 and 3", "the first two", "123456", "123 456", "new code", SHARED, "evenly"),
     *("my cards", "my invoices", "my details", "history", "new card", "saved card", "oldest first", "my requests"),
@@ -168,14 +184,30 @@ def _of_customer(talk: Talk, effect: Effect, chance: random.Random) -> Outcome:
             return DetailsSaved(talk.details[scope.id])
         case EditMethod(scope, what, method, nickname):
             return MethodEdited(Methods(_edited(talk, scope, what, method, nickname)))
+        case SetAutopay(scope, what, terms) if likely:
+            return AutopaySet(_authorised(talk, scope.id, what, terms))
         case OpenRequest(kind=kind) if likely:
             talk.requests += (Request(len(talk.requests) + 1, kind, talk.at, "INV-1042"),)
             return RequestOpened(talk.requests[-1])
         case SendReceipt() if likely:
             return ReceiptSent()
-        case SaveDetails() | OpenRequest() | SendReceipt():
+        case SaveDetails() | OpenRequest() | SetAutopay() | SendReceipt():
             return NotSaved()
     raise AssertionError(f"an effect that nobody here answers: {effect}")
+
+
+def _authorised(talk: Talk, customer: str, what: str, terms: Terms | None) -> Autopay:
+    """What there is then; as the services see to it, nothing that is over goes on."""
+    kept = talk.autopay.get(customer, Autopay()).running
+    states = {"pause": EnrolmentState.PAUSED, "resume": EnrolmentState.ON, "leave": EnrolmentState.LEFT}
+    if what == "agree":
+        assert terms is not None, "an authorisation has terms"
+        assert terms.saved in {each.id for each in talk.methods[customer]}, "of a method that was theirs a moment ago"
+        kept = Enrolment(1, customer, EnrolmentState.ON, terms, talk.at)
+    elif kept is not None:
+        kept = replace(kept, state=states[what])
+    talk.autopay[customer] = Autopay(kept)
+    return talk.autopay[customer]
 
 
 def _edited(talk: Talk, scope: Customer, what: str, method: str, nickname: str):

@@ -17,6 +17,7 @@ from dialogs.model import (
     Answered,
     Arrived,
     AskAgent,
+    AutopayOf,
     BillingOf,
     Came,
     CodeSent,
@@ -55,6 +56,8 @@ from dialogs.reading.buttons import from_button, to_button
 from dialogs.reading.intents import read
 from services.model import (
     Account,
+    Autopay,
+    AutopayRules,
     Bearer,
     Billing,
     Customer,
@@ -83,7 +86,9 @@ from services.model import (
 AT = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
 HOUSE = House("Green Lane", "+1 415 555 0142", Rules())
 NEW = Conversation("rasa:one", "0" * 32)
-SIGNING = replace(HOUSE, sign_in=("web",), remember=("web",))  # a house whose customers can sign in
+SIGNING = replace(
+    HOUSE, sign_in=("web",), remember=("web",), autopay=AutopayRules(offered=True)
+)  # a house whose customers can sign in
 DANA, RILEY = Account("c-1", "Dana Whitfield"), Account("c-2", "Riley Okafor")
 SHARED = "home@example.com"  # the address of both
 OWNERS = {"i-1": "c-1", "i-2": "c-1", "i-3": "c-1", "i-4": "c-1", "j-1": "c-2", "j-2": "c-2"}
@@ -133,6 +138,7 @@ class Talk:
         self.due = {"i-1": 12000, "i-2": 8650}
         self.disputed: set[str] = set()
         self.version = 1
+        self.autopay: dict[str, Autopay] = {}
         self.methods = {"c-1": KEPT, "c-2": (card("m-3", "mastercard", "5454"),)}
         self.details = dict(DETAILS)
         self.payments: dict[str, Payment] = {}
@@ -197,7 +203,7 @@ class Talk:
             case _:
                 return False
 
-    def _of_customer(self, lookup: OwnInvoice | InvoicesOf | DetailsOf | MethodsOf | PaymentsOf) -> Fact:
+    def _of_customer(self, lookup: OwnInvoice | InvoicesOf | DetailsOf | MethodsOf | AutopayOf | PaymentsOf) -> Fact:
         customer = lookup.scope.id
         own = [self.invoice(key) for key in self.due if OWNERS[key] == customer and key not in self.hidden]
         match lookup:
@@ -208,6 +214,8 @@ class Talk:
                 return Listing(shown, len(shown), (Sum("USD", sum(each.payable.minor for each in own)),))
             case DetailsOf():
                 return self.details[customer]
+            case AutopayOf():
+                return self.autopay.get(customer, Autopay())
             case MethodsOf():
                 return Methods(self.methods[customer])
             case PaymentsOf():

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 import msgspec
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import ColumnElement, Connection, Row, select, update
 
 from services import agreements
 from services.agreements import Agreement, Kept
@@ -148,6 +148,8 @@ def _write(conn: Connection, row: Row[Any], wish: Wish, now: datetime) -> None:
     conn.execute(update(autopay).where(autopay.c.id == row.id).values(chat=wish.chat, changed_at=at, **new))
     if wish.what == "leave":
         _call_off(conn, row.id, LEFT, now)
+    if wish.what == "resume":  # whose day has passed meanwhile is planned anew, and told first
+        _call_off(conn, row.id, PAUSED, now, autopay_charge.c.due_at <= at)
 
 
 def _note(conn: Connection, kept: Enrolment, wish: Wish, now: datetime) -> None:
@@ -187,9 +189,9 @@ def _by_us(kept: Enrolment) -> Wish:
     return Wish(f"stop:{kept.id}", kept.customer, "", "", "leave")
 
 
-def _call_off(conn: Connection, enrolment: int, why: str, now: datetime) -> None:
+def _call_off(conn: Connection, enrolment: int, why: str, now: datetime, *only: ColumnElement[bool]) -> None:
     """What was planned under it does not happen. What has begun is the ledger's."""
-    this = autopay_charge.c.enrolment == enrolment, autopay_charge.c.state.in_(("planned", "waiting"))
+    this = autopay_charge.c.enrolment == enrolment, autopay_charge.c.state.in_(("planned", "waiting")), *only
     conn.execute(update(autopay_charge).where(*this).values(state="over", why=why, changed_at=micros(now)))
 
 

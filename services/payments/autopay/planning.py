@@ -23,7 +23,7 @@ from services.schema import autopay_charge
 charges = autopay_charge.c
 FROM = time(9)  # in the business's time zone: nobody is charged in the night
 A_DAY = timedelta(days=1)  # to spare: a run that is late by an hour must not put the charge off to the next morning
-CALLED_OFF = frozenset({"left", "stopped", "above_limit", "moved"})  # what is over for these can be planned anew
+CALLED_OFF = frozenset({"moved", "paused"})  # what is over for these is planned anew under the same authorisation
 
 
 class Calendar(msgspec.Struct, frozen=True):
@@ -133,7 +133,8 @@ def _write(conn: Connection, row: Row[Any] | None, enrolment: Enrolment, made: _
         "changed_at": micros(made.told),
     }
     if row is None:
-        insert_once(conn, autopay_charge, invoice=invoice.id, cycle=invoice.due_date, **values)
+        if not insert_once(conn, autopay_charge, invoice=invoice.id, cycle=invoice.due_date, **values):
+            return  # another worker planned it in this instant, and told it
     else:
         # under another authorisation it is another entry, which was never presented
         anew = {"presentments": 0, "first_at": None} if row.enrolment != enrolment.id else {}
@@ -146,7 +147,7 @@ def _tell(conn: Connection, enrolment: Enrolment, made: _Plan) -> None:
     kind: Literal["planned", "above_limit"] = "above_limit" if made.why else "planned"
     notice = Notice(kind, invoice.id, invoice.number, invoice.payable, made.at.date())
     told = msgspec.structs.replace(notice, limit=enrolment.terms.limit, **notices.method(enrolment))
-    name = f"{invoice.id}:{invoice.due_date}:{enrolment.id}:{invoice.payable.minor}"
+    name = f"{invoice.id}:{invoice.due_date}:{enrolment.id}:{micros(made.told)}"
     notices.notify(conn, f"autopay:{kind}:{name}", enrolment, told, made.told)
 
 
@@ -154,8 +155,8 @@ def _is_to_be_planned(row: Row[Any], enrolment: Enrolment, invoice: Invoice) -> 
     """Whether what is there of this cycle gives way: its authorisation ended, or more is owed than was told."""
     if row.state == "over":
         above = passed_over(invoice, enrolment) == "above_limit"
-        again = row.enrolment != enrolment.id or (row.why == "above_limit" and not above) or row.why == "moved"
-        return row.why in CALLED_OFF and again
+        again = row.why in CALLED_OFF or (row.why == "above_limit" and not above)
+        return bool(row.enrolment != enrolment.id or again)
     waits = row.state in ("planned", "waiting")
     return waits and bool(row.amount_minor < invoice.payable.minor or row.enrolment != enrolment.id)
 

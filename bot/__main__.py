@@ -20,7 +20,7 @@ from bot import demo, guarding, help_search, train, understanding
 from bot.app import lock_folder, prepared, production
 from bot.channels.console import converse
 from bot.command_line import Server
-from bot.desk import account_commands
+from bot.desk import account_commands, key_commands
 from bot.internal import ImportOrder, InviteOrder, LinkOrder, SendOrder
 from bot.invitations import Outcome as Invited
 from bot.office_commands import add_commands
@@ -119,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     add_commands(commands, _server)
     add_privacy(commands, _server)
     account_commands.add_commands(commands, _server)
+    key_commands.add_commands(commands, _server)
     return parser
 
 

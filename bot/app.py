@@ -41,6 +41,7 @@ from bot.delivery import Deliverer, Outlet
 from bot.desk import routes as desk_pages
 from bot.desk.actions import Desk
 from bot.desk.copying import Copying
+from bot.desk.systems import Systems
 from bot.effects import Hands
 from bot.help_articles import help_centers
 from bot.internal import internal_routes, read_address, write_address
@@ -51,6 +52,7 @@ from bot.openapi import describe
 from bot.pages import bill, static
 from bot.pages import help as help_pages
 from bot.postman import Postman
+from bot.proposals_api import proposals_router
 from bot.push import Bell
 from bot.render import Renderer
 from bot.runtime import Runtime
@@ -115,6 +117,7 @@ class Remit:
     mail: Mail | None  # None: no mail server is configured, so none is sent
     bell: Bell
     desk: Desk
+    systems: Systems
     copying: Copying
     deliverer: Deliverer
     telegram: "TelegramIntake | None"  # None: no bot is configured
@@ -123,6 +126,7 @@ class Remit:
     begin_limit: Limit
     say_limit: Limit
     household_limit: Limit
+    key_limit: Limit
 
     @property
     def invoices(self) -> Books:
@@ -291,6 +295,15 @@ def build(
         mail=mail,
         bell=bell,
         desk=desk,
+        systems=Systems(
+            desk=desk,
+            transact=transact,
+            store=store,
+            books=books,
+            rules=house.rules,
+            clock=clock,
+            limit_minor=settings.desk.key_limit_minor,
+        ),
         copying=Copying(store, transact, bell, clock),
         deliverer=Deliverer(store, transact, bell, outlets, clock),
         telegram=None
@@ -303,6 +316,7 @@ def build(
         begin_limit=Limit("begin", 300, 10.0, monotonic, knock),  # conversations of one address
         say_limit=Limit("say", 60, 5.0, monotonic, knock),  # messages of one conversation
         household_limit=Limit("household", 600, 20.0, monotonic, knock),  # of one address: a whole office may share it
+        key_limit=Limit("key", 60, 2.0, monotonic, knock),  # requests of one outside system
     )
 
 
@@ -428,6 +442,7 @@ def asgi(remit: Remit, internal_token: str, lifespan: Lifespan | None = None) ->
     """The web application over a built assistant."""
     app = FastAPI(title="Remit", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.include_router(api_router(remit))
+    app.include_router(proposals_router(remit))
     app.router.routes += [
         *public_routes(remit),
         *conversation_routes(remit),

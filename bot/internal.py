@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from bot.channels.base import Inbound
 from bot.desk.accounts import account_routes
+from bot.desk.keys import key_routes
 from bot.invitations import invite
 from bot.office import office_routes
 from bot.privacy_office import privacy_routes
@@ -118,6 +119,7 @@ def internal_routes(remit: "Remit", token: str) -> list[Route]:
         *office_routes(remit, guarded),
         *privacy_routes(remit, guarded),
         *account_routes(remit, guarded),
+        *key_routes(remit, guarded),
     ]
 
 

@@ -246,7 +246,8 @@ def describe(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         schema = made()
         parts = schema.setdefault("components", {})
-        parts.setdefault("securitySchemes", {})["conversation"] = {"type": "http", "scheme": "bearer"}
+        schemes = parts.setdefault("securitySchemes", {})
+        schemes["conversation"] = schemes["api key"] = {"type": "http", "scheme": "bearer"}
         ours = (Error, Messages, Said, BrowserToken, RasaMessage, RasaReply, LinkAsked)
         _, shapes = models_json_schema([(shape, "validation") for shape in ours], ref_template=_REF)
         parts["schemas"] = shapes["$defs"] | parts.get("schemas", {})

@@ -155,6 +155,7 @@ class ActionSettings(_Section):
 class DeskSettings(_Section):
     hours: tuple[str, ...]
     agent_limit_minor: int | None = Field(ge=1)
+    key_limit_minor: int | None = Field(ge=1)
 
     @field_validator("hours")
     @classmethod
@@ -162,7 +163,7 @@ class DeskSettings(_Section):
         hours(told)
         return told
 
-    @field_validator("agent_limit_minor", mode="before")
+    @field_validator("agent_limit_minor", "key_limit_minor", mode="before")
     @classmethod
     def _no_limit(cls, told: object) -> object:
         return told or None

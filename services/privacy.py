@@ -179,6 +179,7 @@ OTHERS = {
     "agent": "the business's own people",
     "desk_session": "the business's own people",
     "canned": "the business's own words",
+    "api_key": "the business's own systems",
     "pay_link": "hashes of links of an invoice: the business's letters",
     "attempt": "wrong tries by invoice and address on the network; they go after a while",
     "sign_in_guard": "a keyed hash and a number: whoever is erased must not give a guesser new tries",

@@ -1,7 +1,7 @@
 """What the ledger's database may forget, and when: tries that no limit counts any more, links that lead nowhere, news
 that was told, codes and remembered browsers whose time is over, questions without an answer; and of cases that were closed
 long ago the words. Never here: payments, facts, consents, the journal, that there was a case,
-what was posted to the books, and wrong codes of an address whose owner has not signed in since: whoever waits long enough
+what was posted to the books, keys of the API, and wrong codes of an address whose owner has not signed in since: whoever waits long enough
 would get new tries.
 """
 

@@ -5,6 +5,7 @@ import io
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+import msgspec
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
@@ -48,7 +49,14 @@ async def _list(visit: Visit) -> Response:
     found, names, kinds = await visit.remit.transact(look)
     told = {name: value for name, value in wanted.items() if value not in ("", None)}
     older = f"audit?{urlencode({**told, 'before': found[-1].id})}" if len(found) == MOST else ""
-    values: dict[str, Any] = {"found": found, "names": names, "kinds": kinds, "wanted": wanted, "older": older}
+    values: dict[str, Any] = {
+        "who": _who,
+        "found": found,
+        "names": names,
+        "kinds": kinds,
+        "wanted": wanted,
+        "older": older,
+    }
     return render(visit.frame, "audit.html", title="Audit", here="audit", zone=visit.remit.settings.zone, **values)
 
 
@@ -74,11 +82,19 @@ async def _export(visit: Visit, fields: Fields) -> Response:
     lines = csv.writer(written)
     lines.writerow(("id", "at", "agent", "what", "chat", "payment", "detail"))
     for each in found:
-        who = "" if each.agent is None else names.get(each.agent, str(each.agent))
+        who = _who(each, names, "")
         cells = (who, each.what, each.chat, each.payment, each.detail)
         lines.writerow((each.id, each.at.isoformat(), *(_cell(cell) for cell in cells)))
     headers = HEADERS | {"Content-Disposition": 'attachment; filename="audit.csv"'}
     return Response(written.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _who(each: Entry, names: dict[int, str], shell: str = "the shell") -> str:
+    """Who did it: somebody at the desk, an outside system by the name of its key, or whoever has the shell."""
+    if each.agent is not None:
+        return names.get(each.agent, str(each.agent))
+    key = msgspec.json.decode(each.detail).get("key") if each.detail else None
+    return f"{key} (API)" if key else shell
 
 
 def _cell(text: str) -> str:

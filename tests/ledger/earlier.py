@@ -154,6 +154,12 @@ ROWS: dict[str, Rows] = {
     "0008": {
         "chatwoot_conversation": [{"chat": "chatwoot:1/7", "person": True, "quiet": True, "at": AT}],
     },
+    "0014": {
+        "api_key": [
+            {"id": 1, "name": "Booking", "token_hash": "a" * 64, "scopes": '["proposals:write"]', "made_at": AT, "revoked_at": None,
+             "last_used_at": AT},
+        ],
+    },
 }  # fmt: skip  # as above
 
 ADDED: dict[str, dict[str, dict[str, Any]]] = {
@@ -175,4 +181,5 @@ ADDED: dict[str, dict[str, dict[str, Any]]] = {
     "0006": {},
     "0007": {},
     "0008": {},
+    "0014": {"proposal": {"api_key": None, "request_key": None, "request_hash": None}},
 }  # fmt: skip  # as above

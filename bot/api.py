@@ -226,8 +226,9 @@ async def _events(remit: "Remit", chat: str, last: int, keys: int) -> AsyncItera
                     continue
             except RemitError:
                 return  # whoever listens dials again, with the last number seen
-            try:
-                await asyncio.wait_for(woken.wait(), HEARTBEAT_SECONDS)
+            try:  # not `wait_for`, which on Python 3.11 loses a cancellation that comes with the bell (bpo-37658)
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    await woken.wait()
             except TimeoutError:  # the line is kept alive, and the store looked at again
                 yield b": still here\n\n"
 

@@ -247,7 +247,10 @@ class Settings(BaseSettings):
         """How long rows of the ledger's database are kept."""
         kept = self.privacy
         return Spans(
-            timedelta(days=kept.traces_days), timedelta(days=kept.cases_days), timedelta(days=kept.questions_days)
+            timedelta(days=kept.traces_days),
+            timedelta(days=kept.cases_days),
+            timedelta(days=kept.questions_days),
+            timedelta(days=max(kept.conversations_days, _BANK_RETURNS)),
         )
 
     @property

@@ -14,7 +14,7 @@ from typing import Any, assert_never
 from bot.desk.actions import Desk
 from bot.runtime import Runtime
 from bot.stores.base import Store, Waiting
-from services import pruning
+from services import deliveries, pruning
 from services.errors import RemitError
 from services.payments import requests
 from services.payments.checkout import Checkout, Job, PostJob, RefundJob, TellJob
@@ -210,6 +210,7 @@ class Worker:
         now = self._clock()
         talks = await self._store.prune(now - self._kept)
         rows = 0
+        await self._checkout.transact(partial(deliveries.stamp, now=now))
         for table in pruning.TABLES:
             after: str | int | None = table.first
             while after is not None:

@@ -450,6 +450,7 @@ delivery = Table(  # chats of front ends that are called, and how far their mess
     Column("due_at", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("gone_at", BigInteger),  # since when nobody is there
+    Column("changed_at", BigInteger),  # when somebody wrote, or a message went out; null: before that was kept
 )
 
 telegram_update = Table(  # messages of Telegram, written down before it hears that they arrived

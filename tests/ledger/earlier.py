@@ -181,5 +181,5 @@ ADDED: dict[str, dict[str, dict[str, Any]]] = {
     "0006": {},
     "0007": {},
     "0008": {},
-    "0014": {"proposal": {"api_key": None, "request_key": None, "request_hash": None}},
+    "0014": {"proposal": {"api_key": None, "request_key": None, "request_hash": None}, "delivery": {"changed_at": None}},
 }  # fmt: skip  # as above

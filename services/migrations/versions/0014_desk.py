@@ -1,4 +1,4 @@
-"""Outside systems that propose payments: their keys, and by which a proposal was made.
+"""Outside systems that propose payments: their keys, and by which a proposal was made; since when a messenger is silent.
 
 Written out like the first revision, and never importing `services.schema`.
 """
@@ -28,3 +28,4 @@ def upgrade() -> None:
     op.add_column("proposal", sa.Column("request_key", sa.String(200)))
     op.add_column("proposal", sa.Column("request_hash", sa.String(64)))
     op.create_index("proposal_once_per_request", "proposal", ["request_key"], unique=True)
+    op.add_column("delivery", sa.Column("changed_at", sa.BigInteger))

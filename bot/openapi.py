@@ -52,6 +52,9 @@ class Message(BaseModel):
     choices: list[Choice]
     card: dict[str, Any] | None = Field(None, description="an invoice or a receipt; sums are integers of minor units")
     link: Link | None = None
+    closes: bool | None = Field(
+        None, description="there, and true, where the secure page of an earlier message is closed from here on"
+    )
     hands_over: bool | None = Field(None, description="there, and true, where a person has the case from here on")
 
 

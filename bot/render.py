@@ -65,6 +65,7 @@ class Renderer:
             reply.agent,
             at,
             reply.hands_over,
+            reply.closes,
         )
 
     async def _link(self, link: CheckoutLink | DocumentLink | HelpLink | HopLink | None) -> Link | None:

@@ -18,11 +18,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from bot.pages.languages import language_for
+from bot.pages.languages import language_for, page_words
 from bot.pages.qr import picture
 from bot.pages.reading import read
 from bot.send_links import Fate, LinkSender
-from bot.settings import CONFIG
 from bot.web import Endpoint
 from bot.wording import Wording
 from dialogs.model import Say, Value
@@ -76,10 +75,7 @@ class _BillPages:
     def __init__(self, remit: "Remit", mail: Mail | None) -> None:
         settings = remit.settings
         self._remit = remit
-        first, *others = settings.chat.locales
-        files = {name: CONFIG / "pages" / f"{name}.toml" for name in others}
-        self._words = {first: Wording.load(CONFIG / "pages" / f"{first}.toml", settings.zone)}
-        self._words |= {name: Wording.load(file, settings.zone) for name, file in files.items() if file.is_file()}
+        self._words = page_words(settings)
         self._rules = settings.house().rules
         self._access = remit.access
         self._sender = LinkSender(remit, mail) if mail is not None else None

@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import gc
 import hmac
+import logging
 import os
 import secrets
 import time
@@ -68,7 +69,7 @@ from dialogs.conversation import Held
 from dialogs.model import HopLink
 from services.database import Transact, open_engine, threaded, upgrade
 from services.desk import handoffs
-from services.errors import Misconfigured, Unavailable
+from services.errors import Misconfigured, RemitError, Unavailable
 from services.hops import Hops
 from services.http import Remote, open_http
 from services.identity import Identity
@@ -90,6 +91,8 @@ from services.visitors import Spans, Visitors
 if TYPE_CHECKING:
     from bot.channels.telegram import Telegram
     from bot.telegram_intake import TelegramIntake
+
+log = logging.getLogger(__name__)
 
 Lifespan = Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]
 
@@ -222,6 +225,13 @@ def build(
         person = None if found is None else Held(found.id, found.agent_name)
         return (person, None) if found is not None and found.state is handoffs.State.HELD else (None, person)
 
+    async def meet(chat: str, invoice: str) -> None:
+        try:
+            if await transact(lambda conn: handoffs.meet(conn, chat, invoice, clock())):
+                bell.ring(chat)  # so that its log is copied
+        except RemitError as error:  # the customer has their answer; the desk misses a hint
+            log.warning("whether a person talks about this invoice elsewhere is not known: %s", type(error).__name__)
+
     async def hop_link(link: HopLink) -> str:
         token = await hops.issue(link.chat, link.keys, link.channel)
         return settings.telegram_link(token) if link.channel == "telegram" else f"{settings.base_url}/chat?i={token}"
@@ -244,6 +254,7 @@ def build(
         latest=checkout.latest,
         signed_in=sign_in.was_used_in,
         holder=holder,
+        meet=meet,
         renderer=renderer,
         house=house,
         clock=clock,

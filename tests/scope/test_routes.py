@@ -80,6 +80,7 @@ GUARDS = {
     "POST /desk/cases/{case:int}/close": "desk",
     "GET /desk/chats/{handoff:int}": "desk",
     "POST /desk/chats/{handoff:int}/assign": "desk",
+    "POST /desk/chats/{handoff:int}/close-case": "desk",
     "POST /desk/chats/{handoff:int}/give": "desk",
     "GET /desk/chats/{handoff:int}/live": "desk",
     "POST /desk/chats/{handoff:int}/note": "desk",

@@ -46,6 +46,7 @@ from bot.desk.systems import Systems
 from bot.effects import Hands
 from bot.help_articles import help_centers
 from bot.internal import internal_routes, read_address, write_address
+from bot.letterbox import Composer, LetterBox
 from bot.letters import Letters
 from bot.limits import Knock, Limit
 from bot.names import Names
@@ -78,6 +79,7 @@ from services.invoices.base import Books
 from services.invoices.book import Book
 from services.invoices.portal import Portal
 from services.invoices.several import Several
+from services.letterbox import release_all as release_letters
 from services.mail import Mail, Smtp
 from services.payments import ledger
 from services.payments.checkout import Checkout
@@ -117,6 +119,7 @@ class Remit:
     postman: Postman
     runtime: Runtime
     worker: Worker
+    letterbox: LetterBox
     mail: Mail | None  # None: no mail server is configured, so none is sent
     bell: Bell
     desk: Desk
@@ -285,7 +288,9 @@ def build(
     if settings.chatwoot.url:
         outlets.append(_chatwoot(settings, http, transact, clock))
     kept = timedelta(days=settings.privacy.conversations_days)
-    worker = Worker(checkout, store, runtime, desk, clock, kept, settings.spans)
+    composers: dict[str, Composer] = {}  # by the kind of letter
+    letterbox = LetterBox(transact=transact, mail=mail, composers=composers, clock=clock, secret=secret)
+    worker = Worker(checkout, store, runtime, desk, letterbox, clock, kept, settings.spans)
     return Remit(
         settings=settings,
         clock=clock,
@@ -303,6 +308,7 @@ def build(
         postman=postman,
         runtime=runtime,
         worker=worker,
+        letterbox=letterbox,
         mail=mail,
         bell=bell,
         desk=desk,
@@ -626,6 +632,7 @@ def _upgrade(url: str) -> None:
             if engine.dialect.name == "sqlite":
                 with engine.begin() as connection:
                     ledger.release_all(connection)  # one process opens the file, and it is us
+                    release_letters(connection)
         finally:
             engine.dispose()
     except (ArgumentError, ImportError):  # their own texts repeat the address, which may hold a password

@@ -1,6 +1,6 @@
-"""What goes on without a message: telling late results, posting to the books, finishing what a dead process left,
-asking the gateway about payments that hang, and forgetting what is old. Everything it does is written down first and may
-be done twice.
+"""What goes on without a message: telling late results, posting to the books, sending letters, finishing what a dead
+process left, asking the gateway about payments that hang, and forgetting what is old. Everything it does is written down
+first and may be done twice.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, assert_never
 
 from bot.desk.actions import Desk
+from bot.letterbox import LetterBox
 from bot.runtime import Runtime
 from bot.stores.base import Store, Waiting
 from services import deliveries, pruning
@@ -44,6 +45,7 @@ class Worker:
         store: Store,
         runtime: Runtime,
         desk: Desk,
+        letterbox: LetterBox,
         clock: Callable[[], datetime],
         kept: timedelta,
         spans: pruning.Spans,
@@ -53,6 +55,7 @@ class Worker:
         self._store = store
         self._runtime = runtime
         self._desk = desk
+        self._letterbox = letterbox
         self._clock = clock
         self._kept = kept
         self._spans = spans
@@ -70,6 +73,7 @@ class Worker:
         errands = (self._reconcile, self._compare, self._prune_daily, self._tell_answers, self._desk.catch_up)
         async with asyncio.TaskGroup() as group:  # where one breaks, all end, and whoever began them begins again
             group.create_task(self._keep_working())
+            group.create_task(self._keep_writing())
             for errand in errands:
                 group.create_task(self._keep_looking(errand))
 
@@ -78,6 +82,12 @@ class Worker:
             self._woken.clear()
             if not await _withstood(self._work_off):
                 await self._rest()
+
+    async def _keep_writing(self) -> None:
+        """Letters have a pace of their own: a mail server that does not answer holds up nothing else."""
+        while True:
+            if not await _withstood(self._letterbox.work):
+                await asyncio.sleep(PAUSE_SECONDS)
 
     async def _keep_looking(self, errand: Callable[[], Coroutine[Any, Any, bool]]) -> None:
         while True:
@@ -94,10 +104,10 @@ class Worker:
         """One round; whether there was anything to do, so that another round is worth it."""
         busy, due = await self._claim()
         # whoever does not answer holds up neither the others nor the questions to the gateway
-        *_, left, told, compared = await _all(
-            (*due, self._desk.catch_up(), self._tell_answers(), self._ask_the_gateway())
+        *_, left, told, compared, sent = await _all(
+            (*due, self._desk.catch_up(), self._tell_answers(), self._ask_the_gateway(), self._letterbox.work())
         )
-        return busy or left or told or bool(compared)
+        return busy or left or told or bool(compared) or sent
 
     # --- jobs and effects ----------------------------------------------------------------------------------------
 

@@ -21,28 +21,53 @@ from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 from services.errors import Misconfigured, Unavailable, Uncertain
 
 TIMEOUT_SECONDS = 10  # of each step of the talk with the mail server
+# ... but the last: RFC 5321, 4.5.3.2.6 asks for 10 minutes, since giving up there is what makes duplicates; a minute is
+# what a lease on a letter leaves room for
+TAKING_SECONDS = 60
+_FULL = 552  # too many recipients, to be taken for 452, which is temporary (RFC 5321, 4.5.3.1.10)
 IMPLICIT_TLS = 465  # RFC 8314: this port speaks TLS from the first byte
 _LONGEST_SUBJECT = 200
 _LONGEST_ADDRESS = 254  # RFC 5321, 4.5.3.1.3, less the angle brackets
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+_ENHANCED = re.compile(r"5\.[0-9]{1,3}\.[0-9]{1,3}(?![0-9.])")  # RFC 2034, before the text of an answer
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # controls, bidi overrides, halves of a character, line separators
 _JOINERS = "\u200c\u200d"  # of the format characters, these two belong to the spelling of a word
 
 
+class Refused(Unavailable):
+    """A mail server said no to this letter for good: not known there, blocked, or not acceptable.
+
+    ``code`` is the enhanced status code where it gave one, such as "5.1.1" (RFC 3463), else the reply code, "550".
+    """
+
+    def __init__(self, why: str, code: str) -> None:
+        super().__init__(why)
+        self.code = code
+
+
 class Letter(msgspec.Struct, frozen=True):
-    """One message to one person, in plain text and the same in HTML."""
+    """One message to one person, in plain text and the same in HTML.
+
+    ``id`` and ``dated`` are given where the same message may have to be sent twice: the part of its Message-ID before the
+    @ (letters, digits, "-" and "."), and its date. Without them it is a new message each time.
+    """
 
     to: str
     subject: str
     text: str
     html: str
+    id: str = ""
+    dated: datetime | None = None
 
 
 class Mail(Protocol):
     """Whoever takes letters to their people."""
 
     async def send(self, letter: Letter) -> None:
-        """Hand the letter over. Raises `Unavailable` (it was not sent) or `Uncertain` (it may have been)."""
+        """Hand the letter over.
+
+        Raises `Refused` (not sent, and never will be), `Unavailable` (not sent now) or `Uncertain` (it may have been).
+        """
 
 
 def usable(address: str) -> bool:
@@ -86,7 +111,10 @@ class Smtp:
         self._clock, self._random = clock, random
 
     async def send(self, letter: Letter) -> None:
-        """See `Mail.send`. A refusal by the mail server, for now or for good, is `Unavailable`."""
+        """See `Mail.send`. `Refused` is a 5xx to the recipient or the letter (RFC 5321, 4.2.1).
+
+        A 5xx to the greeting, the password or the sender is about our settings, which somebody may put right.
+        """
         if not usable(letter.to):
             raise Unavailable("the address on file is not one that mail can be sent to")
         message = self._message(letter).as_bytes(policy=policy.SMTP)
@@ -112,20 +140,20 @@ class Smtp:
             if self._sign_in is not None:
                 await server.login(*self._sign_in)
             await server.mail(self._sender)
-            await server.rcpt(recipient)
         except SMTPResponseException as error:
             # its text may repeat the address
             raise Unavailable(f"the mail server refused the letter: code {error.code}") from None
         except (SMTPException, OSError, ValueError) as error:  # ValueError: a host that cannot be one
             raise Unavailable(f"the mail server cannot be reached: {type(error).__name__}") from None
+        await _name(server, recipient)
 
     def _message(self, letter: Letter) -> EmailMessage:
         message = EmailMessage(policy=policy.SMTP)
         message["From"] = _named(one_line(self._name), self._sender)
         message["To"] = Address(addr_spec=letter.to)
         message["Subject"] = one_line(letter.subject)
-        message["Date"] = format_datetime(self._clock())
-        message["Message-ID"] = f"<{self._random(16).hex()}@{self._sender.partition('@')[2]}>"
+        message["Date"] = format_datetime(letter.dated or self._clock())
+        message["Message-ID"] = f"<{letter.id or self._random(16).hex()}@{self._sender.partition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office note comes back
         message.set_content(_encodable(letter.text), cte="quoted-printable")
         message.add_alternative(_encodable(letter.html), subtype="html", cte="quoted-printable")
@@ -144,10 +172,28 @@ def _encodable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+async def _name(server: SMTP, recipient: str) -> None:
+    try:
+        await server.rcpt(recipient)
+    except SMTPResponseException as error:
+        raise _refusal("refused the letter", error) from None
+    except (SMTPException, OSError) as error:
+        raise Unavailable(f"the mail server cannot be reached: {type(error).__name__}") from None
+
+
 async def _hand_over(server: SMTP, message: bytes) -> None:
     try:
-        await server.data(message)
+        await server.data(message, timeout=TAKING_SECONDS)
     except SMTPResponseException as error:
-        raise Unavailable(f"the mail server did not take the letter: code {error.code}") from None
+        raise _refusal("did not take the letter", error) from None
     except (SMTPException, OSError) as error:
         raise Uncertain(f"the mail server stopped answering: {type(error).__name__}") from None
+
+
+def _refusal(how: str, error: SMTPResponseException) -> Unavailable:
+    """Never its text, which may repeat the address."""
+    why = f"the mail server {how}: code {error.code}"
+    if error.code < 500 or error.code == _FULL:
+        return Unavailable(why)
+    told = _ENHANCED.match(error.message)
+    return Refused(why, told[0] if told else str(error.code))

@@ -26,6 +26,7 @@ from sqlalchemy import (
     update,
 )
 
+from services import letterbox
 from services.database import instant, wiping
 from services.payments import states
 from services.payments.refunds import RefundState
@@ -43,6 +44,7 @@ from services.schema import (
     help_gap,
     help_rating,
     hop,
+    letter,
     method_note,
     outbox,
     payment,
@@ -127,6 +129,7 @@ def _of_hops(whose: Whose) -> ColumnElement[bool]:
 
 
 _P, _C, _B, _S, _H, _O, _R = payment.c, handoff_case.c, browser.c, sign_in_code.c, hop.c, handoff.c, proposal.c
+_L = letter.c
 _SUMS = (_P.amount_minor, _P.fee_minor, _P.refunded_minor, _P.currency)
 _HOW = (_P.method, _P.brand, _P.last4, _P.billing_name, _P.billing_zip)
 
@@ -161,6 +164,7 @@ TABLES = (
              {"reason": ""}),
     Personal("chatwoot", chatwoot_conversation, _of_chat(chatwoot_conversation.c.chat), erased=ALL),
     Personal("errands", errand, _of_chat(errand.c.chat), erased=ALL),
+    Personal("letters", letter, _of_customer(_L.customer), (_L.kind, _L.state, _L.due_at, _L.sent_at, _L.about), {"about": "{}", "message_id": None}),
     # last: they name the chats of whoever signed in, so that an erasure that was cut short finds those again
     Personal("sign_ins", browser, _of_either(browser), (_B.proved_at, _B.expires_at, _B.revoked_at), ALL),
 )
@@ -182,6 +186,7 @@ OTHERS = {
     "api_key": "the business's own systems",
     "pay_link": "hashes of links of an invoice: the business's letters",
     "attempt": "wrong tries by invoice and address on the network; they go after a while",
+    "mail_refusal": "a keyed hash of an address that takes no mail: forgotten, it would be written to again",
     "sign_in_guard": "a keyed hash and a number: whoever is erased must not give a guesser new tries",
     "book_customer": "the business's books",
     "book_invoice": "the business's books",
@@ -305,7 +310,8 @@ def erase(conn: Connection, whose: Whose, now: datetime) -> int:
 
     A customer is signed out everywhere with it, also where the embedding page had vouched for them.
     """
-    changed = sum(_erase(conn, table, whose) for table in TABLES)
+    changed = 0 if whose.chat else letterbox.drop(conn, whose.customer, now)
+    changed += sum(_erase(conn, table, whose) for table in TABLES)
     if not whose.chat:
         end_proofs(conn, whose.customer, now)
     wiping(conn)  # also when nothing changed: the try before may have died before its log was emptied

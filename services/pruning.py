@@ -23,6 +23,7 @@ from services.schema import (
     handoff_case,
     help_gap,
     hop,
+    letter,
     outbox,
     sign_in_code,
     tried,
@@ -81,6 +82,10 @@ TABLES = (
         handoff_case, handoff_case.c.id, lambda before: and_(handoff_case.c.closed_at < before, _WORDY), "cases", _WORDS
     ),
     Pruned(book_saved, book_saved.c.key, lambda before: book_saved.c.at < before),
+    # that a notice was sent is shown for two years (Regulation E, 12 CFR 1005.13(b)), so as long as a case
+    Pruned(
+        letter, letter.c.id, lambda before: and_(letter.c.state != "waiting", letter.c.changed_at < before), "cases"
+    ),
     # not what was posted: what a refund or a return takes back is counted from it
     Pruned(outbox, outbox.c.id, lambda before: and_(outbox.c.kind == "tell", outbox.c.done_at < before)),
 )

@@ -479,6 +479,44 @@ Index(  # what is still to be answered is asked for at every start
     postgresql_where=telegram_update.c.done_at.is_(None),
 )
 
+# --- letters --------------------------------------------------------------------------------------------------------
+
+letter = Table(  # letters that go out because something happened, one per cause
+    "letter",
+    schema,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("key", String(200), nullable=False, unique=True),  # of the cause
+    Column("kind", String(40), nullable=False),
+    Column("customer", String(120), nullable=False, index=True),
+    Column("about", Text, nullable=False),  # JSON: ids and numbers, never words, names or addresses
+    Column("state", String(16), nullable=False),  # waiting, sent, refused, moot, unsure, expired
+    Column("due_at", BigInteger, nullable=False),
+    Column("until_at", BigInteger, nullable=False),  # then it is given up
+    Column("lease_until", BigInteger, nullable=False, server_default="0"),
+    Column("fence", Integer, nullable=False, server_default="0"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("doubts", Integer, nullable=False, server_default="0"),  # times it was handed over without an answer
+    Column("message_id", String(200), index=True),  # once it was handed over
+    Column("dated_at", BigInteger),  # the date it bears
+    Column("sent_at", BigInteger),
+    Column("code", String(16), nullable=False, server_default=""),  # of a mail server, or why it is moot
+    Column("changed_at", BigInteger, nullable=False),
+)
+Index(
+    "letter_waiting",
+    letter.c.due_at,
+    sqlite_where=text("state = 'waiting'"),
+    postgresql_where=text("state = 'waiting'"),
+)
+
+mail_refusal = Table(  # addresses that take no mail, by the word of their mail server
+    "mail_refusal",
+    schema,
+    Column("address_hash", String(64), primary_key=True),  # keyed with the installation's secret
+    Column("at", BigInteger, nullable=False),
+    Column("code", String(16), nullable=False),  # such as 5.1.1 (RFC 3463)
+)
+
 # --- people who help ----------------------------------------------------------------------------------------------
 
 agent = Table(

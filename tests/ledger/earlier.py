@@ -154,6 +154,14 @@ ROWS: dict[str, Rows] = {
     "0008": {
         "chatwoot_conversation": [{"chat": "chatwoot:1/7", "person": True, "quiet": True, "at": AT}],
     },
+    "0010": {
+        "letter": [
+            {"id": 1, "key": f"receipt:{PAID}", "kind": "receipt", "customer": "book:c", "about": '{"payment":"RM-1A11-1A11"}',
+             "state": "sent", "due_at": AT, "until_at": AT + 10**9, "lease_until": 0, "fence": 1, "attempts": 1, "doubts": 1,
+             "message_id": "6" * 40, "dated_at": AT, "sent_at": AT, "code": "", "changed_at": AT},
+        ],
+        "mail_refusal": [{"address_hash": "7" * 64, "at": AT, "code": "5.1.1"}],
+    },
     "0014": {
         "api_key": [
             {"id": 1, "name": "Booking", "token_hash": "a" * 64, "scopes": '["proposals:write"]', "made_at": AT, "revoked_at": None,
@@ -181,5 +189,6 @@ ADDED: dict[str, dict[str, dict[str, Any]]] = {
     "0006": {},
     "0007": {},
     "0008": {},
+    "0010": {},
     "0014": {"proposal": {"api_key": None, "request_key": None, "request_hash": None}, "delivery": {"changed_at": None}},
 }  # fmt: skip  # as above

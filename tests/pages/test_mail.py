@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from bot.send_links import Fate, LinkSender, send_links
 from services.errors import Misconfigured, Unavailable, Uncertain
-from services.mail import Letter, Smtp, one_line, usable
+from services.mail import Letter, Refused, Smtp, one_line, usable
 from tests.world import World
 
 NOW = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
@@ -93,6 +93,37 @@ async def test_a_refusal_is_no_doubt_and_names_nobody(step, code):
             await smtp(port).send(LETTER)
     assert "dana" not in str(refused.value)
     assert refused.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("step", "answer", "code"),
+    [
+        ("rcpt", "550 no such user", "550"),
+        ("rcpt", "550 5.1.1 no such user", "5.1.1"),
+        ("rcpt", "452 4.2.2 mailbox full", None),
+        ("rcpt", "552 too much", None),
+        ("data", "554 5.7.1 looks like spam", "5.7.1"),
+        ("data", "451 4.3.0 later", None),
+        ("mail", "550 5.7.1 you may not send", None),  # about us, and not about the letter
+        ("mail", "530 5.7.0 sign in first", None),
+    ],
+)
+async def test_only_a_plain_no_to_the_letter_is_for_good(step, answer, code):
+    async with listening(Server(**{step: answer})) as port:
+        with pytest.raises(Unavailable) as refused:
+            await smtp(port).send(LETTER)
+    assert getattr(refused.value, "code", None) == code
+    assert isinstance(refused.value, Refused) is (code is not None)
+
+
+async def test_a_letter_with_a_name_and_a_date_is_the_same_message_each_time():
+    handler = Server()
+    async with listening(handler) as port:
+        for _ in range(2):
+            await smtp(port).send(replace(LETTER, id="6f1c", dated=NOW - timedelta(days=1)))
+    messages = [message_from_bytes(envelope.content, policy=policy.default) for envelope in handler.taken]
+    assert [str(each["Message-ID"]) for each in messages] == ["<6f1c@example.com>"] * 2
+    assert {str(each["Date"]) for each in messages} == {"Sun, 01 Mar 2026 15:30:00 +0000"}
 
 
 async def test_a_line_that_drops_after_the_letter_leaves_a_doubt():

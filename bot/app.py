@@ -41,6 +41,8 @@ from bot.chatwoot_intake import ChatwootIntake
 from bot.delivery import Deliverer, Outlet
 from bot.desk import routes as desk_pages
 from bot.desk.actions import Desk
+from bot.desk.away import KIND as AWAY
+from bot.desk.away import Away
 from bot.desk.copying import Copying
 from bot.desk.systems import Systems
 from bot.effects import Hands
@@ -265,6 +267,17 @@ def build(
         random=random,
         patience=settings.chat.patience_seconds,
     )
+    minutes = settings.desk.letter_minutes
+    away = Away(
+        transact=transact,
+        books=books,
+        store=store,
+        bell=bell,
+        letters=Letters(settings),
+        clock=clock,
+        page=f"{settings.base_url}/chat",
+        after=timedelta(minutes=minutes) if minutes and mail is not None else None,
+    )
     desk = Desk(
         runtime=runtime,
         transact=transact,
@@ -272,6 +285,7 @@ def build(
         bell=bell,
         rules=house.rules,
         clock=clock,
+        away=away,
         agent_limit_minor=settings.desk.agent_limit_minor,
     )
     telegram = _telegram(settings, telegram_http or http, renderer)
@@ -288,7 +302,7 @@ def build(
     if settings.chatwoot.url:
         outlets.append(_chatwoot(settings, http, transact, clock))
     kept = timedelta(days=settings.privacy.conversations_days)
-    composers: dict[str, Composer] = {}  # by the kind of letter
+    composers: dict[str, Composer] = {AWAY: away.compose}  # by the kind of letter
     letterbox = LetterBox(transact=transact, mail=mail, composers=composers, clock=clock, secret=secret)
     worker = Worker(checkout, store, runtime, desk, letterbox, clock, kept, settings.spans)
     return Remit(

@@ -156,6 +156,7 @@ class DeskSettings(_Section):
     hours: tuple[str, ...]
     agent_limit_minor: int | None = Field(ge=1)
     key_limit_minor: int | None = Field(ge=1)
+    letter_minutes: int = Field(ge=0, le=24 * 60)
 
     @field_validator("hours")
     @classmethod
@@ -271,6 +272,7 @@ class Settings(BaseSettings):
             remember=("web",),
             hops=bool(self.telegram.bot),
             hours=hours(self.desk.hours),
+            writes=bool(self.mail.host and self.desk.letter_minutes),
             locales=self.chat.locales,
         )
 

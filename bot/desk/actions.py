@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
+from bot.desk.away import Away
 from bot.desk.copying import DESK
 from bot.desk.proposable import problem, under_way
 from bot.push import Bell
@@ -57,6 +58,7 @@ class Desk:
         bell: Bell,
         rules: Rules,
         clock: Callable[[], datetime],
+        away: Away,
         agent_limit_minor: int | None = None,
     ) -> None:
         """``agent_limit_minor``: the most that somebody may propose who is no supervisor; None: whatever is owed."""
@@ -66,6 +68,7 @@ class Desk:
         self._bell = bell
         self._rules = rules
         self._clock = clock
+        self._away = away
         self._limit = agent_limit_minor
 
     # --- whose chat it is ----------------------------------------------------------------------------------------------
@@ -142,6 +145,7 @@ class Desk:
     async def say(self, agent: Agent, handoff: int, text: str, key: str) -> bool:
         """Write to the customer, once per ``key``. Numbers of cards and accounts are taken out. False: not theirs to speak."""
         words = redact(text.strip()[:LONGEST]).text
+        customer = await self._away.customer(await self._transact(partial(handoffs.find, handoff=handoff)))
 
         def work(conn: Connection) -> str:
             found = self._held(conn, agent, handoff)
@@ -151,6 +155,7 @@ class Desk:
             if errands.add(conn, found.chat, body, self._clock(), f"{agent.id}:{key}"[:120]):
                 audit.note(conn, agent.id, "wrote", self._clock(), found.chat)
                 handoffs.answered(conn, found.chat)
+                self._away.announce(conn, found, customer)
             return found.chat
 
         return await self._done(await self._transact(work))

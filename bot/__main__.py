@@ -20,7 +20,7 @@ from bot import demo, guarding, help_search, mail_commands, train, understanding
 from bot.app import lock_folder, prepared, production
 from bot.channels.console import converse
 from bot.command_line import Server
-from bot.desk import account_commands
+from bot.desk import account_commands, key_commands
 from bot.internal import ImportOrder, InviteOrder, LinkOrder, SendOrder
 from bot.invitations import Outcome as Invited
 from bot.office_commands import add_commands
@@ -124,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     account_commands.add_commands(commands, _server)
     add_report(commands, _server)
     mail_commands.add_commands(commands, _server)
+    key_commands.add_commands(commands, _server)
     return parser
 
 

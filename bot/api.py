@@ -55,7 +55,9 @@ class _SmallRequest(Request):
         return self._body
 
 
-class _SmallBodies(APIRoute):
+class SmallBodies(APIRoute):
+    """Routes that read no more than a message may have."""
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
@@ -67,14 +69,14 @@ class _SmallBodies(APIRoute):
 
 def api_router(remit: "Remit") -> APIRouter:
     """The route that is not hot, through FastAPI."""
-    router = APIRouter(prefix="/api/v1", tags=["conversations"], route_class=_SmallBodies)
+    router = APIRouter(prefix="/api/v1", tags=["conversations"], route_class=SmallBodies)
 
     @router.post("/conversations", status_code=201, response_model=Begun, responses=errors(403, 422, 429, 503))
     async def begin(begin: Begin, request: Request) -> Response:
         """Begin a conversation; its token goes into the Authorization header of everything after."""
         client = request.client.host if request.client else ""
         if seconds := await remit.begin_limit.wait(household(client)):
-            return _too_often(seconds)
+            return too_often(seconds)
         if begin.page and not _allowed(begin.page, remit):
             return _not_from_there()
 
@@ -119,7 +121,7 @@ def _say(remit: "Remit") -> Endpoint:
             return _unauthorized()
         client = request.client.host if request.client else ""
         if seconds := await remit.say_limit.wait(conversation) or await remit.household_limit.wait(household(client)):
-            return _too_often(seconds)
+            return too_often(seconds)
         try:
             inbound = widget.read(await read_body(request, widget.LARGEST), conversation, client, keys)
         except Malformed as error:
@@ -187,7 +189,7 @@ def _listen(remit: "Remit") -> Endpoint:
         if talk is None or talk.keys > keys:
             return _unauthorized()
         if remit.bell.listeners(chat) >= MOST_LISTENERS:
-            return _too_often(HEARTBEAT_SECONDS)
+            return too_often(HEARTBEAT_SECONDS)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(_events(remit, chat, int(last), keys), media_type="text/event-stream", headers=headers)
 
@@ -224,8 +226,9 @@ async def _events(remit: "Remit", chat: str, last: int, keys: int) -> AsyncItera
                     continue
             except RemitError:
                 return  # whoever listens dials again, with the last number seen
-            try:
-                await asyncio.wait_for(woken.wait(), HEARTBEAT_SECONDS)
+            try:  # not `wait_for`, which on Python 3.11 loses a cancellation that comes with the bell (bpo-37658)
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    await woken.wait()
             except TimeoutError:  # the line is kept alive, and the store looked at again
                 yield b": still here\n\n"
 
@@ -260,7 +263,8 @@ def _not_from_there() -> Response:
     return refusal(403, "forbidden", "this page's origin is not in [widget] origins")
 
 
-def _too_often(seconds: int) -> Response:
+def too_often(seconds: int) -> Response:
+    """429, and after how many seconds to come again."""
     return refusal(429, "too_often", f"please wait {seconds} s", {"Retry-After": str(seconds)})
 
 

@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import gc
 import hmac
+import logging
 import os
 import secrets
 import time
@@ -42,7 +43,10 @@ from bot.delivery import Deliverer, Outlet
 from bot.demo_clock import DemoClock
 from bot.desk import routes as desk_pages
 from bot.desk.actions import Desk
+from bot.desk.away import KIND as AWAY
+from bot.desk.away import Away
 from bot.desk.copying import Copying
+from bot.desk.systems import Systems
 from bot.effects import Hands
 from bot.help_articles import help_centers
 from bot.internal import internal_routes, read_address, write_address
@@ -54,6 +58,7 @@ from bot.openapi import describe
 from bot.pages import bill, receipt, static
 from bot.pages import help as help_pages
 from bot.postman import Postman
+from bot.proposals_api import proposals_router
 from bot.push import Bell
 from bot.receipt_letters import ReceiptLetters
 from bot.reminders import Reminders
@@ -73,7 +78,7 @@ from dialogs.model import HopLink
 from services import reminders as reminding
 from services.database import Transact, open_engine, threaded, upgrade
 from services.desk import handoffs
-from services.errors import Misconfigured, Unavailable
+from services.errors import Misconfigured, RemitError, Unavailable
 from services.hops import Hops
 from services.http import Remote, open_http
 from services.identity import Identity
@@ -100,6 +105,8 @@ from services.visitors import Spans, Visitors
 if TYPE_CHECKING:
     from bot.channels.telegram import Telegram
     from bot.telegram_intake import TelegramIntake
+
+log = logging.getLogger(__name__)
 
 Lifespan = Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]
 
@@ -130,6 +137,7 @@ class Remit:
     mail: Mail | None  # None: no mail server is configured, so none is sent
     bell: Bell
     desk: Desk
+    systems: Systems
     copying: Copying
     deliverer: Deliverer
     telegram: "TelegramIntake | None"  # None: no bot is configured
@@ -139,6 +147,7 @@ class Remit:
     say_limit: Limit
     household_limit: Limit
     receipt_limit: Limit
+    key_limit: Limit
 
     @property
     def invoices(self) -> Books:
@@ -249,6 +258,13 @@ def build(
         person = None if found is None else Held(found.id, found.agent_name)
         return (person, None) if found is not None and found.state is handoffs.State.HELD else (None, person)
 
+    async def meet(chat: str, invoice: str) -> None:
+        try:
+            if await transact(lambda conn: handoffs.meet(conn, chat, invoice, clock())):
+                bell.ring(chat)  # so that its log is copied
+        except RemitError as error:  # the customer has their answer; the desk misses a hint
+            log.warning("whether a person talks about this invoice elsewhere is not known: %s", type(error).__name__)
+
     async def hop_link(link: HopLink) -> str:
         token = await hops.issue(link.chat, link.keys, link.channel)
         return settings.telegram_link(token) if link.channel == "telegram" else f"{settings.base_url}/chat?i={token}"
@@ -275,12 +291,24 @@ def build(
         latest=checkout.latest,
         signed_in=sign_in.was_used_in,
         holder=holder,
+        meet=meet,
         renderer=renderer,
         house=house,
         clock=clock,
         timezone=settings.zone,
         random=random,
         patience=settings.chat.patience_seconds,
+    )
+    minutes = settings.desk.letter_minutes
+    away = Away(
+        transact=transact,
+        books=books,
+        store=store,
+        bell=bell,
+        letters=Letters(settings),
+        clock=clock,
+        page=f"{settings.base_url}/chat",
+        after=timedelta(minutes=minutes) if minutes and mail is not None else None,
     )
     desk = Desk(
         runtime=runtime,
@@ -289,21 +317,11 @@ def build(
         bell=bell,
         rules=house.rules,
         clock=clock,
+        away=away,
         agent_limit_minor=settings.desk.agent_limit_minor,
     )
     telegram = _telegram(settings, telegram_http or http, renderer)
-    outlets: list[Outlet] = [] if telegram is None else [telegram]
-    if url := settings.rasa.callback_url:
-        token = settings.rasa.callback_token.get_secret_value()
-        remote = Remote("the callback", http, url, token)  # it is the deliverer who tries again
-        outlets.append(RasaCallback(remote, clock))
-    if key := settings.whatsapp.token.get_secret_value():
-        number = Remote(
-            "WhatsApp", http, f"{settings.whatsapp.api.rstrip('/')}/{settings.whatsapp.phone_number_id}", key
-        )
-        outlets.append(WhatsApp(number, store, clock, renderer.sentence, settings.whatsapp.template))
-    if settings.chatwoot.url:
-        outlets.append(_chatwoot(settings, http, transact, clock))
+    outlets = _outlets(settings, http, telegram, renderer, store, transact, clock)
     kept = timedelta(days=settings.privacy.conversations_days)
     reminders = Reminders(
         settings=settings,
@@ -335,6 +353,7 @@ def build(
     )
     composers: dict[str, Composer] = {  # by the kind of letter
         reminding.KIND: reminders.compose,
+        AWAY: away.compose,
         **of_autopay.composers(),
         **receipts.composers(),
     }
@@ -363,6 +382,15 @@ def build(
         mail=mail,
         bell=bell,
         desk=desk,
+        systems=Systems(
+            desk=desk,
+            transact=transact,
+            store=store,
+            books=books,
+            rules=house.rules,
+            clock=clock,
+            limit_minor=settings.desk.key_limit_minor,
+        ),
         copying=Copying(store, transact, bell, clock),
         deliverer=Deliverer(store, transact, bell, outlets, clock),
         telegram=None
@@ -376,6 +404,7 @@ def build(
         say_limit=Limit("say", 60, 5.0, monotonic, knock),  # messages of one conversation
         household_limit=Limit("household", 600, 20.0, monotonic, knock),  # of one address: a whole office may share it
         receipt_limit=Limit("receipt", 60, 1.0, monotonic, knock),  # receipts to one address; a PDF is work
+        key_limit=Limit("key", 60, 2.0, monotonic, knock),  # requests of one outside system
     )
 
 
@@ -452,6 +481,31 @@ def _telegram(settings: Settings, http: httpx.AsyncClient, renderer: Renderer) -
         raise Misconfigured("[telegram] token is none; @BotFather gives one like 123456:ABC...") from None
 
 
+def _outlets(  # noqa: PLR0917  # as they stand in `build`
+    settings: Settings,
+    http: httpx.AsyncClient,
+    telegram: "Telegram | None",
+    renderer: Renderer,
+    store: Store,
+    transact: Transact,
+    clock: Callable[[], datetime],
+) -> list[Outlet]:
+    """The front ends that are called."""
+    outlets: list[Outlet] = [] if telegram is None else [telegram]
+    if url := settings.rasa.callback_url:
+        token = settings.rasa.callback_token.get_secret_value()
+        remote = Remote("the callback", http, url, token)  # it is the deliverer who tries again
+        outlets.append(RasaCallback(remote, clock))
+    if key := settings.whatsapp.token.get_secret_value():
+        number = Remote(
+            "WhatsApp", http, f"{settings.whatsapp.api.rstrip('/')}/{settings.whatsapp.phone_number_id}", key
+        )
+        outlets.append(WhatsApp(number, store, clock, renderer.sentence, settings.whatsapp.template))
+    if settings.chatwoot.url:
+        outlets.append(_chatwoot(settings, http, transact, clock))
+    return outlets
+
+
 def _intake(  # noqa: PLR0917  # as they stand in `build`
     telegram: "Telegram",
     runtime: Runtime,
@@ -507,6 +561,7 @@ def asgi(remit: Remit, internal_token: str, lifespan: Lifespan | None = None) ->
     """The web application over a built assistant."""
     app = FastAPI(title="Remit", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.include_router(api_router(remit))
+    app.include_router(proposals_router(remit))
     app.router.routes += [
         *public_routes(remit),
         *conversation_routes(remit),

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from bot.channels.base import Inbound
 from bot.desk.accounts import account_routes
+from bot.desk.keys import key_routes
 from bot.invitations import invite
 from bot.mail_office import mail_routes
 from bot.office import office_routes
@@ -124,6 +125,7 @@ def internal_routes(remit: "Remit", token: str) -> list[Route]:
         *account_routes(remit, guarded),
         *report_routes(remit, guarded),
         *mail_routes(remit, guarded),
+        *key_routes(remit, guarded),
     ]
 
 

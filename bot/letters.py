@@ -178,6 +178,12 @@ class Letters:
         """The first of these languages in which there are letters, or else the usual one."""
         return next((each for each in wished if each in self._others), self._words.locale)
 
+    def desk_reply(self, *, to: str, name: str, url: str, language: str = "") -> Letter:
+        """That a person answered in the chat at this address; not what they said: who reads this may be anybody."""
+        sheet = _Sheet(self._in(language), self._common(name))
+        closing = ("desk_reply_where", "ask")
+        return sheet.letter(to, "desk_reply_subject", ("desk_reply",), closing, url=url, button="desk_reply_button")
+
     def _in(self, language: str) -> Wording:
         return self._others.get(language, self._words)
 

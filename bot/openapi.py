@@ -52,6 +52,9 @@ class Message(BaseModel):
     choices: list[Choice]
     card: dict[str, Any] | None = Field(None, description="an invoice or a receipt; sums are integers of minor units")
     link: Link | None = None
+    closes: bool | None = Field(
+        None, description="there, and true, where the secure page of an earlier message is closed from here on"
+    )
     hands_over: bool | None = Field(None, description="there, and true, where a person has the case from here on")
 
 
@@ -246,7 +249,8 @@ def describe(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         schema = made()
         parts = schema.setdefault("components", {})
-        parts.setdefault("securitySchemes", {})["conversation"] = {"type": "http", "scheme": "bearer"}
+        schemes = parts.setdefault("securitySchemes", {})
+        schemes["conversation"] = schemes["api key"] = {"type": "http", "scheme": "bearer"}
         ours = (Error, Messages, Said, BrowserToken, RasaMessage, RasaReply, LinkAsked)
         _, shapes = models_json_schema([(shape, "validation") for shape in ours], ref_template=_REF)
         parts["schemas"] = shapes["$defs"] | parts.get("schemas", {})

@@ -74,6 +74,7 @@ class Renderer:
             reply.agent,
             at,
             reply.hands_over,
+            reply.closes,
         )
 
     def shown(self, replies: Sequence[Reply], locale: str) -> Shown | None:

@@ -164,6 +164,7 @@ class Runtime:
         latest: Callable[[str], Awaitable[Payment | None]],
         signed_in: Callable[[str], Awaitable[bool]],
         holder: Callable[[str], Awaitable[tuple[Held | None, Held | None]]],
+        meet: Callable[[str, str], Awaitable[None]],
         renderer: Renderer,
         house: House,
         clock: Callable[[], datetime],
@@ -174,7 +175,8 @@ class Runtime:
         """``bell`` rings for every chat that changed; ``latest`` finds the last payment of a chat in the ledger.
 
         ``signed_in`` says whether somebody ever signed in to a chat by a code; ``holder`` which person holds it, or has
-        lent it to the assistant; ``patience`` is in seconds.
+        lent it to the assistant; ``meet`` hears of a chat that somebody came to by the link of an invoice (id). ``patience`` is in
+        seconds.
         """
         self._store = store
         self._bell = bell
@@ -186,6 +188,7 @@ class Runtime:
         self._latest = latest
         self._signed_in = signed_in
         self._holder = holder
+        self._meet = meet
         self._renderer = renderer
         self._house = house
         self._clock = clock
@@ -237,9 +240,15 @@ class Runtime:
             if said.wiped is not None:
                 commit = await self._wiping(commit, said.wiped)
             if await self._commit(commit):
-                if isinstance(event, Landed) and event.key:
-                    await self._tell_arrived(event)
+                await self._came_in(event, inbound.chat)
                 return await self._perform(inbound, found, commit)
+
+    async def _came_in(self, event: Event | Landed, chat: str) -> None:
+        """Who wants to know that somebody is in this chat now: the one that it moved from, and the desk."""
+        if isinstance(event, Landed) and event.key:
+            await self._tell_arrived(event)
+        elif isinstance(event, Opened) and event.standing == "good":
+            await self._meet(chat, event.invoice)
 
     async def _unseen(self, talk: Conversation, found: Loaded, inbound: Inbound) -> bool:
         """Whether the quote on the screen came after the last message that the customer says to have seen.

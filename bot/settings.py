@@ -171,6 +171,8 @@ class AutopaySettings(_Section):
 class DeskSettings(_Section):
     hours: tuple[str, ...]
     agent_limit_minor: int | None = Field(ge=1)
+    key_limit_minor: int | None = Field(ge=1)
+    letter_minutes: int = Field(ge=0, le=24 * 60)
 
     @field_validator("hours")
     @classmethod
@@ -178,7 +180,7 @@ class DeskSettings(_Section):
         hours(told)
         return told
 
-    @field_validator("agent_limit_minor", mode="before")
+    @field_validator("agent_limit_minor", "key_limit_minor", mode="before")
     @classmethod
     def _no_limit(cls, told: object) -> object:
         return told or None
@@ -296,7 +298,10 @@ class Settings(BaseSettings):
         """How long rows of the ledger's database are kept."""
         kept = self.privacy
         return Spans(
-            timedelta(days=kept.traces_days), timedelta(days=kept.cases_days), timedelta(days=kept.questions_days)
+            timedelta(days=kept.traces_days),
+            timedelta(days=kept.cases_days),
+            timedelta(days=kept.questions_days),
+            timedelta(days=max(kept.conversations_days, _BANK_RETURNS)),
         )
 
     @property
@@ -317,6 +322,7 @@ class Settings(BaseSettings):
             remember=("web",),
             hops=bool(self.telegram.bot),
             hours=hours(self.desk.hours),
+            writes=bool(self.mail.host and self.desk.letter_minutes),
             locales=self.chat.locales,
             autopay=AutopayRules(**self.autopay.model_dump()),
         )

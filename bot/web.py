@@ -25,6 +25,8 @@ from bot.channels import rasa, rasa_callback, whatsapp
 from bot.channels.base import Inbound
 from bot.intake import Intake
 from bot.names import Names
+from bot.pages.languages import language_for, page_words
+from dialogs.model import Say
 from services import deliveries
 from services.errors import Forged, Malformed, RemitError, Uncertain
 from services.payments.links import Refusal
@@ -285,20 +287,19 @@ def _payments(remit: "Remit") -> Endpoint:
 
 # --- the hand-off ---------------------------------------------------------------------------------------------------
 
-_GONE = {
-    Refusal.UNKNOWN: (404, "This link is not complete", "Please go back to the chat and open the link from there."),
-    Refusal.EXPIRED: (410, "This link has expired", "Please go back to the chat and ask for the link again."),
-    Refusal.OVER: (410, "This payment is already done or closed", "Please go back to the chat; it knows the result."),
-}
+_GONE = {Refusal.UNKNOWN: 404, Refusal.EXPIRED: 410, Refusal.PAID: 410, Refusal.CLOSED: 410, Refusal.OVER: 410}
 
 
 def _go(remit: "Remit") -> Endpoint:
+    spoken = page_words(remit.settings)
+
     async def go(request: Request) -> Response:
         page = await remit.checkout.follow(request.path_params["token"])
         if not isinstance(page, Refusal):
             return RedirectResponse(page, 303, headers=_PRIVATE)
-        status, title, sentence = _GONE[page]
-        return plain_page(status, title, sentence)
+        language = language_for(request, spoken)
+        title, sentence = (spoken[language].say(Say(f"go_{page}_{part}")) for part in ("title", "text"))
+        return plain_page(_GONE[page], title, sentence, language)
 
     return go
 
@@ -315,10 +316,10 @@ def back_to_the_chat() -> Response:
     return plain_page(200, "You can go back to your chat", "It tells you the result. You may close this page.")
 
 
-def plain_page(status: int, title: str, sentence: str) -> Response:
+def plain_page(status: int, title: str, sentence: str, language: str = "en") -> Response:
     """A page of one sentence, for the few moments when somebody lands beside the chat."""
     html = (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f'<!doctype html><html lang="{escape(language)}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{escape(title)}</title><h1>{escape(title)}</h1><p>{escape(sentence)}</p></html>"
     )
     policy = {"Content-Security-Policy": "default-src 'none'"}

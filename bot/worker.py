@@ -17,7 +17,7 @@ from bot.letterbox import LetterBox
 from bot.reminders import Reminders
 from bot.runtime import Runtime
 from bot.stores.base import Store, Waiting
-from services import pruning
+from services import deliveries, pruning
 from services.errors import RemitError
 from services.payments import requests
 from services.payments.autopay import notices
@@ -284,6 +284,7 @@ class Worker:
         now = self._clock()
         talks = await self._store.prune(now - self._kept)
         rows = 0
+        await self._checkout.transact(partial(deliveries.stamp, now=now))
         for table in pruning.TABLES:
             after: str | int | None = table.first
             while after is not None:

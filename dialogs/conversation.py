@@ -145,7 +145,7 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
     misses: int = 0
     held: Held | None = None  # a person speaks here, and the assistant is silent
     lent: Held | None = None  # the assistant speaks, in a chat that is a person's
-    proposal: int = 0  # ... for this proposal; 0: for as long as they like
+    proposal: int = 0  # ... for this proposal; 0: for as long as they like. One of an outside system lends nothing
     heeded: int = 0  # number of the last errand of the desk
     wrong_proofs: int = 0
     wrong_proof_at: datetime | None = None  # the last one

@@ -2,7 +2,7 @@
 
 While a person holds a conversation the assistant is silent: what the customer writes is heard by that person alone, and of what
 was under way only the news of payments is told. A person hands the chat to the assistant with a proposal, which the customer
-confirms or declines like any quote, and gets it back after that.
+confirms or declines like any quote, and gets it back after that. An outside system proposes in chats that are nobody's, and gets nothing.
 """
 
 from typing import TypeAlias, assert_never
@@ -59,8 +59,8 @@ def heed(draft: Draft, event: FromDesk, view: View) -> Draft:
             return _lent(draft, 0).say("agent_returned")
         case AgentProposed():
             return _proposed(draft, event.word, view)
-        case AgentWithdrew(proposal):
-            return _withdrawn(draft, proposal, view)
+        case AgentWithdrew(proposal, system):
+            return _withdrawn(draft, proposal, system, view)
         case AgentResolved(handoff):
             bare = replace(talk, held=None, lent=None, proposal=0)
             stars = tuple(
@@ -93,7 +93,7 @@ def accompanied(before: Conversation, event: Happened, turn: Turn) -> Turn:
         return _without_questions(turn)
     if before.held is not None:
         return _without_questions(replace(turn, replies=_news_alone(before, event, turn)))
-    if before.lent is not None:
+    if before.lent is not None or before.proposal:
         return _without_questions(_followed(before, event, turn, before.lent))
     return turn
 
@@ -125,6 +125,8 @@ def _lent(draft: Draft, proposal: int) -> Draft:
 
 def _proposed(draft: Draft, word: AgentProposed, view: View) -> Draft:
     """A payment is proposed. One that is under way is not touched: then the proposal is over before it began."""
+    if word.system and _is_taken(draft.talk, view):
+        return replace(draft, notes=(*draft.notes, NoteProposal(word.proposal, "blocked")), rest=True)
     running = any(isinstance(task, PayInvoice) and task.running for task in draft.talk.tasks)
     if running or starting(view):
         return replace(draft, notes=(*draft.notes, NoteProposal(word.proposal, "blocked"), HandBack()), rest=True)
@@ -148,18 +150,25 @@ def _proposed(draft: Draft, word: AgentProposed, view: View) -> Draft:
     return lent.say("agent_proposes", agent=word.agent, amount=word.amount, numbers=numbers)
 
 
+def _is_taken(talk: Conversation, view: View) -> bool:
+    """Whether an outside system may not speak here: a person does, or something that was proposed waits for its answer."""
+    return talk.held is not None or talk.lent is not None or (talk.proposal != 0 and _is_open(talk, view))
+
+
 def _holds(scope: object, word: AgentProposed) -> bool:
     return isinstance(scope, Bearer) and scope.invoice == word.invoices[0]
 
 
-def _withdrawn(draft: Draft, proposal: int, view: View) -> Draft:
+def _withdrawn(draft: Draft, proposal: int, system: str, view: View) -> Draft:
     """Taken back, unless the customer was quicker to agree."""
     talk, lender = draft.talk, draft.talk.lent
-    if talk.proposal != proposal or lender is None or not _is_open(talk, view):
+    if talk.proposal != proposal or not _is_open(talk, view):
         return replace(draft, rest=True)
-    notes = (*draft.notes, NoteProposal(proposal, "withdrawn"), HandBack())
+    back: tuple[Effect, ...] = () if lender is None else (HandBack(),)
+    notes = (*draft.notes, NoteProposal(proposal, "withdrawn"), *back)
     talk = replace(talk, tasks=_without(talk, view), held=lender, lent=None, proposal=0, asked=None)
-    return replace(replace(draft, talk=talk, notes=notes).say("proposal_withdrawn", agent=lender.agent), rest=True)
+    name = system if lender is None else lender.agent
+    return replace(replace(draft, talk=talk, notes=notes).say("proposal_withdrawn", agent=name), rest=True)
 
 
 def _task(talk: Conversation, proposal: int) -> PayInvoice | None:
@@ -211,7 +220,7 @@ def _without_questions(turn: Turn) -> Turn:
     return replace(turn, talk=replace(turn.talk, asked=None), replies=bare)
 
 
-def _followed(before: Conversation, event: Happened, turn: Turn, lender: Held) -> Turn:
+def _followed(before: Conversation, event: Happened, turn: Turn, lender: Held | None) -> Turn:
     """What became of a proposal is noted; once it is over, or a person is asked for, the chat is its lender's again."""
     talk, notes = turn.talk, list[Effect]()
     was, now = _task(before, before.proposal), _task(talk, talk.proposal)
@@ -223,7 +232,7 @@ def _followed(before: Conversation, event: Happened, turn: Turn, lender: Held) -
     if before.proposal and (now is None or talk.held is not None):
         if not (found or begun):
             notes.append(NoteProposal(before.proposal, "declined"))
-        if talk.held is None:
+        if talk.held is None and lender is not None:
             replies = (*replies, Reply(Say("agent_back", {"agent": lender.agent})))
         talk = replace(talk, held=lender, lent=None, proposal=0)
     if talk.held is not None:

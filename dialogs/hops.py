@@ -83,6 +83,8 @@ def held_up(talk: Conversation) -> str:
     payment = None if pay is None else pay.payment
     if talk.held is not None or talk.lent is not None:  # a person looks for the customer here
         return "person"
+    if talk.proposal:  # whoever proposed it watches for its answer here
+        return "busy"
     if talk.sent or (payment is not None and payment.state in _NOT_MADE_YET):
         return "busy"
     several = payment is not None and len(payment.invoices) > 1

@@ -114,9 +114,7 @@ def _of_payment(draft: Draft, effect: Effect, outcome: Outcome, view: View) -> D
             person = draft.talk.task
             if isinstance(person, CallPerson):
                 return draft.task(replace(person, called=True))
-            return draft.reply(
-                handed_over(reason, view.house, view.at)
-            )  # they went on meanwhile, and so does their task
+            return draft.reply(handed_over(reason, view))  # they went on meanwhile, and so does their task
         case _:
             return None
 

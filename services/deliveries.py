@@ -65,7 +65,11 @@ def sent(conn: Connection, held: Held, seq: int, now: datetime, lease: timedelta
     until = micros(now) + micros_of(lease)
     ours = conn.execute(_ours(held).values(attempts=0, leased_until=until))
     # also where the lease had ended: it did go out, and a number never goes back
-    conn.execute(update(delivery).where(delivery.c.chat == held.chat, delivery.c.sent < seq).values(sent=seq))
+    conn.execute(
+        update(delivery)
+        .where(delivery.c.chat == held.chat, delivery.c.sent < seq)
+        .values(sent=seq, changed_at=micros(now))
+    )
     return Held(held.chat, seq, 0, until) if ours.rowcount == 1 else None
 
 
@@ -92,6 +96,11 @@ def gone(conn: Connection, chat: str, now: datetime) -> None:
 def back(conn: Connection, chat: str) -> None:
     """Somebody is there again, and hears what was said meanwhile."""
     conn.execute(update(delivery).where(delivery.c.chat == chat).values(_HERE))
+
+
+def stamp(conn: Connection, now: datetime) -> None:
+    """Chats of which nobody knows when they spoke last count as silent from now on."""
+    conn.execute(update(delivery).where(delivery.c.changed_at.is_(None)).values(changed_at=micros(now)))
 
 
 def following(conn: Connection, after: str, most: int) -> Sequence[tuple[str, int]]:

@@ -223,6 +223,7 @@ OTHERS = {
     "agent": "the business's own people",
     "desk_session": "the business's own people",
     "canned": "the business's own words",
+    "api_key": "the business's own systems",
     "pay_link": "hashes of links of an invoice, and when each was first used, by whomever: the business's letters",
     "attempt": "wrong tries by invoice and address on the network; they go after a while",
     "mail_refusal": "a keyed hash of an address that takes no mail: forgotten, it would be written to again",

@@ -1,8 +1,8 @@
 """What the ledger's database may forget, and when: tries that no limit counts any more, links that lead nowhere, news
-that was told, codes and remembered browsers whose time is over, questions without an answer; and of cases that were closed
-long ago the words. Never here: payments, facts, consents, the journal, that there was a case, what autopay was authorised to do
-and did, what was posted to the books, links of receipts, which are printed, and wrong codes of an address whose owner has not signed in
-since: whoever waits long enough
+that was told, codes and remembered browsers whose time is over, questions without an answer, how far silent messengers
+were told; and of cases that were closed long ago the words. Never here: payments, facts, consents, the journal, that there was
+a case, what autopay was authorised to do and did, what was posted to the books, links of receipts, which are printed, keys of the
+API, and wrong codes of an address whose owner has not signed in since: whoever waits long enough
 would get new tries.
 """
 
@@ -19,6 +19,7 @@ from services.schema import (
     autopay_notice,
     book_saved,
     browser,
+    delivery,
     go_link,
     handoff_case,
     help_gap,
@@ -43,6 +44,7 @@ class Spans(msgspec.Struct, frozen=True):
     traces: timedelta = KEPT
     cases: timedelta = timedelta(days=730)
     questions: timedelta = timedelta(days=400)
+    calls: timedelta = KEPT  # of front ends that are called: at least as long as a bank may return a payment
 
 
 DEFAULT = Spans()
@@ -57,7 +59,7 @@ class Pruned(msgspec.Struct, frozen=True):
     table: Table
     key: Column[Any]
     old: Callable[[int], ColumnElement[bool]]
-    kept: Literal["traces", "cases", "questions"] = "traces"
+    kept: Literal["traces", "cases", "questions", "calls"] = "traces"
     emptied: Mapping[str, object] = {}
 
     @property
@@ -76,6 +78,7 @@ TABLES = (
     Pruned(sign_in_code, sign_in_code.c.chat, lambda before: sign_in_code.c.expires_at < before),
     Pruned(browser, browser.c.token_hash, lambda before: browser.c.expires_at < before),
     Pruned(hop, hop.c.token_hash, lambda before: hop.c.expires_at < before),
+    Pruned(delivery, delivery.c.chat, lambda before: delivery.c.changed_at < before, "calls"),
     Pruned(help_gap, help_gap.c.key, lambda before: help_gap.c.at < before, "questions"),
     Pruned(
         handoff_case, handoff_case.c.id, lambda before: and_(handoff_case.c.closed_at < before, _WORDY), "cases", _WORDS
@@ -105,6 +108,6 @@ def prune(conn: Connection, table: Pruned, after: Key, now: datetime, spans: Spa
         gone = conn.execute(update(table.table).where(*old).values(dict(table.emptied))).rowcount
     else:
         gone = conn.execute(delete(table.table).where(*old)).rowcount
-    if gone and table.kept != "traces":  # words
+    if gone and table.kept in ("cases", "questions"):  # words
         wiping(conn)
     return gone, keys[-1] if len(keys) == PIECE else None

@@ -640,6 +640,7 @@ delivery = Table(  # chats of front ends that are called, and how far their mess
     Column("due_at", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("gone_at", BigInteger),  # since when nobody is there
+    Column("changed_at", BigInteger),  # when somebody wrote, or a message went out; null: before that was kept
 )
 
 telegram_update = Table(  # messages of Telegram, written down before it hears that they arrived
@@ -814,6 +815,24 @@ proposal = Table(  # payments that people at the desk propose
     Column("payment", String(32)),  # once it is confirmed: its state is the ledger's
     Column("made_at", BigInteger, nullable=False),
     Column("changed_at", BigInteger, nullable=False),
+    Column("api_key", Integer),  # of the outside system that proposed it; null: somebody at the desk did
+    Column("request_key", String(200)),  # of a request that may be sent twice: its key's number, and its own
+    Column("request_hash", String(64)),  # of what was asked under it
+)
+Index("proposal_once_per_request", proposal.c.request_key, unique=True)
+
+api_key = (
+    Table(  # outside systems that may use the API; a row stays when it is revoked, and names what was proposed by it
+        "api_key",
+        schema,
+        Column("id", Integer, primary_key=True, autoincrement=True),
+        Column("name", String(80), nullable=False, unique=True),  # which customers read
+        Column("token_hash", String(64), nullable=False, unique=True),
+        Column("scopes", Text, nullable=False),  # JSON
+        Column("made_at", BigInteger, nullable=False),
+        Column("revoked_at", BigInteger),
+        Column("last_used_at", BigInteger),
+    )
 )
 
 desk_note = Table(  # private notes on a chat, redacted

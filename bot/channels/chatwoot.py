@@ -144,7 +144,9 @@ def number_of(name: str) -> int:
 
 _REASONS = {
     "asked": "the customer asks for a person",
+    "complaint": "the customer complains",
     "refund": "the customer wants money back",
+    "dispute": "the customer says that an invoice or a payment is not right",
     "lookup_locked": "too many wrong invoice numbers or zips",
     "sign_in_locked": "too many wrong sign-in codes",
 }

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from bot.channels.base import Inbound, from_letters, in_letters, short, split
-from bot.delivery import Gone, Wait
+from bot.delivery import Gone, Pieces, Wait
 from bot.stores.base import Button, Message, Store
 from services.errors import Malformed, Unavailable
 from services.http import Remote
@@ -38,6 +38,7 @@ _OURS = frozenset({100, 131008, 131009, 131051})  # a field is wrong or missing:
 _NO_SUCH_LINE = 33  # subcode of 100: the phone_number_id of the settings is wrong
 _SILENT = frozenset({"reaction", "system", "revoke", "ephemeral", "request_welcome"})  # nobody waits for an answer
 _encode = msgspec.json.Encoder().encode
+_plain = msgspec.json.Decoder(dict[str, Any]).decode
 Body = dict[str, Any]
 
 
@@ -156,6 +157,14 @@ def _text_of(said: _Said) -> str:
 # --- out ------------------------------------------------------------------------------------------------------------
 
 
+class _Refused(Exception):  # noqa: N818  # it stands for an answer, and goes no further than this file
+    """Meta says no to one call."""
+
+    def __init__(self, fault: _Fault) -> None:
+        super().__init__(fault.code)
+        self.fault = fault
+
+
 class WhatsApp:
     """One phone number of a business. An `Outlet`."""
 
@@ -173,6 +182,7 @@ class WhatsApp:
         self._clock = clock
         self._say = say
         self._template = template
+        self._pieces = Pieces()
 
     async def send(self, chat: str, message: Message, locale: str) -> Wait | Gone | None:
         """One message of the log, in as many of WhatsApp's as it takes; what is chosen from is under the last.
@@ -183,20 +193,30 @@ class WhatsApp:
         heard = talk.heard_at if (talk := (await self._store.load(chat, "")).talk) else None
         if heard is not None and self._clock() - heard >= WINDOW:
             return await self._knock(chat, locale)
-        for body in self._bodies(message, locale):
-            fault = await self._call(chat, body)
-            if fault.code == _TOO_FAST:
-                return Wait(BETWEEN_S)
-            if fault.code == _CLOSED:
-                return await self._knock(chat, locale)
-            if fault.code in _NOBODY:
-                return Gone()
-            if fault.code in _OURS and fault.error_subcode != _NO_SUCH_LINE:
-                log.error("WhatsApp refused a message for good: code %d", fault.code)
-                return None
-            if fault.code:
-                raise Unavailable(f"WhatsApp takes no message now: code {fault.code}")
+        bodies = [_encode(body) for body in self._bodies(message, locale)]
+
+        async def call(_nth: int, body: bytes) -> None:
+            if (fault := await self._call(chat, _plain(body))).code:
+                raise _Refused(fault)
+
+        try:
+            await self._pieces.send(chat, message.seq, bodies, call)
+        except _Refused as refused:
+            return await self._answered(chat, locale, refused.fault)
         return None
+
+    async def _answered(self, chat: str, locale: str, fault: _Fault) -> Wait | Gone | None:
+        """What follows from Meta's no to one call of a message."""
+        if fault.code == _TOO_FAST:
+            return Wait(BETWEEN_S)
+        if fault.code == _CLOSED:
+            return await self._knock(chat, locale)
+        if fault.code in _NOBODY:
+            return Gone()
+        if fault.code in _OURS and fault.error_subcode != _NO_SUCH_LINE:
+            log.error("WhatsApp refused a message for good: code %d", fault.code)
+            return None
+        raise Unavailable(f"WhatsApp takes no message now: code {fault.code}")
 
     async def _knock(self, chat: str, locale: str) -> Gone:
         if self._template:

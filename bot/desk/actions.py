@@ -11,9 +11,11 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
+from bot.desk.away import Away
 from bot.desk.copying import DESK
+from bot.desk.proposable import problem, under_way
 from bot.push import Bell
 from bot.runtime import Runtime
 from dialogs.model import (
@@ -32,9 +34,8 @@ from services.desk.agents import Agent
 from services.desk.handoffs import Handoff, State, TakenBy
 from services.errors import RemitError
 from services.invoices.base import Books
-from services.model import Invoice, Money, Rules, standing
+from services.model import Money, Rules
 from services.payments import cases
-from services.schema import payment, payment_invoice
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class Desk:
         bell: Bell,
         rules: Rules,
         clock: Callable[[], datetime],
+        away: Away,
         agent_limit_minor: int | None = None,
     ) -> None:
         """``agent_limit_minor``: the most that somebody may propose who is no supervisor; None: whatever is owed."""
@@ -66,6 +68,7 @@ class Desk:
         self._bell = bell
         self._rules = rules
         self._clock = clock
+        self._away = away
         self._limit = agent_limit_minor
 
     # --- whose chat it is ----------------------------------------------------------------------------------------------
@@ -78,13 +81,13 @@ class Desk:
             if taken is not None:
                 return taken
             chat = _chat(conn, handoff)
-            self._order(conn, agent, chat, "took", AgentTook(handoff, agent.name))
+            self.order(conn, agent, chat, "took", AgentTook(handoff, agent.name))
             return chat
 
         done = await self._transact(work)
         if isinstance(done, TakenBy):
             return done
-        await self._now(done)
+        await self.now(done)
         return None
 
     async def open_chat(self, agent: Agent, chat: str, reason: str) -> int:
@@ -107,7 +110,7 @@ class Desk:
             if found is None or not may or not handoffs.assign(conn, handoff, to.id, self._clock()):
                 return ""
             audit.note(conn, agent.id, "assigned", self._clock(), found.chat, to=to.id)
-            self._order(conn, agent, found.chat, "", AgentTook(handoff, to.name))
+            self.order(conn, agent, found.chat, "", AgentTook(handoff, to.name))
             return found.chat
 
         return await self._done(await self._transact(work))
@@ -119,7 +122,7 @@ class Desk:
             if not handoffs.lend(conn, handoff, agent.id, self._clock()):
                 return ""
             chat = _chat(conn, handoff)
-            self._order(conn, agent, chat, "returned", AgentReturned())
+            self.order(conn, agent, chat, "returned", AgentReturned())
             return chat
 
         return await self._done(await self._transact(work))
@@ -132,7 +135,7 @@ class Desk:
                 return ""
             chat = _chat(conn, handoff)
             cases.answer_calls(conn, chat, self._clock())
-            self._order(conn, agent, chat, "resolved", AgentResolved(handoff))
+            self.order(conn, agent, chat, "resolved", AgentResolved(handoff))
             return chat
 
         return await self._done(await self._transact(work))
@@ -142,6 +145,7 @@ class Desk:
     async def say(self, agent: Agent, handoff: int, text: str, key: str) -> bool:
         """Write to the customer, once per ``key``. Numbers of cards and accounts are taken out. False: not theirs to speak."""
         words = redact(text.strip()[:LONGEST]).text
+        customer = await self._away.customer(await self._transact(partial(handoffs.find, handoff=handoff)))
 
         def work(conn: Connection) -> str:
             found = self._held(conn, agent, handoff)
@@ -151,6 +155,7 @@ class Desk:
             if errands.add(conn, found.chat, body, self._clock(), f"{agent.id}:{key}"[:120]):
                 audit.note(conn, agent.id, "wrote", self._clock(), found.chat)
                 handoffs.answered(conn, found.chat)
+                self._away.announce(conn, found, customer)
             return found.chat
 
         return await self._done(await self._transact(work))
@@ -165,9 +170,9 @@ class Desk:
         """
         found = [await self._books.get(invoice) for invoice in invoices]
         whole = [each for each in found if each is not None]
-        problem = self._problem(agent, whole, amount) if len(whole) == len(found) else "no_invoice"
-        if problem:
-            return problem
+        limit = None if agent.role == "supervisor" else self._limit
+        if why := problem(whole, amount, self._rules, limit) if len(whole) == len(found) else "no_invoice":
+            return why
         numbers, words = tuple(each.number for each in whole), redact(reason.strip()[:200]).text
         ids = tuple(each.id for each in whole)
 
@@ -177,31 +182,19 @@ class Desk:
                 return "not_held"
             if len(whole) > 1 and held.brief.customer != whole[0].customer:
                 return "not_signed_in"
-            if _live(conn, ids):
+            if under_way(conn, ids):
                 return "under_way"
             handoffs.lend(conn, handoff, agent.id, self._clock())
             made = proposals.make(conn, held.chat, handoff, agent.id, ids, numbers, amount, words, self._clock())
             word = AgentProposed(made, agent.name, ids, numbers, amount, words)
-            self._order(conn, agent, held.chat, "proposed", word, proposal=made, amount_minor=amount.minor)
+            self.order(conn, agent, held.chat, "proposed", word, proposal=made, amount_minor=amount.minor)
             return held.chat, made
 
         done = await self._transact(work)
         if isinstance(done, str):
             return done
-        await self._now(done[0])
+        await self.now(done[0])
         return done[1]
-
-    def _problem(self, agent: Agent, invoices: Sequence[Invoice], amount: Money) -> str:
-        """Why these invoices cannot be proposed for this sum by this person, or ""."""
-        problems = {
-            "no_invoice": not invoices or amount.minor <= 0,
-            "not_payable": any(standing(each, self._rules) for each in invoices),
-            "other_currency": any(each.due.currency != amount.currency for each in invoices),
-            "several_customers": len({each.customer for each in invoices}) > 1,
-            "too_much": amount.minor > sum(each.payable.minor for each in invoices),
-            "over_limit": agent.role != "supervisor" and self._limit is not None and amount.minor > self._limit,
-        }
-        return next((name for name, holds in problems.items() if holds), "")
 
     async def withdraw(self, agent: Agent, handoff: int, proposal: int) -> bool:
         """Take a proposal back; the customer may be quicker. False: it is not this person's, or was decided before."""
@@ -211,7 +204,7 @@ class Desk:
             mine = found is not None and found.agent == agent.id and made is not None and made.handoff == handoff
             if found is None or made is None or not mine or made.state != "offered":
                 return ""
-            self._order(conn, agent, found.chat, "withdrew", AgentWithdrew(proposal), proposal=proposal)
+            self.order(conn, agent, found.chat, "withdrew", AgentWithdrew(proposal), proposal=proposal)
             return found.chat
 
         return await self._done(await self._transact(work))
@@ -232,18 +225,20 @@ class Desk:
             await self._runtime.heed(chat, errand.id, _decode(errand.body))
             await self._transact(partial(errands.done, number=errand.id, now=self._clock()))
 
-    def _order(self, conn: Connection, agent: Agent, chat: str, what: str, word: DeskWord, **detail: Any) -> None:
-        """An errand, and its line in the audit."""
+    def order(  # who wants what where
+        self, conn: Connection, agent: Agent | None, chat: str, what: str, word: DeskWord, **detail: Any
+    ) -> None:
+        """An errand, and its line in the audit; ``agent`` None: an outside system, which ``detail`` names by its ``key``."""
         errands.add(conn, chat, _encode(word).decode(), self._clock())
         if what:
-            audit.note(conn, agent.id, what, self._clock(), chat, **detail)
+            audit.note(conn, None if agent is None else agent.id, what, self._clock(), chat, **detail)
 
     async def _done(self, chat: str) -> bool:
         if chat:
-            await self._now(chat)
+            await self.now(chat)
         return bool(chat)
 
-    async def _now(self, chat: str) -> None:
+    async def now(self, chat: str) -> None:
         """At once, as far as the conversation's store is there; what is not done here the worker does."""
         try:
             await self.do(chat)
@@ -261,9 +256,3 @@ def _chat(conn: Connection, handoff: int) -> str:
     found = handoffs.find(conn, handoff)
     assert found is not None
     return found.chat
-
-
-def _live(conn: Connection, invoices: Sequence[str]) -> bool:
-    """Whether a payment of one of these is under way."""
-    live = select(payment.c.reference).join(payment_invoice).where(payment_invoice.c.live)
-    return conn.execute(live.where(payment_invoice.c.invoice.in_(invoices)).limit(1)).first() is not None

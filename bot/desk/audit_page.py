@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+import msgspec
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
@@ -46,7 +47,14 @@ async def _list(visit: Visit) -> Response:
     found, names, kinds = await visit.remit.transact(look)
     told = {name: value for name, value in wanted.items() if value not in ("", None)}
     older = f"audit?{urlencode({**told, 'before': found[-1].id})}" if len(found) == MOST else ""
-    values: dict[str, Any] = {"found": found, "names": names, "kinds": kinds, "wanted": wanted, "older": older}
+    values: dict[str, Any] = {
+        "who": _who,
+        "found": found,
+        "names": names,
+        "kinds": kinds,
+        "wanted": wanted,
+        "older": older,
+    }
     return render(visit.frame, "audit.html", title="Audit", here="audit", zone=visit.remit.settings.zone, **values)
 
 
@@ -68,14 +76,18 @@ async def _export(visit: Visit, fields: Fields) -> Response:
         return found, _names(conn)
 
     found, names = await visit.remit.transact(look)
-    rows = ((each.id, each.at.isoformat(), _who(each, names), *_rest(each)) for each in found)
+    rows = ((each.id, each.at.isoformat(), _who(each, names, ""), *_rest(each)) for each in found)
     written = sheet(("id", "at", "agent", "what", "chat", "payment", "detail"), rows)
     headers = HEADERS | {"Content-Disposition": 'attachment; filename="audit.csv"'}
     return Response(written, media_type=KIND, headers=headers)
 
 
-def _who(entry: Entry, names: dict[int, str]) -> str:
-    return "" if entry.agent is None else names.get(entry.agent, str(entry.agent))
+def _who(entry: Entry, names: dict[int, str], shell: str = "the shell") -> str:
+    """Who did it: somebody at the desk, an outside system by the name of its key, or whoever has the shell."""
+    if entry.agent is not None:
+        return names.get(entry.agent, str(entry.agent))
+    key = msgspec.json.decode(entry.detail).get("key") if entry.detail else None
+    return f"{key} (API)" if key else shell
 
 
 def _rest(entry: Entry) -> tuple[str, ...]:

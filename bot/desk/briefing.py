@@ -26,6 +26,9 @@ def briefed(talk: Conversation, at: datetime) -> Brief:
         language=talk.locale,
         channel=talk.chat.partition(":")[0],
         invoices=_invoices(talk),
+        ids=_ids(talk),
+        method=_method(talk),
+        stage=_stage(talk),
         step="" if asked is None or asked.slot is None else str(asked.slot),
         quote_minor=0 if total is None else total.minor,
         currency="" if total is None else total.currency,
@@ -73,6 +76,32 @@ def _invoices(talk: Conversation) -> tuple[str, ...]:
             if named := (task.number,) if task.number else task.numbers:
                 return named
     return talk.numbers
+
+
+def _ids(talk: Conversation) -> tuple[str, ...]:
+    """The invoices that a link, a look-up or a payment of this chat names."""
+    held = (talk.scope.invoice,) if isinstance(talk.scope, Bearer) else ()
+    pay = _pay(talk)
+    paid = pay.payment.invoices if pay is not None and pay.payment is not None else ()
+    return tuple(dict.fromkeys((*held, *paid)))
+
+
+def _method(talk: Conversation) -> str:
+    """How the customer wants to pay, where they said so and agreed to nothing yet."""
+    pay = _pay(talk)
+    if pay is None or pay.payment is not None:
+        return ""
+    return "saved" if pay.saved or pay.named is not None else str(pay.method or "")
+
+
+def _stage(talk: Conversation) -> str:
+    """Where a payment is that was begun and has no result yet."""
+    pay = _pay(talk)
+    return str(pay.payment.state) if pay is not None and pay.payment is not None and pay.running else ""
+
+
+def _pay(talk: Conversation) -> PayInvoice | None:
+    return next((task for task in reversed(talk.tasks) if isinstance(task, PayInvoice)), None)
 
 
 def _tried(payment: Payment) -> Tried:

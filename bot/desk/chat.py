@@ -14,6 +14,7 @@ from starlette.routing import Route
 from bot.desk import words
 from bot.desk.doors import Fields, Visit, page
 from bot.desk.frame import note, render
+from bot.desk.open_cases import WISHES, evidence, named
 from bot.wording import money_in
 from services.desk import agents, audit, canned, handoffs, notes, proposals, transcripts
 from services.desk.agents import Agent
@@ -23,7 +24,8 @@ from services.desk.notes import Note
 from services.desk.proposals import Proposal
 from services.desk.transcripts import Line
 from services.model import Money, Payment
-from services.payments import ledger
+from services.payments import cases, ledger
+from services.payments.cases import Case
 
 if TYPE_CHECKING:
     from bot.app import Remit
@@ -41,6 +43,8 @@ class Seen(NamedTuple):
     notes: Sequence[Note]
     canned: Sequence[Canned]
     agents: Sequence[Agent]
+    alongside: Sequence[Handoff]
+    questions: Sequence[Case]
 
 
 def routes(remit: "Remit") -> list[Route]:
@@ -94,6 +98,8 @@ def read(conn: Connection, number: int) -> Seen | None:
         notes.of_chat(conn, found.chat),
         canned.every(conn),
         [each for each, may in agents.everybody(conn) if may],
+        handoffs.alongside(conn, found, handoffs.MOST_ALONGSIDE),
+        cases.questions_of(conn, found.chat),
     )
 
 
@@ -142,6 +148,10 @@ async def shown(
         over=found.state is State.RESOLVED,
         may_assign=found.state is not State.RESOLVED
         and (agent.role == "supervisor" or found.agent in (None, agent.id)),
+        supervisor=agent.role == "supervisor",
+        questions=[(each, named(each.reason), evidence(each.evidence)) for each in seen.questions],
+        may_close=may_close(agent, found),
+        wishes=WISHES,
         answers=[(each.id, each.title, canned.filled(each.text, values)) for each in seen.canned],
         key=visit.remit.random(12).hex(),
         typed=typed or {},
@@ -151,6 +161,11 @@ async def shown(
         at=lambda when: _clock(when, visit.remit.clock(), zone),
         words=words,
     )
+
+
+def may_close(agent: Agent, found: Handoff) -> bool:
+    """Whether somebody may close the cases of a chat on its page: whoever has it, and supervisors."""
+    return agent.role == "supervisor" or (found.agent == agent.id and found.state is not State.RESOLVED)
 
 
 def _amount(found: Handoff) -> str:

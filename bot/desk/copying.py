@@ -19,7 +19,7 @@ from bot.stores.base import Message, Store
 from dialogs.conversation import Conversation
 from services.database import Transact
 from services.desk import handoffs, transcripts
-from services.desk.handoffs import Brief, Handoff
+from services.desk.handoffs import MOST_ALONGSIDE, Brief, Handoff
 from services.errors import RemitError
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,8 @@ class Copying:
         swept: datetime | None = None
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), SWEEP_EVERY_S)
+                async with asyncio.timeout(SWEEP_EVERY_S):  # not `wait_for`: see `bot/api.py`
+                    await self._woken.wait()
             await asyncio.sleep(GATHER_S)
             self._woken.clear()
             now = self._clock()
@@ -89,13 +90,15 @@ class Copying:
         last = await self._transact(partial(transcripts.last, chat=chat))
         messages = await self._store.since(chat, max(0, last - BACK))
         talk = (await self._store.load(chat, "")).talk
-        await self._transact(partial(self._write, chat=chat, last=last, messages=messages, talk=talk))
+        others = await self._transact(partial(self._write, chat=chat, last=last, messages=messages, talk=talk))
         self._bell.ring(DESK)
-        self._bell.ring(DESK + chat)
+        for each in (chat, *others):
+            self._bell.ring(DESK + each)
 
     def _write(
         self, conn: Connection, chat: str, last: int, messages: list[Message], talk: Conversation | None
-    ) -> None:
+    ) -> list[str]:
+        """Writes it down; the chats whose pages show this one beside themselves."""
         now = self._clock()
         copied = lines(messages, now)
         transcripts.add(conn, chat, copied)
@@ -106,6 +109,9 @@ class Copying:
                 handoffs.answered(conn, chat)
         if talk is not None:
             handoffs.note(conn, chat, _named(briefed(talk, now), handoffs.of_chat(conn, chat)))
+        this = handoffs.of_chat(conn, chat)
+        beside = handoffs.alongside(conn, this, MOST_ALONGSIDE) if this and this.reason == "same_invoice" else ()
+        return [each.chat for each in beside]
 
 
 def _named(brief: Brief, before: Handoff | None) -> Brief:

@@ -13,10 +13,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bot.desk import words
-from bot.desk.chat import shown
+from bot.desk.chat import may_close, shown
 from bot.desk.copying import DESK
 from bot.desk.doors import Fields, Visit, form, whole
 from bot.desk.frame import note
+from bot.desk.open_cases import close_one
 from bot.office import read_amount
 from bot.send_links import LinkSender
 from dialogs.reading.guard import redact
@@ -49,6 +50,7 @@ def routes(remit: "Remit") -> list[Route]:
         "assign": _assign,
         "give": _give,
         "resolve": _resolve,
+        "close-case": _close_case,
         "send-link": partial(_send_link, sender),
     }
     return [
@@ -149,6 +151,16 @@ async def _give(visit: Visit, found: Handoff, _fields: Fields) -> Told:
 async def _resolve(visit: Visit, found: Handoff, _fields: Fields) -> Told:
     over = await visit.remit.desk.resolve(visit.agent, found.id)
     return (True, "resolved") if over else (False, "This chat is not yours, or it was resolved before.")
+
+
+async def _close_case(visit: Visit, found: Handoff, fields: Fields) -> Told:
+    number = whole(fields.get("case", ""))
+    if not may_close(visit.agent, found):
+        return False, "Take the chat first: its cases are closed by whoever has it, or by a supervisor."
+    if not await close_one(visit, number, fields, found.chat):
+        return False, "This case is closed already, or not one of this chat. What you wrote was not sent."
+    visit.remit.bell.ring(DESK + found.chat)
+    return True, "case_closed"
 
 
 async def _send_link(sender: LinkSender | None, visit: Visit, found: Handoff, fields: Fields) -> Told:

@@ -48,7 +48,8 @@ async def _events(visit: Visit, place: str) -> AsyncIterator[bytes]:
         yield b": here\n\n"
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), HEARTBEAT_S)
+                async with asyncio.timeout(HEARTBEAT_S):  # not `wait_for`: see `bot/api.py`
+                    await woken.wait()
             woken.clear()
             look = partial(sessions.find, token=visit.token, now=remit.clock(), active=False)
             try:

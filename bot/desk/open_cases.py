@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bot.desk import words
+from bot.desk.copying import DESK
 from bot.desk.doors import Fields, Visit, form, page
 from bot.desk.frame import render
 from bot.office import close
@@ -61,10 +62,7 @@ async def _shown(visit: Visit, status: int = 200, problem: str = "", typed: Fiel
         status,
         title="Cases",
         here="cases",
-        cases=[
-            (each, NAMES.get(each.reason) or words.reason(each.reason), evidence(each.evidence))
-            for each in found[:MOST]
-        ],
+        cases=[(each, named(each.reason), evidence(each.evidence)) for each in found[:MOST]],
         more=max(0, len(found) - MOST),
         wishes=WISHES,
         problem=problem,
@@ -74,10 +72,22 @@ async def _shown(visit: Visit, status: int = 200, problem: str = "", typed: Fiel
 
 
 async def _close(visit: Visit, fields: Fields) -> Response:
-    number, answer = visit.request.path_params["case"], redact(fields.get("answer", "").strip()[:LONGEST]).text
+    number = visit.request.path_params["case"]
+    if not await close_one(visit, number, fields):
+        return await _shown(visit, 409, f"Case {number} is closed already. What you wrote was not sent.", fields)
+    return visit.to("cases")
+
+
+async def close_one(visit: Visit, number: int, fields: Fields, chat: str = "") -> bool:
+    """Close a case, with the answer in a form where it is a customer's wish. False: there is none such that is open.
+
+    ``chat``: only one of what was asked or paid there.
+    """
+    answer = redact(fields.get("answer", "").strip()[:LONGEST]).text
 
     def work(conn: Connection) -> Case | None:
-        found = next((each for each in cases.open_cases(conn) if each.id == number), None)
+        these = cases.questions_of(conn, chat) if chat else cases.open_cases(conn)
+        found = next((each for each in these if each.id == number), None)
         told = answer if found is not None and found.reason in WISHES else ""
         if found is None or not close(conn, number, told, visit.remit.clock()):
             return None
@@ -86,9 +96,15 @@ async def _close(visit: Visit, fields: Fields) -> Response:
         return found
 
     if await visit.remit.transact(work) is None:
-        return await _shown(visit, 409, f"Case {number} is closed already. What you wrote was not sent.", fields)
+        return False
     visit.remit.worker.wake()
-    return visit.to("cases")
+    visit.remit.bell.ring(DESK)
+    return True
+
+
+def named(reason: str) -> str:
+    """What kind of case it is, in words."""
+    return NAMES.get(reason) or words.reason(reason)
 
 
 def evidence(told: str) -> list[str]:

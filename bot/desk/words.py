@@ -18,6 +18,8 @@ REASONS = {
     "refund": "Wants a refund",
     "dispute": "Disputes a payment",
     "complaint": "Complains",
+    "open_question": "A question about a payment is open",
+    "same_invoice": "Came to another chat about the same invoice",
     "found": "Opened from the search",
 }
 STATES = {
@@ -34,7 +36,15 @@ PROOFS = {
     "lookup": "told an invoice number and its zip code; not signed in",
     "": "nobody is proved",
 }
-CHANNELS = {"web": "Web chat", "rasa": "Rasa", "telegram": "Telegram", "console": "Terminal", "chatwoot": "Chatwoot"}
+CHANNELS = {
+    "web": "Web chat",
+    "rasa": "Rasa",
+    "telegram": "Telegram",
+    "whatsapp": "WhatsApp",
+    "callback": "Rasa (callback)",
+    "console": "Terminal",
+    "chatwoot": "Chatwoot",
+}
 LANGUAGES = {"en": "English", "es": "Spanish"}
 METHODS = {"card": "Card", "bank": "Bank account"}
 STEPS = {
@@ -52,6 +62,18 @@ STEPS = {
     "payment": "is choosing a payment",
     "why": "is asked for the reason",
     "sure": "is asked whether that is right",
+}
+METHODS = {
+    "card": "A card, chosen and not confirmed yet",
+    "bank": "A bank account (ACH), chosen and not confirmed yet",
+    "saved": "A saved card or account, chosen and not confirmed yet",
+}
+STAGES = {  # of a payment that was agreed to and has no result
+    "created": "has agreed; the payment is being begun",
+    "confirmed": "has agreed; the secure page is being made",
+    "submitting": "has agreed; the saved method is being charged",
+    "open": "has the secure page open, and nothing is paid there yet",
+    "unknown": "has paid or not: it is being looked up",
 }
 PAYMENT_STATES = {
     "created": "not begun yet",
@@ -118,6 +140,7 @@ DONE = (
         "assigned": "Assigned.",
         "resolved": "Resolved. The customer is asked how it was.",
         "noted": "Note kept.",
+        "case_closed": "The case is closed.",
     }
     | {f"link_{fate}": words for fate, words in LINK_FATES.items()}
     | {"receipt_sent": RECEIPT_FATES["sent"]}
@@ -155,6 +178,8 @@ def who(brief: Brief) -> str:
 
 def step(brief: Brief) -> str:
     """Where the customer is in a payment, or ""."""
+    if brief.stage in STAGES:
+        return STAGES[brief.stage]
     if not brief.step:
         return ""
     quote = f" of {money(Money(brief.quote_minor, brief.currency))}" if brief.quote_minor and brief.currency else ""

@@ -953,7 +953,7 @@
         if (pay) pay.hidden = !link;
         const done = message.card && message.card.kind === 'receipt';
         if (choices || done) answers = false;
-        if (pay || done || row.querySelector('.agree')) link = false; // a new quote: the page before it is closed
+        if (pay || done || message.closes || row.querySelector('.agree')) link = false; // a new quote: the page before it is closed
       }
       this.dots.hidden = !(this.status === 'open' && this.pending.some((each) => !each.done && !each.note.textContent));
     }

@@ -13,8 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from bot.pages.languages import language_for
-from bot.settings import CONFIG
+from bot.pages.languages import language_for, page_words
 from bot.wording import Wording
 from dialogs.model import Say, Value
 from services.mail import one_line
@@ -58,10 +57,7 @@ class WordedPages:
         """Raises `Misconfigured` when the first language has no page texts."""
         settings = remit.settings
         self._remit = remit
-        first, *others = settings.chat.locales
-        files = {name: CONFIG / "pages" / f"{name}.toml" for name in others}
-        self._words = {first: Wording.load(CONFIG / "pages" / f"{first}.toml", settings.zone)}
-        self._words |= {name: Wording.load(file, settings.zone) for name, file in files.items() if file.is_file()}
+        self._words = page_words(settings)
 
     def rendered(
         self,

@@ -43,6 +43,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str = ""  # of the agent who wrote it
     at: int = 0  # seconds since 1970 UTC
     hands_over: bool = False  # a person has the case from here on: a channel that has persons calls one
+    closes: bool = False  # the secure page of an earlier message is closed: its link leads nowhere any more
 
 
 class Loaded(msgspec.Struct, frozen=True):

@@ -48,7 +48,8 @@ def declined(payment: Payment, values: Mapping[str, Value]) -> Reply:
 
 def failed(payment: Payment, values: Mapping[str, Value]) -> Reply:
     """Nothing was paid, and this payment is over."""
-    return Reply(Say(f"failed_{payment.reason or _UNSAID[payment.state]}", values), (PAY_AGAIN, PERSON))
+    say = Say(f"failed_{payment.reason or _UNSAID[payment.state]}", values)
+    return Reply(say, (PAY_AGAIN, PERSON), closes=True)
 
 
 def returned(payment: Payment, values: Mapping[str, Value]) -> Reply:

@@ -1,11 +1,10 @@
 """Calling a person: hand the case over with a reason and a summary, once, and say what happens now."""
 
-from datetime import datetime
-
 import msgspec
 from msgspec.structs import replace
 
-from dialogs.model import CallAgent, Done, House, Move, Reply, Say, View
+from dialogs.model import CallAgent, Done, Move, Reply, Say, Value, View
+from services.model import Stranger
 
 
 class CallPerson(msgspec.Struct, frozen=True, omit_defaults=True, tag="call_person"):
@@ -24,14 +23,17 @@ class CallPerson(msgspec.Struct, frozen=True, omit_defaults=True, tag="call_pers
     def next(self, view: View) -> Move:
         if not self.called:
             return CallAgent(self.reason, self.summary, self.invoice, self.payment)
-        return Done(handed_over(self.reason, view.house, view.at), rest=True)
+        return Done(handed_over(self.reason, view), rest=True)
 
 
-def handed_over(reason: str, house: House, at: datetime) -> Reply:
+def handed_over(reason: str, view: View) -> Reply:
     """What happens now that a person has been given the case; and from when on, where nobody is there."""
+    house, at = view.house, view.at
     if reason == "asked" and not house.hours.is_open(at):
         opens = house.hours.opens(at)
         when = f"{opens:%H:%M}"
-        say = Say("person_called_closed", {"business": house.name, "phone": house.phone, "opens": opens, "time": when})
-        return Reply(say, hands_over=True)
+        values: dict[str, Value] = {"business": house.name, "phone": house.phone, "opens": opens, "time": when}
+        # who is proved has an address on file, as a rule; a messenger brings the answer by itself
+        by_mail = house.writes and view.chat.startswith("web:") and not isinstance(view.scope, Stranger)
+        return Reply(Say("person_called_closed_mail" if by_mail else "person_called_closed", values), hands_over=True)
     return Reply(Say(f"person_called_{reason}", {"business": house.name, "phone": house.phone}), hands_over=True)

@@ -303,7 +303,7 @@ class PayInvoice(msgspec.Struct, frozen=True, omit_defaults=True, tag="pay"):
             case PaymentState.UNKNOWN:
                 return Await(news(payment))
             case state if state in _GONE and self.leaving == "drop":
-                return Done(Reply(Say("canceled"), choices=(PAY,)))
+                return Done(Reply(Say("canceled"), choices=(PAY,), closes=True))
             case state if state in _GONE and self.leaving == "restart":
                 return Enter(PayInvoice(), back=False)
             case _:

@@ -102,7 +102,10 @@ class AgentReturned(msgspec.Struct, frozen=True, tag="returned"):
 
 
 class AgentProposed(msgspec.Struct, frozen=True, tag="proposed"):
-    """A payment is proposed for these invoices (ids, and the numbers printed on them)."""
+    """A payment is proposed for these invoices (ids, and the numbers printed on them).
+
+    ``system``: by an outside system of this name, which speaks in no chat that is a person's.
+    """
 
     proposal: int
     agent: str
@@ -110,10 +113,14 @@ class AgentProposed(msgspec.Struct, frozen=True, tag="proposed"):
     numbers: tuple[str, ...]
     amount: Money
     reason: str = ""  # redacted
+    system: bool = False
 
 
 class AgentWithdrew(msgspec.Struct, frozen=True, tag="withdrew"):
+    """``agent``: who takes it back, where the chat is nobody's."""
+
     proposal: int
+    agent: str = ""
 
 
 class AgentResolved(msgspec.Struct, frozen=True, tag="resolved"):

@@ -26,6 +26,7 @@ class House(msgspec.Struct, frozen=True):
     ] = ()  # channels in which a customer can sign in; empty: no mail is sent, or the business does not want it
     remember: tuple[str, ...] = ()  # channels whose browsers can be remembered
     hops: bool = False  # whether a chat on a web page can go on in Telegram, and back
+    writes: bool = False  # whether customers who have left the page hear by e-mail of a person's answer
     hours: Hours = Hours()  # when a person can be expected
     locales: tuple[str, ...] = ("en",)
     autopay: AutopayRules = AutopayRules()

@@ -92,3 +92,4 @@ class Reply(msgspec.Struct, frozen=True):
     link: CheckoutLink | DocumentLink | ReceiptLink | HelpLink | HopLink | None = None
     agent: str = ""  # who says it, where a person does
     hands_over: bool = False  # from here on a person has the case
+    closes: bool = False  # the secure page that was shown before is closed

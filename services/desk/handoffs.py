@@ -18,9 +18,14 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, not_,
 from services.database import insert_once, instant, micros
 from services.schema import agent as agents
 from services.schema import handoff as handoffs
-from services.schema import handoff_case
+from services.schema import handoff_case, payment
 
 ELSEWHERE = "chatwoot:"  # chats of a channel with people of its own
+# Reasons of which the customer knows nothing, so that they wait for nobody: an open question of the reconciler; and somebody
+# who comes by the link of an invoice that a person talks about with them in another chat.
+QUIET = ("open_question", "same_invoice")
+
+MOST_ALONGSIDE = 5  # other chats about the same invoice that are shown beside one
 
 
 class State(StrEnum):
@@ -53,6 +58,9 @@ class Brief(msgspec.Struct, frozen=True, omit_defaults=True):
     language: str = ""
     channel: str = ""
     invoices: tuple[str, ...] = ()  # numbers
+    ids: tuple[str, ...] = ()  # ... and ids, of what was read here
+    method: str = ""  # card, bank or saved, as it was chosen and not confirmed yet
+    stage: str = ""  # of the payment that was begun and has no result: its state
     step: str = ""  # what is asked for just now: a slot's name, or ""
     quote_minor: int = 0  # the sum on the screen, waiting for a yes
     currency: str = ""
@@ -87,15 +95,28 @@ class TakenBy(msgspec.Struct, frozen=True):
 
 def ask(conn: Connection, chat: str, reason: str, now: datetime) -> int:
     """A person is asked to look into a chat; where one was asked already, that one stands. Answers its number; 0 where the
-    people are elsewhere, in Chatwoot, and called there.
+    people are elsewhere, in Chatwoot, and called there. A reason that the customer knows of takes the place of a quiet one.
     """
     if chat.startswith(ELSEWHERE):
         return 0
     at = micros(now)
-    insert_once(
-        conn, handoffs, chat=chat, state=State.WAITING, reason=reason, asked_at=at, waits_since=at, changed_at=at
-    )
+    waits = None if reason in QUIET else at
+    told = {"reason": reason, "asked_at": at, "waits_since": waits, "changed_at": at}
+    if not insert_once(conn, handoffs, chat=chat, state=State.WAITING, **told) and reason not in QUIET:
+        quiet = *_open(chat), handoffs.c.state == State.WAITING, handoffs.c.reason.in_(QUIET)
+        conn.execute(update(handoffs).where(*quiet).values(told))
     return int(conn.execute(select(handoffs.c.id).where(*_open(chat))).scalar_one())
+
+
+def meet(conn: Connection, chat: str, invoice: str, now: datetime) -> bool:
+    """Somebody came to this chat by the link of an invoice (id). Where a person talks about it with somebody in another chat,
+    they are to see this one as well; whether they do.
+    """
+    others = handoffs.c.chat != chat, handoffs.c.state.in_((State.HELD, State.LENT))
+    named = handoffs.c.brief.contains(_json(invoice), autoescape=True)
+    if conn.execute(select(handoffs.c.id).where(*others, named).limit(1)).first() is None:
+        return False
+    return ask(conn, chat, "same_invoice", now) != 0
 
 
 def take(conn: Connection, handoff: int, agent: int, now: datetime) -> TakenBy | None:
@@ -146,7 +167,8 @@ def give_back(conn: Connection, chat: str, now: datetime) -> bool:
 
 def settled(conn: Connection, chat: str, now: datetime) -> bool:
     """A case of this chat was closed: where it was the last one, and nobody has taken the chat, nobody needs to."""
-    open_ = select(handoff_case.c.id).where(handoff_case.c.chat == chat, handoff_case.c.closed_at.is_(None)).exists()
+    mine = or_(handoff_case.c.chat == chat, handoff_case.c.payment.in_(_payments(chat)))
+    open_ = select(handoff_case.c.id).where(mine, handoff_case.c.closed_at.is_(None)).exists()
     at = micros(now)
     over = {"state": State.RESOLVED, "resolved_at": at, "waits_since": None, "changed_at": at}
     this = *_open(chat), handoffs.c.state == State.WAITING, not_(open_)
@@ -166,8 +188,9 @@ def holder(conn: Connection, chat: str) -> Handoff | None:
 
 
 def heard(conn: Connection, chat: str, at: datetime) -> None:
-    """The customer spoke, and waits from now on if they did not before."""
-    this = *_open(chat), handoffs.c.waits_since.is_(None)
+    """The customer spoke, and waits from now on if they did not before; not where the assistant answers and they know of nobody."""
+    unknown = and_(handoffs.c.state == State.WAITING, handoffs.c.reason.in_(QUIET))
+    this = *_open(chat), handoffs.c.waits_since.is_(None), not_(unknown)
     conn.execute(update(handoffs).where(*this).values(waits_since=micros(at)))
 
 
@@ -204,6 +227,18 @@ def queue(conn: Connection) -> Sequence[Handoff]:
     return [_read(row) for row in conn.execute(_whole().where(handoffs.c.resolved_at.is_(None)).order_by(*order))]
 
 
+def alongside(conn: Connection, this: Handoff, most: int) -> Sequence[Handoff]:
+    """Other open handoffs in which the same invoices are talked about, the newest first."""
+    told = [_json(each) for each in (*this.brief.invoices, *this.brief.ids)]
+    if not told:
+        return []
+    same = or_(*(handoffs.c.brief.contains(each, autoescape=True) for each in told))
+    others = handoffs.c.chat != this.chat, handoffs.c.resolved_at.is_(None)
+    return [
+        _read(row) for row in conn.execute(_whole().where(*others, same).order_by(handoffs.c.id.desc()).limit(most))
+    ]
+
+
 def earlier(conn: Connection, chat: str, most: int) -> Sequence[Handoff]:
     """The last handoffs of a chat that are over, the newest first."""
     over = handoffs.c.chat == chat, handoffs.c.resolved_at.is_not(None)
@@ -227,6 +262,15 @@ def watched(conn: Connection, chats: Sequence[str], since: datetime) -> set[str]
 def open_chats(conn: Connection, since: datetime) -> Sequence[str]:
     """The chats with an open handoff, and those whose last one was over no longer ago than this."""
     return conn.execute(select(handoffs.c.chat).where(_followed(since)).distinct()).scalars().all()
+
+
+def _payments(chat: str) -> Select[Any]:
+    return select(payment.c.reference).where(payment.c.chat == chat)
+
+
+def _json(text: str) -> str:
+    """As it stands in a brief, between quotes."""
+    return msgspec.json.encode(text).decode()
 
 
 def _open(chat: str) -> tuple[Any, ...]:

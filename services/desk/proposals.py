@@ -1,4 +1,4 @@
-"""Payments that people at the desk propose: what was proposed, and what became of it.
+"""Payments that people at the desk and outside systems propose: what was proposed, and what became of it.
 
 A proposal moves no money: the customer's own yes to a quote does, and the ledger alone knows what came of that.
 """
@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, Select, insert, select, update
 
 from services.database import instant, micros
 from services.model import Money
+from services.schema import api_key as keys
 from services.schema import proposal as proposals
 
 State = Literal["offered", "confirmed", "declined", "withdrawn", "blocked"]  # blocked: by a payment under way
@@ -32,6 +33,22 @@ class Proposal(msgspec.Struct, frozen=True):
     payment: str | None
     made_at: datetime
     changed_at: datetime
+    api_key: int | None = None  # of the outside system that proposed it
+    system: str = ""  # its name
+    request_hash: str = ""  # of what was asked
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What an outside system sent: ``api_key`` is its key's number, ``key`` tells this request from its others."""
+
+    api_key: int
+    key: str
+    hash: str
+
+    @property
+    def name(self) -> str:
+        """Under which it is kept: another system may use the same key."""
+        return f"{self.api_key}:{self.key}"
 
 
 def make(  # noqa: PLR0917  # a row's columns
@@ -44,8 +61,13 @@ def make(  # noqa: PLR0917  # a row's columns
     amount: Money,
     reason: str,
     now: datetime,
+    request: Request | None = None,
 ) -> int:
-    """Write one down; answers its number. ``reason`` is redacted by whoever heard it."""
+    """Write one down; answers its number. ``reason`` is redacted by whoever heard it.
+
+    A ``request`` makes one once: it was looked for before in the same transaction, and of two at the same instant the
+    database refuses the second.
+    """
     values = {
         "chat": chat,
         "handoff": handoff,
@@ -59,6 +81,8 @@ def make(  # noqa: PLR0917  # a row's columns
         "made_at": micros(now),
         "changed_at": micros(now),
     }
+    if request is not None:
+        values |= {"api_key": request.api_key, "request_key": request.name, "request_hash": request.hash}
     row = conn.execute(insert(proposals).values(**values))
     assert row.inserted_primary_key is not None
     return int(row.inserted_primary_key[0])
@@ -74,14 +98,25 @@ def moved(conn: Connection, number: int, chat: str, state: State, payment: str |
 
 def find(conn: Connection, number: int) -> Proposal | None:
     """One proposal."""
-    row = conn.execute(select(proposals).where(proposals.c.id == number)).one_or_none()
+    row = conn.execute(_whole().where(proposals.c.id == number)).one_or_none()
+    return None if row is None else _read(row)
+
+
+def of_request(conn: Connection, request: Request) -> Proposal | None:
+    """What was made of the same request before."""
+    row = conn.execute(_whole().where(proposals.c.request_key == request.name)).one_or_none()
     return None if row is None else _read(row)
 
 
 def of_chat(conn: Connection, chat: str) -> list[Proposal]:
     """Those of a chat, the newest first."""
-    rows = conn.execute(select(proposals).where(proposals.c.chat == chat).order_by(proposals.c.id.desc()))
+    rows = conn.execute(_whole().where(proposals.c.chat == chat).order_by(proposals.c.id.desc()))
     return [_read(row) for row in rows]
+
+
+def _whole() -> Select[Any]:
+    whole = proposals.outerjoin(keys, keys.c.id == proposals.c.api_key)
+    return select(*proposals.c, keys.c.name.label("system")).select_from(whole)
 
 
 def _read(row: Row[Any]) -> Proposal:
@@ -98,4 +133,7 @@ def _read(row: Row[Any]) -> Proposal:
         payment=row.payment,
         made_at=instant(row.made_at),
         changed_at=instant(row.changed_at),
+        api_key=row.api_key,
+        system=row.system or "",
+        request_hash=row.request_hash or "",
     )

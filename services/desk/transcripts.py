@@ -29,6 +29,12 @@ def last(conn: Connection, chat: str) -> int:
     return conn.execute(newest).scalar_one() or 0
 
 
+def last_of_customer(conn: Connection, chat: str) -> int:
+    """The number of the last line that the customer wrote; 0 for none."""
+    theirs = transcript.c.chat == chat, transcript.c.sender == "customer"
+    return conn.execute(select(func.max(transcript.c.seq)).where(*theirs)).scalar_one() or 0
+
+
 def add(conn: Connection, chat: str, lines: Sequence[Line]) -> int:
     """Copy these; answers how many were new. What was copied before reads as it does now: a number may have been taken out."""
     new = [insert_once(conn, transcript, chat=chat, **(line._asdict() | {"at": micros(line.at)})) for line in lines]

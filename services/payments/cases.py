@@ -11,11 +11,12 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, or_, select, update
 
 from services.database import insert_once, instant, micros
 from services.desk import handoffs
 from services.schema import handoff_case
+from services.schema import payment as payments
 
 
 class Trouble(StrEnum):
@@ -35,6 +36,18 @@ class Trouble(StrEnum):
     REFUND_WANTED = "refund"  # a customer asks for money back
     DISPUTE_WANTED = "dispute"  # a customer says that an invoice or a payment is not right
 
+
+# What must be decided about a payment, and whoever decides it may want to ask its customer. The customer knows nothing of it.
+_QUESTIONS = (
+    Trouble.CONTRADICTION,
+    Trouble.FORGOTTEN,
+    Trouble.OVERPAID,
+    Trouble.DISPUTED,
+    Trouble.REFUND_FAILED,
+    Trouble.REFUND_UNSURE,
+    Trouble.REFUND_LOST,
+    Trouble.NOT_TOLD,
+)
 
 # a customer's call for a person, or what calls one for them
 _CALLS = ("asked", "complaint", "lookup_locked", "sign_in_locked")
@@ -74,11 +87,11 @@ def open_case(
     customer: str | None = None,
     words: str = "",
 ) -> bool:
-    """Open a case, once per ``key``; False when it was opened before.
+    """Open a case, once per ``key``; False when it was opened before. One that concerns a payment puts its chat into the desk's queue.
 
     ``evidence`` holds nothing personal; ``words`` may, and were redacted by whoever heard them.
     """
-    return insert_once(
+    opened = insert_once(
         conn,
         handoff_case,
         key=key,
@@ -92,11 +105,22 @@ def open_case(
         customer=customer,
         words=words,
     )
+    if opened and payment is not None and reason in _QUESTIONS and (told := _chat_of(conn, payment)):
+        handoffs.ask(conn, told, "open_question", now)
+    return opened
 
 
 def open_cases(conn: Connection) -> Sequence[Case]:
     """Every case that nobody closed yet, the oldest first."""
     waiting = select(handoff_case).where(handoff_case.c.closed_at.is_(None)).order_by(handoff_case.c.id)
+    return [_case(row) for row in conn.execute(waiting)]
+
+
+def questions_of(conn: Connection, chat: str) -> Sequence[Case]:
+    """The open cases about what was asked or paid in this chat, the oldest first; not the calls that brought a person here."""
+    paid = select(payments.c.reference).where(payments.c.chat == chat)
+    mine = or_(handoff_case.c.chat == chat, handoff_case.c.payment.in_(paid)), handoff_case.c.reason.not_in(_CALLS)
+    waiting = select(handoff_case).where(*mine, handoff_case.c.closed_at.is_(None)).order_by(handoff_case.c.id)
     return [_case(row) for row in conn.execute(waiting)]
 
 
@@ -112,7 +136,7 @@ def close_case(conn: Connection, case: int, now: datetime) -> bool:
     this = handoff_case.c.id == case, handoff_case.c.closed_at.is_(None)
     if conn.execute(update(handoff_case).where(*this).values(closed_at=micros(now))).rowcount != 1:
         return False
-    handoffs.settled(conn, conn.execute(select(handoff_case.c.chat).where(handoff_case.c.id == case)).scalar_one(), now)
+    _settled(conn, [case], now)
     return True
 
 
@@ -125,7 +149,21 @@ def answer_calls(conn: Connection, chat: str, now: datetime) -> None:
 def settle(conn: Connection, payment: str, reason: Trouble, now: datetime) -> None:
     """The trouble of this kind with a payment is over: its cases are closed."""
     this = handoff_case.c.payment == payment, handoff_case.c.reason == reason, handoff_case.c.closed_at.is_(None)
+    closed = conn.execute(select(handoff_case.c.id).where(*this)).scalars().all()
     conn.execute(update(handoff_case).where(*this).values(closed_at=micros(now)))
+    _settled(conn, closed, now)
+
+
+def _settled(conn: Connection, closed: Sequence[int], now: datetime) -> None:
+    """Where these were the last ones of a chat that nobody has taken, nobody needs to."""
+    rows = conn.execute(select(handoff_case.c.chat, handoff_case.c.payment).where(handoff_case.c.id.in_(closed))).all()
+    chats = {row.chat for row in rows} | {_chat_of(conn, row.payment) for row in rows if row.payment}
+    for chat in sorted(chats - {""}):
+        handoffs.settled(conn, chat, now)
+
+
+def _chat_of(conn: Connection, payment: str) -> str:
+    return conn.execute(select(payments.c.chat).where(payments.c.reference == payment)).scalar_one_or_none() or ""
 
 
 def _case(row: Row[Any]) -> Case:

@@ -23,7 +23,9 @@ class Refusal(StrEnum):
 
     UNKNOWN = "unknown"
     EXPIRED = "expired"  # it was not opened in time; a fresh one can be had in the chat
-    OVER = "over"  # the payment is under way, paid or closed
+    PAID = "paid"  # or on its way
+    CLOSED = "closed"  # nothing can be paid on this page any more, and nothing was
+    OVER = "over"  # the page is not there yet, or what became of it is being looked up
 
 
 def share(conn: Connection, reference: str, now: datetime, random: Callable[[int], bytes]) -> str:
@@ -40,7 +42,7 @@ def follow(conn: Connection, token: str, now: datetime) -> str | Refusal:
     if row is None:
         return Refusal.UNKNOWN
     if row.state != states.OPEN or row.page_url is None:
-        return Refusal.OVER
+        return _over(row.state)
     if row.opened_at is None:
         if row.shown_at < micros(now - OPENS_WITHIN):
             return Refusal.EXPIRED
@@ -49,3 +51,10 @@ def follow(conn: Connection, token: str, now: datetime) -> str | Refusal:
         unseen = payment.c.reference == row.payment, payment.c.page_seen_at.is_(None)
         conn.execute(update(payment).where(*unseen).values(page_seen_at=micros(now)))
     return str(row.page_url)
+
+
+def _over(state: str) -> Refusal:
+    """Why no page is open for a payment in this state."""
+    if state in (states.FAILED, states.CANCELED):
+        return Refusal.CLOSED
+    return Refusal.OVER if state in states.LIVE else Refusal.PAID

@@ -8,7 +8,7 @@ from playwright.async_api import Page, expect
 from bot.command_line import Server
 from bot.desk.accounts import AgentOrder
 from tests.browser.axe import violations
-from tests.browser.conftest import DUE, PHONE, shoot
+from tests.browser.conftest import PHONE, shoot
 from tests.browser.person import GOOD, fill_card
 from tests.browser.test_widget import opened
 
@@ -45,7 +45,8 @@ def row_of(page: Page, number: str):
 
 async def test_a_chat_is_taken_over_paid_by_a_proposal_given_back_resolved_and_rated(house, visit):
     number = house.number()
-    async with visit(viewport=PHONE) as customer, visit() as visitor:
+    await house.http.post(f"{house.sandbox}/control/invoices/{number}", json={"total_minor": 20000})
+    async with visit(viewport=PHONE) as customer, visit() as visitor, visit(viewport=PHONE) as elsewhere:
         desk = await at_the_desk(visitor, house)
         chat = await opened(customer, house, number)
         await chat.press("Card")
@@ -72,26 +73,31 @@ async def test_a_chat_is_taken_over_paid_by_a_proposal_given_back_resolved_and_r
         await expect(reply).to_have_value("half a word")
         await expect(reply).to_be_focused()
         await shoot(desk, "desk-chat")
+        phone = await opened(elsewhere, house, number)  # the same link on another phone, while Maria waits here
+        await phone.hear("How would you like to pay?")
+        beside = desk.locator("[data-live=brief]").get_by_role("link")
+        await expect(beside).to_contain_text("Web chat")
+        await shoot(desk, "desk-same-invoice")
         await reply.press("Escape")
         await desk.keyboard.press("p")
-        await desk.get_by_label("Amount").fill("80")
+        await desk.get_by_label("Amount").fill("120")
         await desk.get_by_label("Reason, which the customer reads").fill("first part")
         await desk.get_by_role("button", name="Propose", exact=True).click()
         await expect(desk.locator(".proposals")).to_contain_text("has not decided yet")
         await chat.hear("first part")
         await shoot(chat.page, "desk-customer-proposal-phone")
         await chat.log.get_by_role("button", name="Card", exact=True).last.click()
-        await chat.log.get_by_role("button", name="Yes, pay $80.00", exact=True).click()
+        await chat.log.get_by_role("button", name="Yes, pay $120.00", exact=True).click()
         await chat.page.wait_for_url("**/processor/pay/**")
         await expect(desk.locator(".proposals")).to_contain_text("Confirmed by the customer")
         await fill_card(chat.page, GOOD)
         await chat.page.locator("#back").click()
-        await chat.hear("Paid: $80.00 by Visa ending 4242")
+        await chat.hear("Paid: $120.00 by Visa ending 4242")
         await expect(desk.locator(".proposals")).to_contain_text("Confirmed by the customer: paid")
         await expect(desk.locator("[data-gate=reply]")).to_be_visible()  # it is Maria's again
         await expect(reply).to_have_value("half a word")
         await expect(desk.locator("h1")).to_have_text("Dana Whitfield")
-        await expect(desk.locator(".proposals")).to_contain_text("$80.00")
+        await expect(desk.locator(".proposals")).to_contain_text("$120.00")
         await shoot(desk, "desk-paid")
         await desk.locator("h1").click()
         await desk.keyboard.press("e")
@@ -99,7 +105,7 @@ async def test_a_chat_is_taken_over_paid_by_a_proposal_given_back_resolved_and_r
         await expect(desk.locator("[data-live=state]")).to_contain_text("Resolved")
         await chat.log.get_by_role("button", name=re.compile("5")).last.click()
         await expect(desk.locator("[data-live=state]")).to_contain_text("5 of 5 stars")
-    assert await house.due(number) == DUE - 8000
+    assert await house.due(number) == 20000 - 12000
 
 
 async def test_hostile_words_stay_words_on_every_page_of_the_desk(house, visit):

@@ -205,6 +205,12 @@ ROWS: dict[str, Rows] = {
     "0011": {
         "receipt_link": [{"token_hash": "a" * 64, "payment": PAID, "made_at": AT}],
     },
+    "0014": {
+        "api_key": [
+            {"id": 1, "name": "Booking", "token_hash": "a" * 64, "scopes": '["proposals:write"]', "made_at": AT, "revoked_at": None,
+             "last_used_at": AT},
+        ],
+    },
 }  # fmt: skip  # as above
 
 ADDED: dict[str, dict[str, dict[str, Any]]] = {
@@ -240,4 +246,5 @@ ADDED: dict[str, dict[str, dict[str, Any]]] = {
     },
     "0013": {},
     "0011": {},
+    "0014": {"proposal": {"api_key": None, "request_key": None, "request_hash": None}, "delivery": {"changed_at": None}},
 }  # fmt: skip  # as above

@@ -389,7 +389,14 @@ async def test_a_link_leads_to_the_same_page_until_it_is_paid(world):
     world.passes(minutes=25)
     assert await world.checkout.follow(token) == page  # opened in time before; a preview burned nothing
     await world.reports(opened.reference, FactKind.SUCCEEDED)
-    assert await world.checkout.follow(token) is Refusal.OVER
+    assert await world.checkout.follow(token) is Refusal.PAID
+
+
+async def test_a_link_to_a_page_that_was_closed_says_so(world):
+    opened = await world.start()
+    token = await world.checkout.share(opened.reference)
+    await world.reports(opened.reference, FactKind.CLOSED)
+    assert await world.checkout.follow(token) is Refusal.CLOSED
 
 
 async def test_a_link_that_was_not_opened_in_time_is_expired_and_a_fresh_one_is_not(world):

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import insert, select, text
 
 from bot import settings
-from services import pruning
+from services import deliveries, pruning
 from services.database import micros
 from services.errors import Misconfigured
 from services.schema import (
@@ -14,6 +14,7 @@ from services.schema import (
     book_customer,
     book_saved,
     browser,
+    delivery,
     go_link,
     handoff_case,
     help_gap,
@@ -118,12 +119,12 @@ def test_codes_and_browsers_whose_time_is_long_over_are_forgotten_and_wrong_code
 
 
 def test_pruning_nothing_is_quick_and_harmless(ledger):
-    assert [pruned(ledger, table) for table in pruning.TABLES] == [(0, 1)] * 13
+    assert [pruned(ledger, table) for table in pruning.TABLES] == [(0, 1)] * len(pruning.TABLES)
 
 
 def test_evidence_is_never_pruned():
     of_payments = {"tried", "attempt", "go_link", "outbox"}
-    of_customers = {"reminder", "sign_in_code", "browser", "hop", "book_saved", "autopay_notice"}
+    of_customers = {"reminder", "sign_in_code", "browser", "hop", "book_saved", "autopay_notice", "delivery"}
     words = {"help_gap", "handoff_case", "letter"}
     assert {table.table.name for table in pruning.TABLES} == of_payments | of_customers | words
     (cases,) = [table for table in pruning.TABLES if table.table is handoff_case]
@@ -193,5 +194,22 @@ def test_what_tells_of_a_payment_is_kept_as_long_as_a_bank_may_return_it(too_few
     with pytest.raises(Misconfigured, match=rf"privacy\.{name}"):
         settings.load(None, privacy=too_few)
     kept = settings.load(None, privacy={"cases_days": 60, "traces_days": 61, "questions_days": 7}).spans
-    assert kept == pruning.Spans(timedelta(days=61), timedelta(days=60), timedelta(days=7))
+    assert kept == pruning.Spans(timedelta(days=61), timedelta(days=60), timedelta(days=7), timedelta(days=90))
     assert settings.load(None).spans == pruning.DEFAULT
+
+
+def test_how_far_a_silent_messenger_was_told_is_forgotten_and_one_of_unknown_age_begins_to_age(ledger):
+    bare = {"sent": 7, "leased_until": 0, "due_at": 0, "attempts": 0}
+    ages = {"telegram:old": micros(OLD), "telegram:new": micros(NEW), "telegram:unknown": None}
+    with ledger.begin() as conn:
+        conn.execute(insert(delivery), [{"chat": chat, "changed_at": at} | bare for chat, at in ages.items()])
+        deliveries.stamp(conn, NOW)
+    assert pruned(ledger, table_of(delivery)) == (1, 1)
+    with ledger.begin() as conn:
+        left = {row.chat: row.changed_at for row in conn.execute(select(delivery))}
+    assert left == {"telegram:new": micros(NEW), "telegram:unknown": micros(NOW)}
+
+
+def test_a_chat_is_called_for_as_long_as_a_bank_may_return_its_payment(monkeypatch):
+    monkeypatch.setenv("REMIT_PRIVACY__CONVERSATIONS_DAYS", "1")
+    assert settings.load().spans.calls == timedelta(days=60)

@@ -73,6 +73,10 @@ GUARDS = {
     "POST /internal/letters": "office",
     "POST /internal/bounce": "office",
     "POST /internal/remind": "office",
+    "POST /internal/keys": "office",
+    "POST /api/v1/proposals": "key",  # of an outside system: tests/desk/test_proposals_api.py
+    "GET /api/v1/proposals/{id}": "key",
+    "DELETE /api/v1/proposals/{id}": "key",
     "GET /desk": "desk",
     "GET /desk/": "desk",
     "GET /desk/answers": "desk",
@@ -85,6 +89,7 @@ GUARDS = {
     "POST /desk/cases/{case:int}/close": "desk",
     "GET /desk/chats/{handoff:int}": "desk",
     "POST /desk/chats/{handoff:int}/assign": "desk",
+    "POST /desk/chats/{handoff:int}/close-case": "desk",
     "POST /desk/chats/{handoff:int}/give": "desk",
     "GET /desk/chats/{handoff:int}/live": "desk",
     "POST /desk/chats/{handoff:int}/note": "desk",
@@ -265,6 +270,17 @@ async def test_what_opens_nothing_begins_a_stranger_s_chat(town: Town, name):
         begun = (await http.post(API, json={name: token})).json()
         assert [m["text"] for m in begun["messages"]] == [m["text"] for m in nothing], token
         assert not isinstance((await town.world.store.load(f"web:{begun['id']}", "")).talk.scope, Customer)
+
+
+async def test_no_token_of_anybody_else_is_a_key(town: Town):
+    before, chat = await town.dump(), widget.token_of("dana", town.world.remit.secret, 1)
+    asked = {"conversation": "dana", "invoices": ["INV-1042"], "amount_minor": 100, "currency": "USD"}
+    for method, path in the("key"):
+        for token in ("", chat, town.goods["dana"].browser, TOKEN):
+            body = {"json": asked} if method == "POST" else {}
+            refused = await front(town).request(method, path.format(id=1), headers=bearer(token), **body)
+            assert refused.status_code == 401, path
+    assert await town.dump() == before
 
 
 # --- the command line's ------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from texting import Texting
 from world import World
 
 from bot.stores.base import Button, Link, Message
+from services.errors import Unavailable
 
 
 async def test_an_invoice_is_paid_from_its_link_to_its_receipt(texting: Texting):
@@ -196,3 +197,30 @@ async def test_a_link_is_a_button_where_it_can_be_one(texting: Texting):
 async def test_every_link_has_a_button_in_every_language(texting: Texting, kind, locale):
     (shown,) = await _shown(texting, Message(1, "bot", "Here.", (), link=Link(kind, "https://pay.example/x")), locale)
     assert shown.url == "https://pay.example/x"
+
+
+async def test_a_message_of_several_calls_that_broke_off_goes_on_with_the_call_that_failed(tmp_path):
+    """`Pieces` is asked for by docs/adding-a-channel.md; without it the first lines came twice."""
+    api = GraphApi()
+    async with World(tmp_path, hosts={"graph": api}, whatsapp=SETTINGS) as world:
+        texting = Texting(world, api)
+        await texting.opens()
+        (outlet,) = [line.outlet for line in world.remit.deliverer._lines]
+        before = len(texting.phone.texts)
+        long = Message(99, "bot", " ".join(f"word{n}" for n in range(1500)), ())
+        calls = len(list(outlet._bodies(long, "en")))
+        assert calls > 1
+        real, tries = outlet._call, 0
+
+        async def drops(chat, body):
+            nonlocal tries
+            tries += 1
+            if tries == 2:
+                raise Unavailable("the line dropped")
+            return await real(chat, body)
+
+        outlet._call = drops
+        with pytest.raises(Unavailable):
+            await outlet.send(texting.chat, long, "en")
+        assert await outlet.send(texting.chat, long, "en") is None
+        assert len(texting.phone.texts) - before == calls

@@ -36,6 +36,8 @@ Answer = TypeVar("Answer")
 KEY, SECRET, HANDOFF = "simulation-key", "simulation-secret", "http://remit"
 TOKEN = "simulation-token"  # of the command line
 PAGE_SECRET = "simulation-secret-of-the-embedding-page"
+HOURS = "mon-fri 09:00-17:00"  # in which somebody is at the desk
+LIMIT_MINOR = 9_000  # what may be proposed there by who is no supervisor
 
 
 class SharedStore(SqliteStore):
@@ -69,7 +71,7 @@ class Process:
         if self._alone:
             self.store.release_leases()
         self.remit = build(
-            settings(telegram=world.phones is not None),
+            settings(telegram=world.phones is not None, desk=world.desk),
             transact=MortalTransact(inline(world.engine), life),
             store=MortalStore(self.store, life),
             http=open_http(Line(world, life)),
@@ -161,11 +163,20 @@ class Process:
         return await self.inside(lambda _remit: ask(self._app, request))
 
     async def round(self) -> bool:
-        """One round of its worker; whether another is worth it."""
+        """One round of its worker, and of copying for the desk, where people are at it; whether another is worth it."""
         try:
             return await self.inside(lambda remit: remit.worker.work())
         except (Gone, Unavailable, Uncertain):  # as `Worker.run` does: the next round finds the same rows
             return False
+        finally:
+            if self._world.desk:
+                await self._copy()
+
+    async def _copy(self) -> None:
+        try:
+            await self.inside(lambda remit: remit.copying.work())
+        except (Gone, Unavailable, Uncertain):  # as `Copying.run` does
+            return
 
     async def carry(self) -> None:
         """Updates that were left are answered, and what there is to say goes to the phones."""
@@ -183,8 +194,10 @@ async def _carried(remit: Remit) -> None:
 
 
 @cache
-def settings(*, telegram: bool) -> Settings:
-    """Of every process: both sources of invoices, the sandbox, customers who can sign in, and a bot where there is one."""
+def settings(*, telegram: bool, desk: bool) -> Settings:
+    """Of every process: both sources of invoices, the sandbox, customers who can sign in, a bot where there is one, and the
+    hours and limits of people who are at the desk.
+    """
     return load(
         None,
         business={"name": "Simulated", "phone": "555", "timezone": "America/Los_Angeles", "currency": "USD"},
@@ -193,5 +206,6 @@ def settings(*, telegram: bool) -> Settings:
         gateway={"url": "http://sandbox/processor", "key": KEY, "webhook_secret": SECRET},
         mail={"host": "mail.sandbox", "from": "billing@example.com"},
         sign_in={"page_secret": PAGE_SECRET},
+        desk={"hours": [HOURS], "agent_limit_minor": LIMIT_MINOR} if desk else {},
         telegram={"token": "123456:simulated", "mode": "polling", "bot": "simulated_bot"} if telegram else {},
     )

@@ -107,6 +107,7 @@ class World:
         places: Places | None = None,
         *,
         telegram: bool = False,
+        desk: bool = False,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.seed = seed
@@ -131,6 +132,7 @@ class World:
         self._sheet = sheet
         self.newcomers: list[Person] = []  # who begin to talk with the next step
         self.phones = Phones(self) if telegram else None
+        self.desk = desk  # whether people are at it
         self.hop_links: dict[str, float] = {}  # tokens that move a chat, with when they were seen first
         self.joined: list[tuple[str, str]] = []  # chats of which one may go on in the other
         self.leaps = 0

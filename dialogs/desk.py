@@ -90,7 +90,7 @@ def accompanied(before: Conversation, event: Happened, turn: Turn) -> Turn:
     again once what they lent it for is over.
     """
     if isinstance(event, FromDesk):
-        return _without_questions(turn)
+        return _without_questions(_still_payable(turn))
     if before.held is not None:
         return _without_questions(replace(turn, replies=_news_alone(before, event, turn)))
     if before.lent is not None:
@@ -112,7 +112,7 @@ def _taken(draft: Draft, holder: Held, view: View) -> Draft:
 def _called_off(draft: Draft, view: View) -> Draft:
     """Without a proposal that nobody agreed to yet: who does something else with the chat has taken it back."""
     talk = draft.talk
-    if not (talk.proposal and _is_open(talk, view)):
+    if not talk.proposal or (_task(talk, talk.proposal) is not None and not _is_open(talk, view)):
         return draft
     notes = (*draft.notes, NoteProposal(talk.proposal, "withdrawn"))
     return replace(draft, talk=replace(talk, tasks=_without(talk, view)), notes=notes)
@@ -210,6 +210,17 @@ def _without_questions(turn: Turn) -> Turn:
         return turn
     bare = tuple(replace(reply, choices=()) for reply in turn.replies)
     return replace(turn, talk=replace(turn.talk, asked=None), replies=bare)
+
+
+def _still_payable(turn: Turn) -> Turn:
+    """A proposal that was over as soon as it was shown, since there is nothing to pay by now: its person has the chat again."""
+    talk = turn.talk
+    if talk.lent is None or not talk.proposal or _task(talk, talk.proposal) is not None:
+        return turn
+    notes: list[Effect] = [NoteProposal(talk.proposal, "blocked"), HandBack()]
+    back = Reply(Say("agent_back", {"agent": talk.lent.agent}))
+    talk = replace(talk, held=talk.lent, lent=None, proposal=0)
+    return replace(turn, talk=talk, replies=(*turn.replies, back), effects=(*turn.effects, *_keyed(turn, notes)))
 
 
 def _followed(before: Conversation, event: Happened, turn: Turn, lender: Held) -> Turn:

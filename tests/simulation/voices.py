@@ -152,17 +152,14 @@ class Voices:
                 )
 
     def answers_again(self) -> None:
-        """Once everybody has asked how it went: where nobody has the chat the assistant answers, and nowhere else."""
+        """Once everybody has asked how it went: where nobody has the chat, the assistant answers."""
         for person in self._people:
-            log = self.log(person.chat)
-            last = max((nth for nth, message in enumerate(log) if message.sender == "customer"), default=None)
-            if last is None:
-                continue
             held = self._world.rows("SELECT 1 FROM handoff WHERE chat = :c AND state = 'held'", c=person.chat)
-            answered = any(message.sender == "bot" for message in log[last + 1 :])
-            if answered == bool(held):
-                kept = "answers in" if held else "is silent in"
-                self._world.violate(f"the assistant {kept} {person.chat}, which {'somebody' if held else 'nobody'} has")
+            log = [] if held else self.log(person.chat)
+            asked = [nth for nth, message in enumerate(log) if message.sender == "customer"][-1:]
+            unheard = person.lost or not any(log[nth].text == "/status" for nth in asked)  # shut out of their own chat
+            if not unheard and not any(message.sender == "bot" for message in log[asked[0] + 1 :]):
+                self._world.violate(f"the assistant is silent in {person.chat}, which nobody has")
 
 
 def _named(message: Message) -> str:

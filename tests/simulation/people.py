@@ -171,8 +171,8 @@ class Person:
 
     def _hear(self, message: str, answer: list[Message], *, whole: bool = True) -> None:
         before = self._answers.get(message, []) if whole else []
-        if before and len(answer) < len(before):  # what another customer of this chat was told is told to nobody else
-            hidden = self._world.talk(self.chat).get("read_from", 0)
+        if before and [each.seq for each in answer[: len(before)]] != [each.seq for each in before]:
+            hidden = self._world.talk(self.chat).get("read_from", 0)  # what was said before a sign-out is told no more
             before = [each for each in before if each.seq > hidden]
         now = answer[: len(before)]
         taken_out = any("[removed]" in each.text for each in now)  # a number, found in pieces meanwhile

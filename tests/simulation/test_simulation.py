@@ -59,7 +59,6 @@ def test_people_take_chats_propose_and_return_them_while_everything_else_happens
         "from Simulated is here now.",
         "proposes to pay",
         "is with you again.",
-        "has taken the proposal back.",
         "You are talking to the payment assistant again.",
         "How was it to talk to Simulated?",
         "Thank you, that helps.",

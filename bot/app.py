@@ -63,7 +63,7 @@ from bot.push import Bell
 from bot.receipt_letters import ReceiptLetters
 from bot.reminders import Reminders
 from bot.render import Renderer
-from bot.runtime import Runtime
+from bot.runtime import AtTheDesk, Runtime
 from bot.settings import CONFIG, Settings
 from bot.stores.base import Store
 from bot.stores.redis import RedisStore, examine
@@ -77,7 +77,7 @@ from dialogs.conversation import Held
 from dialogs.model import HopLink
 from services import reminders as reminding
 from services.database import Transact, open_engine, threaded, upgrade
-from services.desk import handoffs
+from services.desk import handoffs, transcripts
 from services.errors import Misconfigured, RemitError, Unavailable
 from services.hops import Hops
 from services.http import Remote, open_http
@@ -253,10 +253,11 @@ def build(
     bell = Bell()
     hops = Hops(transact=transact, clock=clock, random=random)
 
-    async def holder(chat: str) -> tuple[Held | None, Held | None]:
-        found = await transact(lambda conn: handoffs.holder(conn, chat))
+    async def remembered(chat: str) -> AtTheDesk:
+        found, line = await transact(lambda conn: (handoffs.holder(conn, chat), transcripts.last(conn, chat)))
         person = None if found is None else Held(found.id, found.agent_name)
-        return (person, None) if found is not None and found.state is handoffs.State.HELD else (None, person)
+        held = found is not None and found.state is handoffs.State.HELD
+        return AtTheDesk(person if held else None, None if held else person, line)
 
     async def meet(chat: str, invoice: str) -> None:
         try:
@@ -290,7 +291,7 @@ def build(
         hops=hops,
         latest=checkout.latest,
         signed_in=sign_in.was_used_in,
-        holder=holder,
+        remembered=remembered,
         meet=meet,
         renderer=renderer,
         house=house,

@@ -148,6 +148,16 @@ class Answer(msgspec.Struct, frozen=True):
     keys: int = 0
 
 
+class AtTheDesk(msgspec.Struct, frozen=True):
+    """What SQL remembers of a chat whose conversation is gone: which person holds it, or has lent it to the assistant, and the
+    number of the last line that people at the desk have of it; 0 for none.
+    """
+
+    held: Held | None = None
+    lent: Held | None = None
+    line: int = 0
+
+
 class Runtime:
     """Conversations, kept in order. One per process; built in `app.py`."""
 
@@ -163,7 +173,7 @@ class Runtime:
         hops: Hops,
         latest: Callable[[str], Awaitable[Payment | None]],
         signed_in: Callable[[str], Awaitable[bool]],
-        holder: Callable[[str], Awaitable[tuple[Held | None, Held | None]]],
+        remembered: Callable[[str], Awaitable[AtTheDesk]],
         meet: Callable[[str, str], Awaitable[None]],
         renderer: Renderer,
         house: House,
@@ -174,9 +184,8 @@ class Runtime:
     ) -> None:
         """``bell`` rings for every chat that changed; ``latest`` finds the last payment of a chat in the ledger.
 
-        ``signed_in`` says whether somebody ever signed in to a chat by a code; ``holder`` which person holds it, or has
-        lent it to the assistant; ``meet`` hears of a chat that somebody came to by the link of an invoice (id). ``patience`` is in
-        seconds.
+        ``signed_in`` says whether somebody ever signed in to a chat by a code; ``remembered`` what the desk knows of it;
+        ``meet`` hears of a chat that somebody came to by the link of an invoice (id). ``patience`` is in seconds.
         """
         self._store = store
         self._bell = bell
@@ -187,7 +196,7 @@ class Runtime:
         self._hops = hops
         self._latest = latest
         self._signed_in = signed_in
-        self._holder = holder
+        self._remembered = remembered
         self._meet = meet
         self._renderer = renderer
         self._house = house
@@ -305,8 +314,8 @@ class Runtime:
         talk = Conversation(inbound.chat, self._random(16).hex(), locale=spoken, home=inbound.home, keys=keys)
         if inbound.fresh:
             return Loaded(talk)
-        held, lent = await self._holder(inbound.chat)  # a person goes on, whatever became of the conversation
-        found = self._above(replace(talk, held=held, lent=lent))
+        known = await self._remembered(inbound.chat)  # a person goes on, whatever became of the conversation
+        found = self._above(talk, known)
         payment = await self._latest(inbound.chat)
         if payment is None:
             return found
@@ -316,13 +325,14 @@ class Runtime:
         """How often the token of a lost conversation was changed at least: whoever planted its first one stays out."""
         return int(await self._signed_in(chat))
 
-    def _above(self, talk: Conversation) -> Loaded:
+    def _above(self, talk: Conversation, known: AtTheDesk) -> Loaded:
         """A conversation that may have had an earlier life: it counts its messages from above whatever was shown then.
 
-        By the millisecond, which no talk keeps up with. Who listens from the last number seen misses nothing.
+        By the millisecond, which no talk keeps up with, and where a clock was set back from the last line that the desk has.
+        Who listens from the last number seen misses nothing.
         """
-        base = micros(self._clock()) // 1000
-        return Loaded(talk, base, base)
+        base = max(micros(self._clock()) // 1000, known.line)
+        return Loaded(replace(talk, held=known.held, lent=known.lent), base, base)
 
     async def recall(self, chat: str) -> bool:
         """For whoever listens to a conversation that was lost: begin it again with how its last payment stands.
@@ -333,10 +343,9 @@ class Runtime:
         if payment is None:
             return False
         keys = await self._fewest_keys(chat)
-        held, lent = await self._holder(chat)
-        locale = self._renderer.default
-        talk = Conversation(chat, self._random(16).hex(), locale=locale, keys=keys, held=held, lent=lent)
-        await self._recall(self._above(talk), payment)
+        known = await self._remembered(chat)
+        talk = Conversation(chat, self._random(16).hex(), locale=self._renderer.default, keys=keys)
+        await self._recall(self._above(talk, known), payment)
         return True  # if not by us, then by somebody else in this instant
 
     async def _recall(self, found: Loaded, payment: Payment) -> bool:

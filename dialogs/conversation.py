@@ -101,6 +101,17 @@ class Held(msgspec.Struct, frozen=True):
     agent: str
 
 
+class Proposed(msgspec.Struct, frozen=True):
+    """What a person at the desk proposed to pay: this sum, of the invoices with these ids."""
+
+    amount: Money
+    invoices: tuple[str, ...]
+
+    def fits(self, payment: Payment | None) -> bool:
+        """Whether this payment is the one that was proposed."""
+        return payment is not None and (payment.amount, set(payment.invoices)) == (self.amount, set(self.invoices))
+
+
 class Landed(msgspec.Struct, frozen=True):
     """An event: a conversation of another channel goes on in this one. Beside the others only since it holds tasks.
 
@@ -146,6 +157,7 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
     held: Held | None = None  # a person speaks here, and the assistant is silent
     lent: Held | None = None  # the assistant speaks, in a chat that is a person's
     proposal: int = 0  # ... for this proposal; 0: for as long as they like. One of an outside system lends nothing
+    proposed: Proposed | None = None  # what that is of
     heeded: int = 0  # number of the last errand of the desk
     wrong_proofs: int = 0
     wrong_proof_at: datetime | None = None  # the last one

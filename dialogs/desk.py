@@ -9,7 +9,7 @@ from typing import TypeAlias, assert_never
 
 from msgspec.structs import replace
 
-from dialogs.conversation import AnyTask, Conversation, Held, Landed, Turn
+from dialogs.conversation import AnyTask, Conversation, Held, Landed, Proposed, Turn
 from dialogs.draft import Draft
 from dialogs.flows.pay import PayInvoice, starting
 from dialogs.flows.status import NOT_PAID_YET, all_news
@@ -62,7 +62,8 @@ def heed(draft: Draft, event: FromDesk, view: View) -> Draft:
         case AgentWithdrew(proposal, system):
             return _withdrawn(draft, proposal, system, view)
         case AgentResolved(handoff):
-            bare = replace(talk, held=None, lent=None, proposal=0)
+            draft = _called_off(draft, view)
+            bare = replace(draft.talk, held=None, lent=None, proposal=0)
             stars = tuple(
                 Choice(Say("button_stars", {"count": n}), Stars(handoff, n)) for n in range(1, MOST_STARS + 1)
             )
@@ -90,7 +91,7 @@ def accompanied(before: Conversation, event: Happened, turn: Turn) -> Turn:
     again once what they lent it for is over.
     """
     if isinstance(event, FromDesk):
-        return _without_questions(turn)
+        return _without_questions(_still_payable(turn))
     if before.held is not None:
         return _without_questions(replace(turn, replies=_news_alone(before, event, turn)))
     if before.lent is not None or before.proposal:
@@ -103,24 +104,25 @@ def accompanied(before: Conversation, event: Happened, turn: Turn) -> Turn:
 
 def _taken(draft: Draft, holder: Held, view: View) -> Draft:
     """From this turn on a person speaks. What was asked is asked no more, and a proposal that nobody agreed to is over."""
+    before, draft = draft.talk.held, _called_off(draft, view)
+    talk = replace(draft.talk, held=holder, lent=None, proposal=0, asked=None)
+    draft = replace(draft, talk=talk, rest=True)
+    return draft if before == holder else draft.say("agent_took", agent=holder.agent, business=view.house.name)
+
+
+def _called_off(draft: Draft, view: View) -> Draft:
+    """Without a proposal that nobody agreed to yet: who does something else with the chat has taken it back."""
     talk = draft.talk
-    notes: tuple[Effect, ...] = ()
-    if talk.proposal and _is_open(talk, view):
-        notes = (NoteProposal(talk.proposal, "withdrawn"),)
-    tasks = _without(talk, view) if talk.proposal else talk.tasks
-    draft = replace(
-        draft,
-        talk=replace(talk, held=holder, lent=None, proposal=0, asked=None, tasks=tasks),
-        notes=(*draft.notes, *notes),
-        rest=True,
-    )
-    return draft if talk.held == holder else draft.say("agent_took", agent=holder.agent, business=view.house.name)
+    if not talk.proposal or (_task(talk, talk.proposal) is not None and not _is_open(talk, view)):
+        return draft
+    notes = (*draft.notes, NoteProposal(talk.proposal, "withdrawn"))
+    return replace(draft, talk=replace(talk, tasks=_without(talk, view)), notes=notes)
 
 
-def _lent(draft: Draft, proposal: int) -> Draft:
+def _lent(draft: Draft, proposal: int, proposed: Proposed | None = None) -> Draft:
     """The assistant speaks again, and says where we are; the chat stays that person's."""
-    talk = draft.talk
-    return replace(draft, talk=replace(talk, held=None, lent=talk.held or talk.lent, proposal=proposal, asked=None))
+    talk = replace(draft.talk, held=None, lent=draft.talk.held or draft.talk.lent, asked=None)
+    return replace(draft, talk=replace(talk, proposal=proposal, proposed=proposed))
 
 
 def _proposed(draft: Draft, word: AgentProposed, view: View) -> Draft:
@@ -140,7 +142,7 @@ def _proposed(draft: Draft, word: AgentProposed, view: View) -> Draft:
         # whoever at the desk proposes it vouches for the customer as far as a look-up would: to see it, and to pay it
         pay = PayInvoice(amount=word.amount, proposal=word.proposal)
         scope = draft.talk.scope if _holds(draft.talk.scope, word) else Bearer(word.invoices[0], "lookup")
-    lent = _lent(draft, word.proposal)
+    lent = _lent(draft, word.proposal, Proposed(word.amount, word.invoices))
     lent = replace(lent, talk=replace(lent.talk, tasks=(*tasks, pay), scope=scope))
     numbers = ", ".join(word.numbers)
     if word.reason:
@@ -220,17 +222,31 @@ def _without_questions(turn: Turn) -> Turn:
     return replace(turn, talk=replace(turn.talk, asked=None), replies=bare)
 
 
+def _still_payable(turn: Turn) -> Turn:
+    """A proposal that was over as soon as it was shown, since there is nothing to pay by now: its person has the chat again."""
+    talk = turn.talk
+    if not talk.proposal or _task(talk, talk.proposal) is not None:
+        return turn
+    notes, replies = list[Effect]([NoteProposal(talk.proposal, "blocked")]), turn.replies
+    if talk.lent is not None:
+        notes.append(HandBack())
+        replies = (*replies, Reply(Say("agent_back", {"agent": talk.lent.agent})))
+    talk = replace(talk, held=talk.lent or talk.held, lent=None, proposal=0)
+    return replace(turn, talk=talk, replies=replies, effects=(*turn.effects, *_keyed(turn, notes)))
+
+
 def _followed(before: Conversation, event: Happened, turn: Turn, lender: Held | None) -> Turn:
     """What became of a proposal is noted; once it is over, or a person is asked for, the chat is its lender's again."""
     talk, notes = turn.talk, list[Effect]()
     was, now = _task(before, before.proposal), _task(talk, talk.proposal)
-    begun = was.payment.reference if was is not None and was.payment is not None else ""
-    found = _begun_by(event, begun) if now is None else now.payment.reference if now.payment is not None else ""
-    if before.proposal and found and found != begun:
-        notes.append(NoteProposal(before.proposal, "confirmed", found))
+    begun = None if was is None else was.payment
+    found = _begun_by(event, begun) if now is None else now.payment
+    paid = found if before.proposed is None or before.proposed.fits(found) else None  # else it is the customer's own
+    if before.proposal and paid is not None and (begun is None or begun.reference != paid.reference):
+        notes.append(NoteProposal(before.proposal, "confirmed", paid.reference))
     replies = turn.replies
     if before.proposal and (now is None or talk.held is not None):
-        if not (found or begun):
+        if paid is None:
             notes.append(NoteProposal(before.proposal, "declined"))
         if talk.held is None and lender is not None:
             replies = (*replies, Reply(Say("agent_back", {"agent": lender.agent})))
@@ -240,12 +256,10 @@ def _followed(before: Conversation, event: Happened, turn: Turn, lender: Held | 
     return replace(turn, talk=talk, replies=replies, effects=(*turn.effects, *_keyed(turn, notes)))
 
 
-def _begun_by(event: Happened, begun: str) -> str:
+def _begun_by(event: Happened, begun: Payment | None) -> Payment | None:
     """The payment that this event ended a proposal with."""
     payment = _payment_of(event)
-    if isinstance(event, Came) and payment is not None:
-        return payment.reference
-    return begun
+    return payment if isinstance(event, Came) and payment is not None else begun
 
 
 def _keyed(turn: Turn, notes: list[Effect]) -> tuple[tuple[str, Effect], ...]:

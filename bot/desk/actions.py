@@ -29,7 +29,7 @@ from dialogs.model import (
 )
 from dialogs.reading.guard import redact
 from services.database import Transact
-from services.desk import audit, errands, handoffs, proposals
+from services.desk import audit, errands, handoffs, notes, proposals
 from services.desk.agents import Agent
 from services.desk.handoffs import Handoff, State, TakenBy
 from services.errors import RemitError
@@ -39,7 +39,7 @@ from services.payments import cases
 
 log = logging.getLogger(__name__)
 
-LONGEST = 2000  # characters of what an agent writes at once
+LONGEST = 2000  # characters of what an agent writes at once, to the customer or as a note
 BATCH = 50  # chats whose errands are looked at in one round
 
 _encode = msgspec.json.Encoder().encode
@@ -159,6 +159,20 @@ class Desk:
             return found.chat
 
         return await self._done(await self._transact(work))
+
+    async def note(self, agent: Agent, chat: str, text: str) -> bool:
+        """Write a private note on a chat, whoever has it. Numbers of cards and accounts are taken out. False: it was empty."""
+        words = redact(text.strip()[:LONGEST]).text
+        if not words:
+            return False
+
+        def work(conn: Connection) -> None:
+            notes.add(conn, chat, agent.id, words, self._clock())
+            audit.note(conn, agent.id, "noted", self._clock(), chat)
+
+        await self._transact(work)
+        self._bell.ring(DESK + chat)
+        return True
 
     async def propose(
         self, agent: Agent, handoff: int, invoices: Sequence[str], amount: Money, reason: str

@@ -20,8 +20,7 @@ from bot.desk.frame import note
 from bot.desk.open_cases import close_one
 from bot.office import read_amount
 from bot.send_links import LinkSender
-from dialogs.reading.guard import redact
-from services.desk import agents, audit, canned, handoffs, notes
+from services.desk import agents, audit, canned, handoffs
 from services.desk.handoffs import Handoff, TakenBy
 from services.errors import Misconfigured
 from services.model import Invoice
@@ -29,7 +28,6 @@ from services.model import Invoice
 if TYPE_CHECKING:
     from bot.app import Remit
 
-LONGEST_NOTE = 2000  # characters
 _GROUPED = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
 _NOT_YOURS = "This chat is not yours any more, or the assistant speaks there just now. Nothing was done."
 
@@ -90,18 +88,8 @@ async def _reply(visit: Visit, found: Handoff, fields: Fields) -> Told:
 
 
 async def _note(visit: Visit, found: Handoff, fields: Fields) -> Told:
-    text = redact(fields.get("note", "").strip()[:LONGEST_NOTE]).text
-    if not text:
-        return False, "Write something first."
-
-    def write(conn: Connection) -> None:
-        now = visit.remit.clock()
-        notes.add(conn, found.chat, visit.agent.id, text, now)
-        audit.note(conn, visit.agent.id, "noted", now, found.chat)
-
-    await visit.remit.transact(write)
-    visit.remit.bell.ring(DESK + found.chat)
-    return True, "noted"
+    noted = await visit.remit.desk.note(visit.agent, found.chat, fields.get("note", ""))
+    return (True, "noted") if noted else (False, "Write something first.")
 
 
 async def _propose(visit: Visit, found: Handoff, fields: Fields) -> Told:

@@ -97,7 +97,7 @@ PROPOSAL_STATES = {
     "confirmed": "Confirmed by the customer",
     "declined": "Declined by the customer",
     "withdrawn": "Withdrawn",
-    "blocked": "Not shown: a payment is under way",
+    "blocked": "Not payable: a payment is under way, or nothing is due any more",
 }
 REFUSALS = {
     "not_held": "Take the chat first: a payment is proposed by whoever speaks there.",

@@ -89,9 +89,15 @@ def make(  # noqa: PLR0917  # a row's columns
 
 
 def moved(conn: Connection, number: int, chat: str, state: State, payment: str | None, now: datetime) -> bool:  # noqa: PLR0917  # what is noted
-    """What became of one of this chat's. What was confirmed stays confirmed, and follows its newest payment."""
+    """What became of one of this chat's. What was confirmed stays confirmed, and follows its newest payment; a payment that
+    began as proposed confirms it also where word of another one came first.
+    """
     this = proposals.c.id == number, proposals.c.chat == chat
-    before = proposals.c.state == "offered" if state != "confirmed" else proposals.c.state.in_(("offered", "confirmed"))
+    before = (
+        proposals.c.state == "offered"
+        if state != "confirmed"
+        else proposals.c.state.in_(("offered", "confirmed", "declined"))
+    )
     values = {"state": state, "changed_at": micros(now)} | ({"payment": payment} if payment else {})
     return conn.execute(update(proposals).where(*this, before).values(**values)).rowcount == 1
 

@@ -258,3 +258,80 @@ async def test_only_the_chat_that_was_helped_rates_and_only_once_it_is_over(worl
     await world.say(CHAT, "4")
     await world.work()
     assert (await world.remit.transact(lambda conn: handoffs.find(conn, handoff))).stars == 4
+
+
+async def proposed(world: World, minor: int = 8000) -> tuple[int, int]:
+    """A chat whose person proposes to pay a part of its invoice; the handoff, and the proposal."""
+    handoff, maria = await asked_for(world), await world.agent()
+    (invoice,) = await world.remit.invoices.find("INV-1042")
+    await world.remit.desk.take(maria, handoff)
+    made = await world.remit.desk.propose(maria, handoff, [invoice.id], Money(minor, "USD"), "")
+    assert isinstance(made, int)
+    return handoff, made
+
+
+async def became(world: World, number: int) -> tuple[str, str | None]:
+    """What became of a proposal, and the payment it led to."""
+    found = await world.remit.transact(lambda conn: proposals.find(conn, number))
+    assert found is not None
+    return found.state, found.payment
+
+
+async def test_a_proposal_is_taken_back_when_its_chat_is_resolved_before_the_customer_has_decided(world):
+    handoff, made = await proposed(world)
+    assert await world.remit.desk.resolve(await world.agent(), handoff)
+    await world.work()
+    assert await became(world, made) == ("withdrawn", None)
+    assert "$80.00" not in (await world.say(CHAT, "pay"))[-1].text, "what was proposed is not payable any more"
+
+
+async def test_a_payment_of_another_sum_confirms_no_proposal(world):
+    handoff, made = await proposed(world)
+    for text in ("card", "no, $20", "yes"):
+        last = (await world.say(CHAT, text))[-1]
+    await world.work()
+    assert await became(world, made) == ("offered", None)
+    assert last.link is not None
+    await world.pay_by_card(await world.page(last.link.url), "4242424242424242")
+    await world.work()
+    assert (await world.remit.checkout.latest(CHAT)).amount == Money(2000, "USD")
+    assert await became(world, made) == ("declined", None)
+    assert await state(world, handoff) is State.HELD
+    assert (await texts(world))[-1] == "Maria is with you again."
+
+
+async def test_a_proposal_of_which_nothing_is_due_by_the_time_it_is_shown_gives_the_chat_back_at_once(
+    world, monkeypatch
+):
+    with monkeypatch.context() as away:
+
+        async def dies(*_: object) -> None:
+            raise Unavailable("the store is away")
+
+        handoff, maria = await asked_for(world), await world.agent()
+        (invoice,) = await world.remit.invoices.find("INV-1042")
+        away.setattr(world.remit.runtime, "heed", dies)
+        await world.remit.desk.take(maria, handoff)
+        made = await world.remit.desk.propose(maria, handoff, [invoice.id], Money(8000, "USD"), "")
+        assert isinstance(made, int)
+    await world.change("INV-1042", status="void")
+    world.clock.advance(minutes=5)  # what was read before counts for one
+    await world.work()
+    assert await became(world, made) == ("blocked", None)
+    assert await state(world, handoff) is State.HELD
+    assert (await texts(world))[-1] == "Maria is with you again."
+
+
+async def test_a_lost_conversation_goes_on_above_what_the_desk_has_read_where_a_clock_was_set_back(world):
+    await asked_for(world)
+    for _ in range(2):  # the second life of the conversation counts from the clock, an hour ahead of the third one's
+        world.forget(CHAT)
+        world.clock.advance(hours=1)
+        await world.say(CHAT, "hello")
+        await world.remit.copying.work()
+    world.forget(CHAT)
+    world.clock.advance(hours=-2)
+    await world.say(CHAT, "are you there?")
+    await world.remit.copying.work()
+    lines = await world.remit.transact(lambda conn: transcripts.of(conn, CHAT))
+    assert "are you there?" in [line.text for line in lines][-4:]

@@ -8,5 +8,6 @@ talk to it, `members` those of them who sign in, with the `letters` they get, `o
 must be true (with `back`, `consents`, `pages`, `screens`, `sessions` and `wallets`), `sentences` what a reader tells from the
 wording, `episode` one seeded run, `recovery` the time that an outage costs, `dealing` the runs on all cores. Every other seed has
 a household that signs in; two of five have customers who write in Telegram (`phones`, `texters`), alone or beside a page,
-and go from one to the other in the middle of a payment, which `moves` judges. Nothing here repeats a rule of the ledger.
+and go from one to the other in the middle of a payment, which `moves` judges. In two of fourteen people are at the desk
+(`agents`): whether two ever speak at once is judged in `voices`, what SQL keeps of it all in `handing`. Nothing here repeats a rule of the ledger.
 """

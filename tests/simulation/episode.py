@@ -10,6 +10,7 @@ from pathlib import Path
 
 from services.sandbox.portal import Demo, DemoBusiness, DemoCustomer, DemoInvoice
 
+from .agents import Agents
 from .books import Row
 from .fees import EXEMPT
 from .forger import Forger
@@ -27,6 +28,7 @@ from .world import Alarm, Places, Weather, World
 STEPS = 400  # of one episode: long enough for days to pass, short enough to read
 _TOLD = 45  # lines of a story that are shown
 _DAY, _HOUR = 86_400, 3_600
+_GOING_HOME_S = 2_000  # the rest before which people at the desk leave it
 _RESTS = (1, 20, 65, 130, 600, 2_000, 4_000, 4_000, 4_000, *(_DAY,) * 11)  # a micro-deposit is waited for ten days
 _DECIDED = (3 * _DAY, 5 * _DAY, 5 * _DAY, 3 * _DAY, 3 * _DAY, _DAY, _DAY)  # until banks have decided every dispute
 _PASSES = (60, 300, 2_500, 2_500, 5 * _HOUR, _DAY, 3 * _DAY)  # seconds
@@ -80,7 +82,8 @@ def play(seed: int, steps: int = STEPS, skies: Sequence[Weather] = SKIES, *, wat
 async def _play(seed: int, steps: int, skies: Sequence[Weather], folder: Path, places: Places) -> Outcome:
     asyncio.get_running_loop().set_task_factory(task_factory)
     telegram = seed % 5 in _WITH_TELEGRAM
-    world = World(seed, folder, *bills(seed), processes=1 + (seed % 3 == 0), places=places, telegram=telegram)
+    processes, desk = 1 + (seed % 3 == 0), seed // 2 % 7 == _AT_THE_DESK
+    world = World(seed, folder, *bills(seed), processes=processes, places=places, telegram=telegram, desk=desk)
     with alarmed(world):
         episode = Episode(world, await people(world), skies)
         taken = await episode.run(steps)
@@ -113,6 +116,8 @@ _BESIDE = ("ann", "bob", "ann-tab", "dan-tab")  # ... and who is there beside th
 _HOUSEHOLD, _DAN = "home@example.com", "dan@example.com"
 _MAIL = {"ann": _HOUSEHOLD, "bob": _HOUSEHOLD, "eva": "eva@example.com", "dan": _DAN}
 _WITH_TELEGRAM = (0, 3)  # seeds by their rest: two of five, with and without a household, in one process and two
+_AT_THE_DESK = 6  # two seeds of fourteen: with and without a household, with and without Telegram
+_ACTS = 0.3  # how often somebody there does something beside what else happens
 _TEXTING = {"tom": "ann", "tess": "dan"}  # whose bills, by Telegram alone
 _PHONES = {"ann-tab": "ann", "bob-tab": "bob", "ann-home": "ann", "bob-home": "bob", "dan-home": "dan"}  # beside a page
 _EACH, _EACH_AT_HOME = 5, 8  # bills of one customer; of one who pays several at once
@@ -194,7 +199,8 @@ class Episode:
         self._world = world
         self._skies = skies
         self._people = people
-        self._oracle = Oracle(world, people)
+        self._agents = Agents(world, people) if world.desk else None
+        self._oracle = Oracle(world, people, self._agents)
         self._forger = Forger(world)
         self._office = Office(world)
         bills = list({person.bill.number: person.bill for person in people}.values())
@@ -212,6 +218,7 @@ class Episode:
                 self._world.step()
                 self._welcome()
                 self._lose_everything(self._world.weather.forgets)
+                self._at_the_desk()
                 await self._step()
                 self._oracle.watch()
             for go_on in (self._rest, self._ask_all):  # what was told unasked counts, and then what is answered
@@ -221,6 +228,8 @@ class Episode:
                     for other in (self._forger, self._guesser, self._neighbour):
                         other.judge()
                     self._thief.judge(self._oracle.screens)
+                    if go_on == self._ask_all:
+                        self._oracle.answers_again()
         except StuckError as error:
             self._world.violate(str(error))
         return taken
@@ -231,6 +240,10 @@ class Episode:
             newcomer = self._world.newcomers.pop(0)
             if len(self._people) < _MOST_PEOPLE:
                 self._people.append(newcomer)
+
+    def _at_the_desk(self) -> None:
+        if self._agents is not None and self._agents.likes(_ACTS):
+            self._start(self._agents.act())
 
     async def _step(self) -> None:
         chance = self._world.chance
@@ -344,6 +357,8 @@ class Episode:
         decided = _DECIDED if world.chance.random() < 0.5 else ()  # else some are judged while a bank has the money
         for pause in (*_RESTS, *decided, *_LAST):
             world.step()
+            if pause == _GOING_HOME_S and self._agents is not None:
+                await self._agents.go_home(leave=world.phones is None)
             await asyncio.sleep(pause)
             await self._let_finish()
             await world.settle()
@@ -358,6 +373,8 @@ class Episode:
         for person in self._people:
             await person.say("/status")
             await person.listen()
+        if self._agents is not None:
+            await self._world.settle()
 
     async def _let_finish(self) -> None:
         if self._tasks:

@@ -15,9 +15,11 @@ from services.model import Quote
 from services.payments.journal import trial_balance
 from services.sandbox.payments import Event, HostedPage
 
+from .agents import Agents
 from .back import Back
 from .consents import Consents
 from .fees import fee_kept, slack
+from .handing import Handing
 from .moves import Moves
 from .pages import Pages
 from .parts import Parts
@@ -26,6 +28,7 @@ from .screens import Screens
 from .screens import meant as meant  # noqa: PLC0414  # for whoever judges another house by the same sentences
 from .sessions import Sessions
 from .till import ARRIVED, Till, held, kept, state_of
+from .voices import Voices
 from .wallets import Wallets
 from .world import World
 
@@ -58,7 +61,7 @@ class Owed:
 class Oracle:
     """Follows one world from its start to its rest."""
 
-    def __init__(self, world: World, people: list[Person]) -> None:
+    def __init__(self, world: World, people: list[Person], agents: Agents | None = None) -> None:
         self._world = world
         self._people = people
         self._till = Till(world)
@@ -75,6 +78,11 @@ class Oracle:
         world.on_event = self._happened
         world.on_charge = self._wallets.charged
         world.on_switch = self._consents.note
+        self._voices = None if agents is None else Voices(world, people, agents)
+        self._handing = None
+        if agents is not None and self._voices is not None:
+            agents.owed = lambda number, since: self._owed[number].most(since)
+            self._handing = Handing(world, people, agents, self._till, self._voices)
         self.invoices_changed()
 
     # --- while it goes on ----------------------------------------------------------------------------------------
@@ -89,6 +97,8 @@ class Oracle:
 
     def conversations_lost(self) -> None:
         """Everybody begins anew; what they were told they still know. Call it just before."""
+        if self._voices is not None:
+            self._voices.conversations_lost()
         self.screens.conversations_lost()
 
     def page_made(self, reference: str) -> None:
@@ -139,6 +149,8 @@ class Oracle:
         for row in self._world.rows(twice):
             self._world.violate(f"two live payments of {row['invoice']}")
         self._pages.watch()
+        if self._handing is not None:
+            self._handing.watch()
 
     def _same(self, quote: Quote, page: HostedPage) -> None:
         order = page.order
@@ -166,8 +178,16 @@ class Oracle:
         self._sessions.judge()
         self._wallets.judge()
         self._moves.judge()
+        if self._voices is not None and self._handing is not None:
+            self._voices.judge()
+            self._handing.judge()
         self.screens.judge()
         self._back.nobody_is_left_in_the_dark(self.screens)
+
+    def answers_again(self) -> None:
+        """Once everybody has asked how it went."""
+        if self._voices is not None:
+            self._voices.answers_again()
 
     def _book_and_ledger(self) -> None:
         ours = {row["reference"]: row for row in self._world.rows("SELECT * FROM payment")}

@@ -125,6 +125,11 @@ class Person:
         self._pages: list[str] = []
         self._world = world
 
+    @property
+    def answered(self) -> tuple[str, ...]:
+        """The ids of messages that were taken in, as far as this conversation is not lost."""
+        return tuple(self._answers)
+
     # --- talking -------------------------------------------------------------------------------------------------
 
     async def say(self, text: str, message: str = "") -> None:

@@ -37,6 +37,8 @@ Answer = TypeVar("Answer")
 KEY, SECRET, HANDOFF = "simulation-key", "simulation-secret", "http://remit"
 TOKEN = "simulation-token"  # of the command line
 PAGE_SECRET = "simulation-secret-of-the-embedding-page"
+HOURS = "mon-fri 09:00-17:00"  # in which somebody is at the desk
+LIMIT_MINOR = 9_000  # what may be proposed there by who is no supervisor
 
 
 class SharedStore(SqliteStore):
@@ -70,7 +72,7 @@ class Process:
         if self._alone:
             self.store.release_leases()
         self.remit = build(
-            settings(telegram=world.phones is not None, fee=world.takes_fee, chosen=world.chosen),
+            settings(telegram=world.phones is not None, fee=world.takes_fee, desk=world.desk, chosen=world.chosen),
             transact=MortalTransact(inline(world.engine), life),
             store=MortalStore(self.store, life),
             http=open_http(Line(world, life)),
@@ -162,11 +164,20 @@ class Process:
         return await self.inside(lambda _remit: ask(self._app, request))
 
     async def round(self) -> bool:
-        """One round of its worker; whether another is worth it."""
+        """One round of its worker, and of copying for the desk, where people are at it; whether another is worth it."""
         try:
             return await self.inside(lambda remit: remit.worker.work())
         except (Gone, Unavailable, Uncertain):  # as `Worker.run` does: the next round finds the same rows
             return False
+        finally:
+            if self._world.desk:
+                await self._copy()
+
+    async def _copy(self) -> None:
+        try:
+            await self.inside(lambda remit: remit.copying.work())
+        except (Gone, Unavailable, Uncertain):  # as `Copying.run` does
+            return
 
     async def carry(self) -> None:
         """Updates that were left are answered, and what there is to say goes to the phones."""
@@ -183,20 +194,21 @@ async def _carried(remit: Remit) -> None:
         await remit.deliverer.work()
 
 
-def settings(*, telegram: bool, fee: bool, chosen: Mapping[str, Mapping[str, Any]]) -> Settings:
-    """Of every process: both sources of invoices, the sandbox, customers who can sign in, a bot where there is one, and a
-    program fee where the business takes one; and what is ``chosen`` beside that.
+def settings(*, telegram: bool, fee: bool, desk: bool, chosen: Mapping[str, Mapping[str, Any]]) -> Settings:
+    """Of every process: both sources of invoices, the sandbox, customers who can sign in; a bot, a program fee, and the hours
+    and limits of people at the desk where there are such; and what is ``chosen`` beside that.
     """
-    usual = _settings(telegram=telegram, fee=fee)
-    return load(None, **{**_usual(telegram=telegram, fee=fee), **chosen}) if chosen else usual
+    if not chosen:
+        return _settings(telegram=telegram, fee=fee, desk=desk)
+    return load(None, **{**_usual(telegram=telegram, fee=fee, desk=desk), **chosen})
 
 
 @cache
-def _settings(*, telegram: bool, fee: bool) -> Settings:
-    return load(None, **_usual(telegram=telegram, fee=fee))
+def _settings(*, telegram: bool, fee: bool, desk: bool) -> Settings:
+    return load(None, **_usual(telegram=telegram, fee=fee, desk=desk))
 
 
-def _usual(*, telegram: bool, fee: bool) -> dict[str, Any]:
+def _usual(*, telegram: bool, fee: bool, desk: bool) -> dict[str, Any]:
     return {
         "business": {"name": "Simulated", "phone": "555", "timezone": "America/Los_Angeles", "currency": "USD"},
         "server": {"base_url": HANDOFF},
@@ -204,6 +216,7 @@ def _usual(*, telegram: bool, fee: bool) -> dict[str, Any]:
         "gateway": {"url": "http://sandbox/processor", "key": KEY, "webhook_secret": SECRET},
         "mail": {"host": "mail.sandbox", "from": "billing@example.com"},
         "sign_in": {"page_secret": PAGE_SECRET},
+        "desk": {"hours": [HOURS], "agent_limit_minor": LIMIT_MINOR} if desk else {},
         "fee": {"basis_points": POINTS, "fixed_minor": FIXED} if fee else {},
         "telegram": {"token": "123456:simulated", "mode": "polling", "bot": "simulated_bot"} if telegram else {},
     }

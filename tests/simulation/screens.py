@@ -206,8 +206,13 @@ class Screens:
             (log := self._log(person))
             and person.chat in self._lost
             and all(m.text != wording()["recalled"] for m in log)
+            and not self._with_a_person(person.chat)
         ):
             self._world.violate(f"{person.name} came back after their conversation was lost, and heard of no payment")
+
+    def _with_a_person(self, chat: str) -> bool:
+        """Whether somebody at the desk has had this chat: while they do, of payments news alone is told."""
+        return bool(self._world.rows("SELECT 1 FROM audit WHERE chat = :c AND what IN ('took', 'assigned')", c=chat))
 
     def _heard_all(self, person: "Person") -> None:
         """Every message of the log reached its reader, once, and as it stands in the log."""

@@ -26,6 +26,7 @@ SEEDS = (1, 2, 3, 4, 5, 6)
 EVENTFUL = (9, 14, 33, 34)  # in which money goes back, and the business does all that it can
 SIGNING_IN = (2, 4, 8, 16, 24, 30)  # even ones have a household that signs in
 TEXTING = (3, 5, 10, 13, 15, 18)  # two of five have customers who write in Telegram
+AT_THE_DESK = (13, 27, 41, 55)  # two of fourteen have people at the desk
 UNTIL_CAUGHT = range(100, 130)  # seeds that a sabotage is given
 
 
@@ -46,6 +47,26 @@ def test_customers_pay_in_telegram_move_there_and_back_and_leave_the_bot() -> No
         "an update comes twice",
         "updates of Telegram overtake one another",
         "-phone pays",
+    )
+    assert [each for each in happened if each not in told] == []
+
+
+def test_people_take_chats_propose_and_return_them_while_everything_else_happens() -> None:
+    outcomes = [play(seed) for seed in AT_THE_DESK]
+    assert not any(outcome.violations for outcome in outcomes), "\n".join(o.report() for o in outcomes if o.violations)
+    told = "\n".join(line for outcome in outcomes for line in outcome.story)
+    happened = (
+        "from Simulated is here now.",
+        "proposes to pay",
+        "is with you again.",
+        "You are talking to the payment assistant again.",
+        "How was it to talk to Simulated?",
+        "Thank you, that helps.",
+        "Nobody is at Simulated right now.",
+        "(TakenBy(name=",
+        "desk < over_limit",
+        "desk: no answer to",
+        "/stars ",
     )
     assert [each for each in happened if each not in told] == []
 

@@ -109,6 +109,7 @@ class World:
         *,
         telegram: bool = False,
         chosen: Mapping[str, Mapping[str, Any]] | None = None,
+        desk: bool = False,
     ) -> None:
         """``chosen``: settings of the assistant beside those of every world."""
         self.loop = asyncio.get_running_loop()
@@ -136,6 +137,7 @@ class World:
         self.newcomers: list[Person] = []  # who begin to talk with the next step
         self.chosen = chosen or {}
         self.phones = Phones(self) if telegram else None
+        self.desk = desk  # whether people are at it
         self.hop_links: dict[str, float] = {}  # tokens that move a chat, with when they were seen first
         self.joined: list[tuple[str, str]] = []  # chats of which one may go on in the other
         self.leaps = 0
@@ -167,7 +169,7 @@ class World:
 
     def is_exempt(self, number: str) -> bool:
         """Whether whose invoice this is pays no fee."""
-        return any(each.number == number and each.customer == EXEMPT for each in self._demo.invoices)
+        return any(each.number == number and each.customer == EXEMPT for each in self.demo.invoices)
 
     # --- time and luck -------------------------------------------------------------------------------------------
 

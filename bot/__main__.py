@@ -31,7 +31,8 @@ from bot.workers import supervise
 from services.database import inline, open_engine, upgrade
 from services.errors import Misconfigured, RemitError, Unavailable
 from services.invoices.document import Refusal
-from services.invoices.importing import Outcome, contents_of, import_files
+from services.invoices.files import contents_of
+from services.invoices.importing import Outcome, import_files
 
 BACKLOG = 2048
 NO_SERVER = "no server is running on {}: start `remit serve` or `make demo` first"

@@ -73,6 +73,7 @@ class Document(msgspec.Struct, frozen=True, omit_defaults=True):
     region: str = ""
     phone: str = ""
     lines: tuple[BilledLine, ...] = ()  # none: the file does not say what was billed
+    is_total_told: bool = True  # False: the file says what is open, and not of how much; `total` is the same then
 
 
 class Refusal(msgspec.Struct, frozen=True):

@@ -154,6 +154,9 @@ ROWS: dict[str, Rows] = {
     "0008": {
         "chatwoot_conversation": [{"chat": "chatwoot:1/7", "person": True, "quiet": True, "at": AT}],
     },
+    "0017": {
+        "import_mapping": [{"signature": "0123456789ab", "headings": '["Beleg"]', "fields": '{"beleg":"number"}', "at": AT}],
+    },
 }  # fmt: skip  # as above
 
 ADDED: dict[str, dict[str, dict[str, Any]]] = {
@@ -175,4 +178,5 @@ ADDED: dict[str, dict[str, dict[str, Any]]] = {
     "0006": {},
     "0007": {},
     "0008": {},
+    "0017": {},
 }  # fmt: skip  # as above

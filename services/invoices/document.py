@@ -109,6 +109,8 @@ def tidy(text: str, longest: int) -> str:
 
 def hides_something(text: str) -> bool:
     """Whether a text holds control characters, halves of characters, or what makes it show as another one."""
+    if text.isprintable():  # nearly every text, told at once
+        return False
     return any(ch in _HIDDEN or unicodedata.category(ch) in ("Cc", "Cs") for ch in text)
 
 

@@ -212,7 +212,7 @@ def why_not(headings: Headings, told: Meant) -> Refused:
     if absent := [heading for heading in told if plain(heading) not in named]:
         return Refused(f"no column is headed “{absent[0]}”: these are {_listed(headings.texts)}", headings.line)
     reason = f"neither XML nor a sheet of invoices: no heading means {', '.join(missing(headings))}"
-    if not headings.columns:
+    if not headings.columns and len(headings.texts) < 3:  # a text of another kind
         return Refused(reason, headings.line)
     return Refused(f'{reason}; say which does with --map "HEADING=number", of {_listed(headings.texts)}', headings.line)
 

@@ -103,7 +103,7 @@ class Package:
         found: list[Attributes] = []
 
         def begin(name: str, attributes: Attributes) -> None:
-            if name == tag:
+            if name.endswith(f" {tag}"):
                 found.append(attributes)
 
         self._walk(path, begin)
@@ -116,11 +116,14 @@ class Package:
         end: Callable[[str], None] = lambda _name: None,
         text: Callable[[str], None] = lambda _text: None,
     ) -> None:
-        """Go through a part; no tree is made of it, and nothing in it is fetched or expanded."""
+        """Go through a part; no tree is made of it, and nothing in it is fetched or expanded.
+
+        Names come as expat has them: the namespace, a space, the name itself.
+        """
         parser = expat.ParserCreate(namespace_separator=" ")
         parser.StartDoctypeDeclHandler = _no_doctype
-        parser.StartElementHandler = lambda name, attributes: begin(name.rpartition(" ")[2], attributes)
-        parser.EndElementHandler = lambda name: end(name.rpartition(" ")[2])
+        parser.StartElementHandler = begin
+        parser.EndElementHandler = end
         parser.CharacterDataHandler = text
         try:
             with self._zip.open(path) as part:
@@ -147,19 +150,20 @@ class _Look:
         self._error = ""
 
     def begin(self, name: str, attributes: Attributes) -> None:
-        if name == "c":
+        kind = name[-2:]  # this is called a million times: no more of the name is looked at than tells
+        if kind == " c":
             self._line, self._column = _split(attributes.get("r"), self._line, self._column + 1)
             self._type, self._formula, self._value, self._error = attributes.get("t", ""), False, False, ""
             self._reach()
-        elif name == "row":
-            self._line, self._column = _number(attributes.get("r"), self._line + 1), 0
-        elif name == "f":
-            self._formula = True
-        elif name == "v":
+        elif kind == " v":
             self._value = True
+        elif kind == " f":
+            self._formula = True
+        elif name.endswith(" row"):
+            self._line, self._column = _number(attributes.get("r"), self._line + 1), 0
 
     def end(self, name: str) -> None:
-        if name != "c":
+        if name[-2:] != " c":
             return
         if self._type == "e":
             shown = self._error if self._error.startswith("#") else "an error"

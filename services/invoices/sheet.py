@@ -32,7 +32,7 @@ class Reading(msgspec.Struct):
     """What was found while a file was read, beside its documents."""
 
     headings: Headings | None = None
-    sheet: str = ""  # its name, where the file has several
+    sheet: str = ""  # its name, in a workbook
     left_out: dict[str, int] = {}  # lines of a report that are no invoices, by type
 
 

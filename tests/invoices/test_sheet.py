@@ -167,7 +167,11 @@ def test_a_sheet_with_a_wrong_column_stops_after_a_hundred_reasons():
     ("content", "line", "reason"),
     [
         ("hello\n", 1, "neither XML nor a sheet of invoices: no heading means number, name, issued, total or balance"),
-        ("Invoice,Customer,Date\n1,2,3\n", 1, 'neither XML nor a sheet of invoices: no heading means total or balance; say which does with --map "HEADING=number", of “Invoice”, “Customer”, “Date”'),
+        (
+            "Invoice,Customer,Date\n1,2,3\n",
+            1,
+            'neither XML nor a sheet of invoices: no heading means total or balance; say which does with --map "HEADING=number", of “Invoice”, “Customer”, “Date”',
+        ),
         (f"{HEAD}\n", None, "no invoices below the headings"),
         (f"{HEAD},Amount\n{ROW},1\n", 1, "columns 5 and 11 could both be the total: leave one out"),
         (f"{HEAD},Customer\n{ROW},x\n", 1, "columns 2 and 11 could both be the name: leave one out"),

@@ -21,6 +21,7 @@ from bot.app import prepared, production
 from bot.channels.console import converse
 from bot.command_line import Server
 from bot.desk import account_commands
+from bot.export_command import add_export
 from bot.import_command import add_import
 from bot.internal import InviteOrder, LinkOrder, SendOrder
 from bot.invitations import Outcome as Invited
@@ -110,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     help_search.add_command(commands)
     add_commands(commands, _server)
     add_privacy(commands, _server)
+    add_export(commands, _server)
     account_commands.add_commands(commands, _server)
     return parser
 

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from bot.channels.base import Inbound
 from bot.desk.accounts import account_routes
+from bot.exporting import export_routes
 from bot.importing import LARGEST, import_routes
 from bot.invitations import invite
 from bot.office import office_routes
@@ -107,6 +108,7 @@ def internal_routes(remit: "Remit", token: str) -> list[Route]:
         Route("/internal/turn", guarded(_turn(remit)), methods=["POST"]),
         Route("/internal/since", guarded(_since(remit)), methods=["POST"]),
         *import_routes(remit, guarded),
+        *export_routes(remit, guarded),
         *office_routes(remit, guarded),
         *privacy_routes(remit, guarded),
         *account_routes(remit, guarded),

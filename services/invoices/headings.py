@@ -21,7 +21,7 @@ IGNORED, LEFT_OUT = "", "ignore"  # what a column is mapped to that is to be lef
 _HEADINGS = {
     "number": "invoicenumber invoiceno invoicenum invoicenr invoiceid invoice documentnumber documentno docnumber number num no"
     " rechnungsnummer rechnungsnr rechnungno belegnummer belegnr rechnung nummer nr"
-    " numerodefactura numerofactura numfactura nofactura ndefactura nfactura factura numero",
+    " numerodefactura numerofactura numfactura nodefactura nofactura ndefactura nfactura factura numero",
     "customer": "customerid customernumber customerno customercode clientid clientnumber clientcode"
     " kundennummer kundennr kundenid debitorennummer debitor numerodecliente codigodecliente codigocliente idcliente",
     "name": "customername customerfullname clientname billingname billto contactname buyername customer client buyer companyname company name"

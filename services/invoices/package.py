@@ -6,8 +6,10 @@ names and places are those of ECMA-376, Part 1, clause 18. Values are read by `w
 """
 
 import io
+import lzma
 import posixpath
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 from xml.parsers import expat  # its danger is a DOCTYPE, at which `_walk` stops
@@ -22,6 +24,9 @@ LARGEST_UNPACKED = 256 * 1024 * 1024  # bytes of all parts together
 MOST_CELLS = 4_000_000  # of the smallest rectangle around a sheet's cells: that is what a reader makes room for
 _MOST_PARTS = 2000
 _PIECE = 1024 * 1024
+
+# what `zipfile` and the libraries below it raise for bytes that are not what they claim
+_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, KeyError, ValueError, OSError)
 
 Faults: TypeAlias = dict[tuple[int, int], Fault]  # by line and column, both from 1
 
@@ -53,7 +58,7 @@ class Package:
             self._names = set(self._zip.namelist())
             self._be_a_workbook()
             self._measure()
-        except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, OSError) as error:
+        except _BROKEN as error:
             raise Refused(_DAMAGED) from error
         except RuntimeError:  # how `zipfile` says that a part is locked with a password
             raise Refused("locked with a password: save it without one") from None
@@ -130,7 +135,7 @@ class Package:
                 while piece := part.read(_PIECE):
                     parser.Parse(piece)
                 parser.Parse(b"", True)
-        except (expat.ExpatError, zipfile.BadZipFile, KeyError, EOFError) as error:
+        except (expat.ExpatError, *_BROKEN) as error:
             raise Refused(_DAMAGED) from error
 
 
@@ -146,7 +151,7 @@ class _Look:
         self._top, self._bottom, self._left, self._right = 0, 0, 0, 0
         self._line = self._column = 0
         self._type = ""
-        self._formula = self._value = False
+        self._formula = self._value = self._is_inside = False
         self._error = ""
 
     def begin(self, name: str, attributes: Attributes) -> None:
@@ -156,13 +161,15 @@ class _Look:
             self._type, self._formula, self._value, self._error = attributes.get("t", ""), False, False, ""
             self._reach()
         elif kind == " v":
-            self._value = True
+            self._is_inside = True
         elif kind == " f":
             self._formula = True
         elif name.endswith(" row"):
             self._line, self._column = _number(attributes.get("r"), self._line + 1), 0
 
     def end(self, name: str) -> None:
+        if name[-2:] == " v":
+            self._is_inside = False
         if name[-2:] != " c":
             return
         if self._type == "e":
@@ -172,8 +179,10 @@ class _Look:
             self.faults[self._line, self._column] = _NO_RESULT
 
     def text(self, text: str) -> None:
-        if self._type == "e" and self._value and len(self._error) < 20:
-            self._error += text
+        if self._is_inside:
+            self._value = True  # an element without text is no value: some programs write it beside a formula
+            if self._type == "e" and len(self._error) < 20:
+                self._error += text
 
     def _reach(self) -> None:
         line, column = self._line, self._column

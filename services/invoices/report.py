@@ -47,13 +47,24 @@ class Report:
                 )  # whatever it is, nobody is told that it was taken: it is refused for what it lacks
 
     def _label(self, cells: Sequence[Cell]) -> str | None:
-        """The first words of a line that has neither a number nor a day; None for every other line."""
-        for field in ("number", "issued"):
-            column = self._columns.get(field, -1)
-            if 0 <= column < len(cells) and not is_empty(cells[column]):
-                return None
+        """The first words of a line that has neither a number nor a day; None for every other line.
+
+        They may stand in the column of numbers, where that is the first.
+        """
         first = next((cell for cell in cells if not is_empty(cell)), "")
-        return None if isinstance(first, Fault) or not text_of(first) else " ".join(text_of(first).split())
+        words = " ".join(text_of(first).split())
+        if isinstance(first, Fault) or not words or not is_empty(self._cell(cells, "issued")):
+            return None
+        number = self._cell(cells, "number")
+        if is_empty(number):
+            return words
+        is_alone = sum(not is_empty(cell) for cell in cells) == 1
+        is_label = plain(words) in _TOTAL or (self._is_report and (is_alone or _totalled(words) is not None))
+        return words if number is first and is_label else None
+
+    def _cell(self, cells: Sequence[Cell], field: str) -> Cell:
+        column = self._columns.get(field, -1)
+        return cells[column] if 0 <= column < len(cells) else ""
 
     def _understood(self, label: str, cells: Sequence[Cell]) -> bool:
         """Whether a label of a report begins a customer, ends one, ends all, or stands alone below the end."""
@@ -77,11 +88,8 @@ class Report:
         return False
 
     def _is_beside(self, cells: Sequence[Cell]) -> bool:
-        column = self._columns.get("type", -1)
-        if not self._is_report or not 0 <= column < len(cells):
-            return False
-        told = text_of(cells[column])
-        if plain(told) not in BESIDE:
+        told = text_of(self._cell(cells, "type"))
+        if not self._is_report or plain(told) not in BESIDE:
             return False
         self.left_out[told] += 1
         return True

@@ -152,8 +152,8 @@ def _of_workbook(content: bytes, asked: Asked) -> Iterator[Table]:
         yield book.sheet(name)
 
 
-def _worth(found: Headings) -> tuple[bool, int]:
-    return not headings.missing(found), len(found.columns)
+def _worth(found: Headings) -> tuple[bool, int, int]:
+    return not headings.missing(found), len(found.columns), sum(map(bool, found.texts))
 
 
 def _checked(sheet: Sheet) -> Sheet:

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import AsyncIterator, Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -103,7 +104,7 @@ async def _payments(remit: "Remit", order: ExportOrder, span: Span) -> AsyncIter
     found = await remit.transact(lambda conn: register.references(conn, span))
     for start in range(0, len(found), register.PIECE):
         these = found[start : start + register.PIECE]
-        parts = await remit.transact(lambda conn, these=these: register.parts(conn, these))  # type: ignore[misc]
+        parts = await remit.transact(partial(register.parts, these=these))
         yield spreadsheets.lines(_row(part, _day(remit, order, part.at)) for part in parts)
 
 
@@ -118,7 +119,7 @@ async def _movements(remit: "Remit", order: ExportOrder, span: Span, currency: s
     found = await remit.transact(lambda conn: register.entries(conn, span, currency))
     for start in range(0, len(found), register.PIECE):
         these = found[start : start + register.PIECE]
-        moved = await remit.transact(lambda conn, these=these: register.movements(conn, these))  # type: ignore[misc]
+        moved = await remit.transact(partial(register.movements, these=these))
         yield spreadsheets.lines(
             (_day(remit, order, each.at), _description(each), decimal(each.amount)) for each in moved
         )

@@ -17,11 +17,13 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from bot import demo, guarding, help_search, mail_commands, train, understanding
-from bot.app import lock_folder, prepared, production
+from bot.app import prepared, production
 from bot.channels.console import converse
 from bot.command_line import Server
 from bot.desk import account_commands, key_commands
-from bot.internal import ImportOrder, InviteOrder, LinkOrder, SendOrder
+from bot.export_command import add_export
+from bot.import_command import add_import
+from bot.internal import InviteOrder, LinkOrder, SendOrder
 from bot.invitations import Outcome as Invited
 from bot.office_commands import add_commands
 from bot.privacy_commands import add_privacy
@@ -30,10 +32,7 @@ from bot.report_commands import add_report
 from bot.send_links import Outcome as Sent
 from bot.settings import Settings, load
 from bot.workers import supervise
-from services.database import inline, open_engine, upgrade
 from services.errors import Misconfigured, RemitError, Unavailable
-from services.invoices.document import Refusal
-from services.invoices.importing import Outcome, contents_of, import_files
 
 BACKLOG = 2048
 NO_SERVER = "no server is running on {}: start `remit serve` or `make demo` first"
@@ -86,13 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     chat.add_argument("--pay-link", default="", metavar="TOKEN", help="come by this pay link")
     chat.set_defaults(run=_chat)
 
-    bring = commands.add_parser("import", help="UBL 2.1 invoices and CSV sheets into the invoice book")
-    bring.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    bring.add_argument("--json", action="store_true", help="print the outcome as JSON")
-    bring.add_argument("--dry-run", action="store_true", help="say what would happen, write nothing")
-    bring.add_argument("--currency", default="", help="of rows that name none (ISO 4217)")
-    bring.add_argument("--supplier", default="", help="of rows that name none")
-    bring.set_defaults(run=_import)
+    add_import(commands, _running)
 
     link = commands.add_parser("link", help="a pay link for an invoice")
     link.add_argument("number", help="the invoice's number")
@@ -121,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     add_commands(commands, _server)
     add_privacy(commands, _server)
     add_proof(commands, _server)
+    add_export(commands, _server)
     account_commands.add_commands(commands, _server)
     add_report(commands, _server)
     mail_commands.add_commands(commands, _server)
@@ -237,52 +231,6 @@ def _chat(settings: Settings, options: argparse.Namespace) -> int:
 
     asyncio.run(run())
     return 0
-
-
-def _import(settings: Settings, options: argparse.Namespace) -> int:
-    outcome = asyncio.run(_bring_in(settings, options))
-    refused: list[dict[str, Any]] = outcome["refused"]
-    if options.json:
-        print(json.dumps(outcome))
-        return 1 if refused else 0
-    for each in refused:
-        place = ":".join(str(each[part]) for part in ("file", "line", "column") if each[part] not in (None, ""))
-        print(f"{place}: {each['reason']}", file=sys.stderr)
-    if refused:
-        print(f"{len(refused)} refused, so nothing was written.", file=sys.stderr)
-        return 1
-    done = "would be " if options.dry_run else ""
-    counts = ", ".join(f"{outcome[name]} {done}{name}" for name in ("imported", "updated", "unchanged"))
-    print(counts)
-    return 0
-
-
-async def _bring_in(settings: Settings, options: argparse.Namespace) -> dict[str, Any]:
-    currency = options.currency or settings.business.currency
-    supplier = options.supplier or settings.business.name
-    server = await _running(settings)
-    contents = [(os.fsencode(file).decode(errors="replace"), contents_of(file)) for file in options.files]
-    unreadable = tuple(Refusal(name, None, None, found) for name, found in contents if isinstance(found, str))
-    if unreadable:
-        return Outcome(refused=unreadable).as_json()  # no database is opened, so none can be half-written
-    files = [(name, found) for name, found in contents if isinstance(found, bytes)]
-    if server is not None:
-        # what is not named here is the server's to fill in: its settings, not ours, are those of the book
-        return await server.import_files(ImportOrder(files, options.dry_run, options.currency, options.supplier))
-    # whoever meant a demo that is still starting must learn that it will not see these
-    print(f"No server is running here: this is the book in {settings.server.data}.", file=sys.stderr)
-    settings.server.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = lock_folder(settings.server.data)
-    engine = open_engine(settings.database_url or f"sqlite:///{settings.server.data / 'ledger.db'}")
-    try:
-        upgrade(engine)
-        outcome = await import_files(
-            inline(engine), files, default_currency=currency, supplier=supplier, dry_run=options.dry_run
-        )
-    finally:
-        engine.dispose()
-        lock.close()
-    return outcome.as_json()
 
 
 def _link(settings: Settings, options: argparse.Namespace) -> int:

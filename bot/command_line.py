@@ -9,11 +9,13 @@ import httpx
 import msgspec
 
 from bot.channels.base import Inbound
-from bot.internal import ImportOrder, InviteOrder, LinkOrder, SendOrder, Since, UnlockOrder, read_address
+from bot.importing import ImportOrder, Told
+from bot.internal import InviteOrder, LinkOrder, SendOrder, Since, UnlockOrder, read_address
 from bot.invitations import Outcome as Invited
 from bot.send_links import Outcome
 from bot.stores.base import Message
 from services.errors import Malformed, Unavailable
+from services.invoices.sheet import Progress
 
 
 class Server:
@@ -44,10 +46,21 @@ class Server:
         """Hang up."""
         await self._http.aclose()
 
-    async def import_files(self, order: ImportOrder) -> dict[str, object]:
-        """Import into the running server's book; the answer as `remit import --json` prints it."""
-        answer = await self._post("/internal/import", msgspec.msgpack.encode(order))
-        return msgspec.json.decode(answer, type=dict[str, object])
+    async def import_files(self, order: ImportOrder, progress: Progress | None = None) -> dict[str, Any]:
+        """Import into the running server's book; the answer as `remit import --json` prints it. ``progress`` hears how far it is."""
+        if progress is None:
+            answer = await self._post("/internal/import", msgspec.msgpack.encode(order))
+            return msgspec.json.decode(answer, type=dict[str, Any])
+        order = msgspec.structs.replace(order, is_watched=True)
+        async with self._sent("/internal/import", msgspec.msgpack.encode(order)) as lines:
+            async for line in lines.aiter_lines():
+                told = msgspec.json.decode(line, type=Told)
+                if told.trouble:
+                    raise Unavailable(told.trouble)
+                if told.outcome is not None:
+                    return told.outcome
+                progress(told.stage, told.done, told.of)
+        raise Unavailable("the server stopped answering; import again: what is in the book already is left unchanged")
 
     async def links(self, order: LinkOrder) -> list[dict[str, str | int]]:
         """A fresh pay link for every invoice with this number."""

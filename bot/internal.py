@@ -17,6 +17,8 @@ from starlette.routing import Route
 from bot.channels.base import Inbound
 from bot.desk.accounts import account_routes
 from bot.desk.keys import key_routes
+from bot.exporting import export_routes
+from bot.importing import LARGEST, import_routes
 from bot.invitations import invite
 from bot.mail_office import mail_routes
 from bot.office import office_routes
@@ -26,21 +28,12 @@ from bot.report import report_routes
 from bot.send_links import send_links
 from bot.web import Endpoint, answer, read_body, refusal, safely
 from services.errors import Misconfigured, RemitError
-from services.invoices.importing import import_files
 from services.model import Invoice, standing
 
 if TYPE_CHECKING:
     from bot.app import Remit
 
-LARGEST = 256 * 1024 * 1024  # bytes of one import
 FILE = "server.json"
-
-
-class ImportOrder(msgspec.Struct):
-    files: list[tuple[str, bytes]]
-    dry_run: bool
-    currency: str = ""
-    supplier: str = ""
 
 
 class LinkOrder(msgspec.Struct):
@@ -112,13 +105,14 @@ def internal_routes(remit: "Remit", token: str) -> list[Route]:
         return safely(endpoint)
 
     return [
-        Route("/internal/import", guarded(_import(remit)), methods=["POST"]),
         Route("/internal/link", guarded(_link(remit)), methods=["POST"]),
         Route("/internal/send-links", guarded(_send_links(remit)), methods=["POST"]),
         Route("/internal/invite", guarded(_invite(remit)), methods=["POST"]),
         Route("/internal/unlock", guarded(_unlock(remit)), methods=["POST"]),
         Route("/internal/turn", guarded(_turn(remit)), methods=["POST"]),
         Route("/internal/since", guarded(_since(remit)), methods=["POST"]),
+        *import_routes(remit, guarded),
+        *export_routes(remit, guarded),
         *office_routes(remit, guarded),
         *privacy_routes(remit, guarded),
         *proof_routes(remit, guarded),
@@ -127,21 +121,6 @@ def internal_routes(remit: "Remit", token: str) -> list[Route]:
         *mail_routes(remit, guarded),
         *key_routes(remit, guarded),
     ]
-
-
-def _import(remit: "Remit") -> Endpoint:
-    async def run(request: Request) -> Response:
-        order = msgspec.msgpack.decode(await read_body(request, LARGEST), type=ImportOrder)
-        outcome = await import_files(
-            remit.transact,
-            order.files,
-            default_currency=order.currency or remit.settings.business.currency,
-            supplier=order.supplier or remit.settings.business.name,
-            dry_run=order.dry_run,
-        )
-        return answer(outcome.as_json())
-
-    return run
 
 
 def _link(remit: "Remit") -> Endpoint:

@@ -6,16 +6,14 @@ The running server does the work (`bot.privacy`).
 import argparse
 import asyncio
 import json
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import IO
 
 from bot.command_line import Server
 from bot.office_commands import Find
 from bot.privacy_office import PrivacyOrder
+from bot.saving import save
 from bot.settings import Settings
-from services.errors import Misconfigured
 
 Work = Callable[[Server, argparse.Namespace], Awaitable[None]]
 
@@ -56,26 +54,7 @@ def _with(work: Work, find: Find) -> Callable[[Settings, argparse.Namespace], in
 
 async def _export(server: Server, options: argparse.Namespace) -> None:
     order = PrivacyOrder(options.customer, options.chat, options.whole_chats)
-    if options.out is None:
-        await _write(server, order, sys.stdout.buffer)
-        return
-    file: Path = options.out
-    part = file.with_name(f"{file.name}.part")  # half a document is never called by its name
-    try:
-        with part.open("wb") as written:
-            await _write(server, order, written)
-        part.replace(file)
-    except OSError as error:
-        raise Misconfigured(f"{file} cannot be written: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
-    print(f"Written to {file}, which only you can read.")
-
-
-async def _write(server: Server, order: PrivacyOrder, into: IO[bytes]) -> None:
-    async for piece in server.stream("privacy/export", order):
-        into.write(piece)
-    into.flush()
+    await save(server.stream("privacy/export", order), options.out)
 
 
 async def _erase(server: Server, options: argparse.Namespace) -> None:

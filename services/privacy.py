@@ -232,6 +232,7 @@ OTHERS = {
     "book_invoice": "the business's books",
     "book_posting": "the business's books",
     "book_line": "the business's books",
+    "import_mapping": "headings of the business's own sheets",
     "book_saved": "that details were changed in the books, by a customer's id",
 }
 

@@ -603,6 +603,15 @@ book_line = Table(  # what an imported document says was billed
     Column("amount_minor", BigInteger, nullable=False),
 )
 
+import_mapping = Table(  # what headings of imported sheets mean, where somebody had to say it
+    "import_mapping",
+    schema,
+    Column("signature", String(12), primary_key=True),  # of all the headings of a sheet, in their order
+    Column("headings", Text, nullable=False),  # JSON: as they stand in the file
+    Column("fields", Text, nullable=False),  # JSON: heading, letters and digits only -> field
+    Column("at", BigInteger, nullable=False),
+)
+
 book_saved = Table(  # changes of details that were written, once per key
     "book_saved",
     schema,

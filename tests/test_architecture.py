@@ -21,6 +21,7 @@ HOMES = {
     "psycopg": "services/database.py",
     "rasa_sdk": "bot/channels/rasa",
     "lxml": "services/invoices/ubl.py",
+    "python_calamine": "services/invoices/workbook.py",
     "fpdf": "services/paper.py",
     "fontpkg": "services/paper.py",
     "aiosmtpd": "services/sandbox/",

@@ -74,6 +74,7 @@ class Document(msgspec.Struct, frozen=True, omit_defaults=True):
     phone: str = ""
     fee_exempt: bool | None = None  # whether its customer pays no program fee; None: the file does not say
     lines: tuple[BilledLine, ...] = ()  # none: the file does not say what was billed
+    is_total_told: bool = True  # False: the file says what is open, and not of how much; `total` is the same then
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -109,6 +110,8 @@ def tidy(text: str, longest: int) -> str:
 
 def hides_something(text: str) -> bool:
     """Whether a text holds control characters, halves of characters, or what makes it show as another one."""
+    if text.isprintable():  # nearly every text, told at once
+        return False
     return any(ch in _HIDDEN or unicodedata.category(ch) in ("Cc", "Cs") for ch in text)
 
 

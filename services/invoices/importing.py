@@ -1,16 +1,15 @@
 """Brings files of invoices into Remit's own book: all of them in one transaction, or none.
 
-Here: what kind of file something is, who may replace what, and the writing. What stands in a file is read by `ubl` and
-`sheet`. A document's identity is its supplier and number. The rules are told to users in ``docs/importing.md``.
+Here: who may replace what, and the writing. What stands in a file is read by `files`. A document's identity is its
+supplier and number. The rules are told to users in ``docs/importing.md``.
 """
 
 import asyncio
-import codecs
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from itertools import accumulate
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import msgspec
@@ -19,15 +18,18 @@ from sqlalchemy.exc import IntegrityError
 
 from services.database import Transact
 from services.errors import Misconfigured, Unavailable
-from services.invoices import sheet, ubl
+from services.invoices import mappings
 from services.invoices.base import plain
 from services.invoices.book import customer_id, invoice_id
 from services.invoices.details import IMPORTED
 from services.invoices.document import CURRENCIES, BilledLine, Document, Refusal
+from services.invoices.files import Read, Source, read_all
+from services.invoices.headings import Mappings
+from services.invoices.line import Asked
+from services.invoices.sheet import Progress, deaf
 from services.model import Details, Money
 from services.schema import book_customer, book_invoice, book_line, book_posting
 
-Source: TypeAlias = Path | tuple[str, bytes]
 Columns: TypeAlias = dict[str, Any]  # of one row
 Lines: TypeAlias = tuple[BilledLine, ...]  # of one invoice
 
@@ -41,13 +43,15 @@ class Outcome(msgspec.Struct, frozen=True):
     updated: int = 0
     unchanged: int = 0
     refused: tuple[Refusal, ...] = ()
+    notes: tuple[str, ...] = ()  # how the files were read, where that is not plain
 
     def as_json(self) -> dict[str, Any]:
-        """The object that ``remit import --json`` prints: ``{imported, updated, unchanged, refused: [...]}``."""
-        return {
-            **msgspec.structs.asdict(self),
-            "refused": [msgspec.structs.asdict(refusal) for refusal in self.refused],
-        }
+        """The object that ``remit import --json`` prints: ``{imported, updated, unchanged, refused: [...]}``, and
+        ``notes`` where there are any.
+        """
+        told = {"imported": self.imported, "updated": self.updated, "unchanged": self.unchanged}
+        refused = [msgspec.structs.asdict(refusal) for refusal in self.refused]
+        return {**told, "refused": refused, **({"notes": list(self.notes)} if self.notes else {})}
 
 
 async def import_files(
@@ -57,70 +61,33 @@ async def import_files(
     default_currency: str | None,
     supplier: str,
     dry_run: bool = False,
+    sheet: str = "",
+    mapping: Mapping[str, str] | None = None,
+    now: datetime | None = None,
+    progress: Progress = deaf,
 ) -> Outcome:
-    """Import UBL documents and CSV sheets, given as paths or as (name, content).
+    """Import UBL documents, CSV sheets and XLSX workbooks, given as paths or as (name, content).
 
-    ``default_currency`` (ISO 4217) and ``supplier`` are for sheets that name none. Raises `Misconfigured` when these
-    cannot work and `Unavailable` when another import ran at the same time; nothing was written then.
+    ``default_currency`` (ISO 4217) and ``supplier`` are for sheets that name none; ``sheet`` names one of a workbook;
+    ``mapping`` says what headings mean (heading -> field), is remembered with ``now`` once everything is written, and
+    counts before what was remembered. ``progress`` is called from whatever thread does the work. Raises `Misconfigured`
+    when these cannot work and `Unavailable` when another import ran at the same time; nothing was written then.
     """
     if default_currency is not None and default_currency not in CURRENCIES:
         raise Misconfigured("the default currency of an import must be a code of ISO 4217, such as USD")
     if not supplier.strip() or len(supplier) > 200:
         raise Misconfigured("the supplier of an import must be a name of at most 200 characters")
+    if mapping and now is None:
+        raise Misconfigured("what is to be remembered needs an instant")
+    remembered = await transact(mappings.remembered)
+    asked = Asked(default_currency, supplier, sheet, Mappings(dict(mapping or {}), remembered))
     # In a thread: 20 MB of sheet would hold up every chat of this process.
-    read = await asyncio.to_thread(_read_all, files, default_currency, supplier)
-    documents = [one for one in read if isinstance(one, Document)]
-    refused = [one for one in read if isinstance(one, Refusal)]
+    read = await asyncio.to_thread(read_all, files, asked, progress)
+    work = partial(_settle, read=read, dry_run=dry_run, now=now, progress=progress)
     try:
-        return await transact(partial(_settle, documents=documents, refused=refused, dry_run=dry_run))
+        return await transact(work)
     except IntegrityError:
         raise Unavailable("another import ran at the same time; nothing was written, import again") from None
-
-
-# --- reading ------------------------------------------------------------------------------------------------------
-
-
-def _read_all(files: Sequence[Source], currency: str | None, supplier: str) -> list[Document | Refusal]:
-    return [found for source in files for found in _read(source, currency, supplier)]
-
-
-def _read(source: Source, currency: str | None, supplier: str) -> Iterable[Document | Refusal]:
-    name, content = (str(source), contents_of(source)) if isinstance(source, Path) else source
-    if isinstance(content, str):
-        return (Refusal(name, None, None, content),)
-    if reason := _not_readable(content):
-        return (Refusal(name, None, None, reason),)
-    if _is_xml(content):
-        return (ubl.read(name, content),)
-    return sheet.read(name, content, default_currency=currency, supplier=supplier)
-
-
-def contents_of(path: Path) -> bytes | str:
-    """What is in the file, or in a sentence why that cannot be known."""
-    try:
-        if path.is_dir():
-            return "a folder: name the files in it"
-        if path.exists() and not path.is_file():
-            return "not a regular file"
-        with path.open("rb") as file:
-            return file.read(sheet.LARGEST + 1)  # one more, so that the reader sees it is too large
-    except (OSError, ValueError) as error:
-        return f"cannot be read: {getattr(error, 'strerror', None) or 'not a file name'}"
-
-
-def _not_readable(content: bytes) -> str | None:
-    if not content or content.isspace():
-        return "empty"
-    if content.startswith(b"PK\x03\x04"):
-        return "a workbook or an archive: save the sheet as CSV"
-    if content.startswith(b"%PDF"):
-        return "a PDF: a UBL document or a CSV sheet is needed"
-    return None
-
-
-def _is_xml(content: bytes) -> bool:
-    head = content[:400].lstrip(codecs.BOM_UTF8 + codecs.BOM_UTF16 + codecs.BOM_UTF16_BE + b" \t\r\n\0")
-    return head.startswith(b"<")
 
 
 # --- judging: imported, updated, unchanged or refused -------------------------------------------------------------
@@ -145,20 +112,26 @@ class _Plan(msgspec.Struct):
     unchanged: int = 0
 
 
-def _settle(
-    connection: Connection, *, documents: Sequence[Document], refused: Sequence[Refusal], dry_run: bool
-) -> Outcome:
-    clashes, single = _clashes(documents)
+def _settle(connection: Connection, *, read: Read, dry_run: bool, now: datetime | None, progress: Progress) -> Outcome:
+    clashes, single = _clashes(read.documents)
     plan = _plan(connection, single)
-    plan.refused += [*refused, *clashes]
-    for document in single:
+    plan.refused += [*read.refused, *clashes]
+    for done, document in enumerate(single):
+        if done % _CHUNK == 0:
+            progress("comparing", done, len(single))
         _judge(plan, document)
+    notes = tuple(read.notes)
     if plan.refused:
-        return Outcome(refused=tuple(plan.refused))
+        return Outcome(refused=tuple(plan.refused), notes=notes)
     if not dry_run:
+        progress("writing", 0, len(single))
         _write(connection, plan)
-    again = len(documents) - len(single)  # the same document twice in one import
-    return Outcome(len(plan.new), plan.updated, plan.unchanged + again)
+        if now is not None:
+            for headings in read.told:
+                mappings.remember(connection, headings, now)
+        progress("writing", len(single), len(single))
+    again = len(read.documents) - len(single)  # the same document twice in one import
+    return Outcome(len(plan.new), plan.updated, plan.unchanged + again, notes=notes)
 
 
 def _plan(connection: Connection, documents: Sequence[Document]) -> _Plan:
@@ -237,12 +210,18 @@ def _fill_in(plan: _Plan, document: Document) -> None:
 
 def _conflict(document: Document, stored: Row[Any]) -> str | None:
     """Why this is another document than the stored one; None for newer news of the same invoice in a sheet."""
-    now = (document.kind, document.total.minor, document.total.currency, document.issued)
+    now = (document.kind, _total_minor(document, stored), document.total.currency, document.issued)
     before = (stored.kind, stored.total_minor, stored.currency, stored.issued)
     if now == before and document.hash.startswith("csv:") and stored.content_hash.startswith("csv:"):
         return None
     known = f"{stored.kind} of {Money(stored.total_minor, stored.currency)}, issued {stored.issued}"
     return f"conflict: the book holds a different document with this supplier and number ({known})"
+
+
+def _total_minor(document: Document, stored: Row[Any]) -> int:
+    """A report of what is open does not say of how much: the total of the book holds, as far as the balance fits into it."""
+    fits = abs(document.due.minor) <= abs(stored.total_minor)
+    return int(stored.total_minor) if fits and not document.is_total_told else document.total.minor
 
 
 def _due_minor(document: Document, stored: Row[Any], posted: Sequence[int]) -> int | None:
@@ -258,7 +237,7 @@ def _due_minor(document: Document, stored: Row[Any], posted: Sequence[int]) -> i
 
 
 def _replace(plan: _Plan, document: Document, stored: Row[Any], due_minor: int) -> None:
-    columns = {**_columns(document), "due_minor": due_minor}
+    columns = {**_columns(document), "due_minor": due_minor, "total_minor": stored.total_minor}  # `_conflict`: the same
     told = ("due_minor", "due_date", "voided", "customer")
     moved = any(columns[name] != getattr(stored, name) for name in told)
     if document.lines and document.lines != plan.lines.get(stored.id):  # a sheet without lines takes none away

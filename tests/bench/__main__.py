@@ -29,7 +29,8 @@ from statistics import median
 import httpx
 
 from bot.command_line import Server
-from bot.internal import ImportOrder, LinkOrder
+from bot.importing import ImportOrder
+from bot.internal import LinkOrder
 from tests.bench.load import CUSTOMERS, Letter, Write, cpu, send, serving
 from tests.bench.servers import prepare
 from tests.servers import RedisServer, redis

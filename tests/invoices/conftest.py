@@ -1,5 +1,8 @@
 """A book in memory, and UBL documents of our own making."""
 
+import io
+
+import openpyxl
 import pytest
 
 from services.database import inline, open_engine
@@ -59,3 +62,23 @@ def transact():
 @pytest.fixture
 def book(transact):
     return Book(transact)
+
+
+@pytest.fixture
+def workbook():
+    """Builds an Excel workbook of rows, ``**sheets`` of them by name; ``change`` may do anything to it before it is saved."""
+
+    def build(*rows, change=None, **sheets):
+        book = openpyxl.Workbook()
+        book.remove(book.active)
+        for name, lines in (sheets or {"Invoices": rows}).items():
+            sheet = book.create_sheet(name)
+            for line in lines:
+                sheet.append(line)
+        if change is not None:
+            change(book)
+        saved = io.BytesIO()
+        book.save(saved)
+        return saved.getvalue()
+
+    return build

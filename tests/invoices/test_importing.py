@@ -75,7 +75,7 @@ async def test_the_outcome_is_told_as_the_command_line_prints_it(bring):
     assert (await bring(sheet(ROW))).as_json() == {"imported": 1, "updated": 0, "unchanged": 0, "refused": []}
     told = (await bring(("x.pdf", b"%PDF-1.7"))).as_json()
     place = {"file": "x.pdf", "line": None, "column": None}
-    assert told["refused"] == [place | {"reason": "a PDF: a UBL document or a CSV sheet is needed"}]
+    assert told["refused"] == [place | {"reason": "a PDF: a UBL document, a CSV sheet or an Excel workbook is needed"}]
 
 
 @pytest.mark.parametrize(
@@ -83,10 +83,10 @@ async def test_the_outcome_is_told_as_the_command_line_prints_it(bring):
     [
         (b"", "empty"),
         (b" \r\n\t", "empty"),
-        (b"PK\x03\x04rest", "a workbook or an archive: save the sheet as CSV"),
+        (b"PK\x03\x04rest", "a damaged workbook"),
         (b"\xef\xbb\xbf  <html/>", "this is html of the namespace (none)"),
         (b"\x00\x01\x02", "not a text file"),
-        (b"\xff\xfe", "no heading means"),
+        (b"\xff\xfe", "nothing is in it"),
     ],
 )
 async def test_what_a_file_is_shows_in_its_content_and_not_in_its_name(bring, content, reason):

@@ -6,6 +6,7 @@ import pytest
 
 from services.invoices import sheet
 from services.invoices.document import BilledLine, Document, Refusal
+from services.invoices.line import Asked
 from services.model import Money
 
 HEAD = "Invoice No.,Customer,E-mail,ZIP code,Total,Balance Due,Currency,Invoice Date,Due Date,Status"
@@ -14,7 +15,7 @@ ROW = "GL-1,Dana Whitfield,dana@example.com,94107,120.00,100.00,USD,2026-02-20,2
 
 def read(content, **other):
     content = content.encode() if isinstance(content, str) else content
-    return list(sheet.read("a.csv", content, **({"default_currency": "USD", "supplier": "Green Lane"} | other)))
+    return list(sheet.read("a.csv", content, Asked(**({"default_currency": "USD", "supplier": "Green Lane"} | other))))
 
 
 def one(content, **other):
@@ -166,7 +167,11 @@ def test_a_sheet_with_a_wrong_column_stops_after_a_hundred_reasons():
     ("content", "line", "reason"),
     [
         ("hello\n", 1, "neither XML nor a sheet of invoices: no heading means number, name, issued, total or balance"),
-        ("Invoice,Customer,Date\n1,2,3\n", 1, "neither XML nor a sheet of invoices: no heading means total or balance"),
+        (
+            "Invoice,Customer,Date\n1,2,3\n",
+            1,
+            'neither XML nor a sheet of invoices: no heading means total or balance; say which does with --map "HEADING=number", of “Invoice”, “Customer”, “Date”',
+        ),
         (f"{HEAD}\n", None, "no invoices below the headings"),
         (f"{HEAD},Amount\n{ROW},1\n", 1, "columns 5 and 11 could both be the total: leave one out"),
         (f"{HEAD},Customer\n{ROW},x\n", 1, "columns 2 and 11 could both be the name: leave one out"),

@@ -211,6 +211,9 @@ ROWS: dict[str, Rows] = {
              "last_used_at": AT},
         ],
     },
+    "0017": {
+        "import_mapping": [{"signature": "0123456789ab", "headings": '["Beleg"]', "fields": '{"beleg":"number"}', "at": AT}],
+    },
 }  # fmt: skip  # as above
 
 ADDED: dict[str, dict[str, dict[str, Any]]] = {
@@ -247,4 +250,5 @@ ADDED: dict[str, dict[str, dict[str, Any]]] = {
     "0013": {},
     "0011": {},
     "0014": {"proposal": {"api_key": None, "request_key": None, "request_hash": None}, "delivery": {"changed_at": None}},
+    "0017": {},
 }  # fmt: skip  # as above

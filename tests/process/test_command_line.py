@@ -1,14 +1,19 @@
 """Commands beside a running server, and without one; and a server of one's own that is killed and started by hand."""
 
+import io
 import json
 import os
+import pty
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from running import Customer, Marked, first_line, free_port, soon
+
+from bot.progress import Bar
 
 SHEET = "number,customer,total,currency,issued,due_date,zip\n{number},Dana Whitfield,{total},USD,2026-03-01,2026-03-31,94107\n"
 
@@ -185,3 +190,91 @@ def test_sigterm_ends_a_server_in_order(own):
         server.send_signal(signal.SIGTERM)
         assert server.wait(15) in (0, -signal.SIGTERM)
     assert "Traceback" not in own.log()
+
+
+# --- sheets of other programs -----------------------------------------------------------------------------------------
+
+STRANGE = "Beleg,Wer,Wann,Wieviel\n{number},Dana Whitfield,2026-03-01,75.00\n"
+TOLD = ("--map", "Beleg=number", "--map", "Wer=customer", "--map", "Wann=issued", "--map", "Wieviel=total")
+
+
+def test_what_headings_mean_is_said_once_shown_and_forgotten(tmp_path):
+    alone = Marked(tmp_path)
+    file = tmp_path / "strange.csv"
+    file.write_text(STRANGE.format(number="GL-701"), encoding="utf-8")
+    assert (
+        "no heading means number, name, issued, total or balance; say which does with --map"
+        in alone.run("import", str(file)).stderr
+    )
+    told = alone.run("import", str(file), *TOLD)
+    assert (told.returncode, told.stdout) == (0, "1 imported, 0 updated, 0 unchanged\n")
+    assert "“Beleg” is number, “Wer” is customer" in told.stderr
+    assert alone.run("import", str(file)).stdout == "0 imported, 0 updated, 1 unchanged\n"
+
+    (kept,) = json.loads(alone.run("import", "--mappings", "--json").stdout)
+    assert kept["mapped"] == {"Beleg": "number", "Wer": "customer", "Wann": "issued", "Wieviel": "total"}
+    assert kept["signature"] in alone.run("import", "--mappings").stdout
+    assert alone.run("import", "--forget-mapping", kept["signature"][:4]).stdout == "no mapping is remembered\n"
+    assert alone.run("import", "--forget-mapping", "ff").returncode == 2
+    assert alone.run("import", str(file)).returncode == 1
+
+
+def test_an_import_of_nothing_and_a_mapping_of_nothing_say_what_to_write(tmp_path):
+    alone = Marked(tmp_path)
+    assert alone.run("import").stderr == "remit: name the files to import\n"
+    assert "leave the files out" in alone.run("import", "a.csv", "--mappings").stderr
+    assert "is no mapping: write HEADING=FIELD" in alone.run("import", "a.csv", "--map", "Beleg").stderr
+    assert not (tmp_path / ".remit").exists()
+
+
+def test_an_export_is_written_whole_or_not_at_all(demo, tmp_path):
+    out = tmp_path / "payments.csv"
+    said = demo.marked.run("export", "payments", "--out", str(out), "--bom")
+    assert (said.returncode, said.stdout) == (0, f"Written to {out}, which only you can read.\n")
+    assert out.read_bytes().startswith(b'\xef\xbb\xbf"Date","Payment","Invoice"')
+    assert oct(out.stat().st_mode & 0o077) == "0o0"
+    crossed = demo.marked.run(
+        "export", "payments", "--from", "2026-04-02", "--to", "2026-04-01", "--out", str(tmp_path / "no.csv")
+    )
+    assert (crossed.returncode, crossed.stderr) == (2, "remit: --from is after --to\n")
+    assert not (tmp_path / "no.csv").exists()
+    assert demo.marked.run("export", "payments", "--format", "quickbooks").stdout.startswith(
+        '"Date","Description","Amount"'
+    )
+
+
+def test_a_terminal_sees_how_far_an_import_is_and_a_file_does_not(tmp_path):
+    shown = io.StringIO()
+    bar = Bar(shown)
+    bar("reading", 0, 100)
+    bar("reading", 50, 100)
+    bar("writing", 300, 100)
+    bar.close()
+    assert "reading    [###############...............] 50 of 100" in shown.getvalue()
+    assert "100 of 100" in shown.getvalue()
+    assert shown.getvalue().endswith("\r")
+    file = tmp_path / "many.csv"
+    lines = (f"GL-{nth},Dana,2026-03-01,5.00" for nth in range(2000))
+    file.write_text("\n".join(["Number,Customer,Date,Total", *lines]), encoding="utf-8")
+    assert (
+        Marked(tmp_path).run("import", str(file)).stderr == "No server is running here: this is the book in .remit.\n"
+    )
+
+
+@pytest.mark.parametrize("served", [False, True])
+def test_the_bar_is_on_standard_error_of_a_terminal_alone(demo, tmp_path, served):
+    file = tmp_path / "many.csv"
+    lines = (f"GL-8{nth},Dana,2026-03-01,5.00" for nth in range(3000))
+    file.write_text("\n".join(["Number,Customer,Date,Total", *lines]), encoding="utf-8")
+    marked = demo.marked if served else Marked(tmp_path)
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as seen:
+        with subprocess.Popen(
+            marked.command("bot", "import", "--dry-run", str(file)),
+            cwd=marked.folder, env=marked.environment, stdout=subprocess.PIPE, stderr=theirs,
+        ) as import_:  # fmt: skip
+            os.close(theirs)
+            out, _ = import_.communicate(timeout=120)
+        bars = seen.read(100_000).decode()
+    assert out == b"3000 would be imported, 0 would be updated, 0 would be unchanged\n"
+    assert "of 3000" in bars

@@ -79,10 +79,10 @@ class AutopayLetters:
         return self._letter(told.kind, details, words, url=link)
 
     async def _charged(self, wanted: Wanted) -> Letter | None:
-        """How the payment stands when the letter is written."""
+        """How the payment stands when the letter is written. None where the receipt says it: one letter per cause."""
         paid: Payment | None = await self._transact(partial(ledger.payment, reference=wanted.about["payment"]))
         details = await self._books.details(wanted.customer)
-        if paid is None or details is None:
+        if paid is None or details is None or details.notices.receipts:
             return None
         return self._letter("charged", details, self._words(news(paid).say, details.language))
 

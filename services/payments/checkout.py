@@ -189,7 +189,9 @@ class Checkout:
             return await self.transact(lambda conn: starts.begin_again(conn, own, order, now))
         return await self.transact(lambda conn: starts.begin(conn, order, now, self.random))
 
-    async def _judge(self, scope: Scope | Standing | None, quote: Quote, own: str) -> _Judged | Refused:
+    async def _judge(
+        self, scope: Scope | Standing | None, quote: Quote, own: str, *, standing: bool = False
+    ) -> _Judged | Refused:
         """Whether the quote is payable for this scope (None: whose it is was judged before), or an objection."""
         ids = [line.invoice for line in quote.lines]
         if isinstance(scope, Stranger) or (isinstance(scope, Bearer) and ids != [scope.invoice]):
@@ -205,14 +207,17 @@ class Checkout:
         customer = _whose(scope) or invoices[0].customer
         if any(invoice.customer != customer for invoice in invoices):
             return Refused(Objection.NOT_YOURS)
-        if (problem := self._problem(quote, invoices)) is not None:
+        standing = standing or isinstance(scope, Standing)
+        if (problem := self._problem(quote, invoices, standing=standing)) is not None:
             return Refused(*problem)
         charged = await self._chargeable(customer, quote) if quote.saved else None
         if quote.saved and charged is None:
             return Refused(Objection.METHOD_GONE, invoices[0])
         return _Judged(customer, positions, charged)
 
-    def _problem(self, quote: Quote, invoices: Sequence[Invoice]) -> tuple[Objection, Invoice] | None:
+    def _problem(
+        self, quote: Quote, invoices: Sequence[Invoice], *, standing: bool
+    ) -> tuple[Objection, Invoice] | None:
         for line, invoice in zip(quote.lines, invoices, strict=True):
             if invoice.version != line.version:
                 return Objection.INVOICE_CHANGED, invoice
@@ -221,11 +226,15 @@ class Checkout:
             if quote.method not in self._rules.methods_for(invoice.due.currency):
                 return Objection.METHOD_NOT_TAKEN, invoice
         parts = [(invoice, line.amount) for line, invoice in zip(quote.lines, invoices, strict=True)]
-        return objection_to(parts, self._rules) or self._fee_problem(quote, invoices[0])
+        return objection_to(parts, self._rules) or self._fee_problem(quote, invoices[0], standing=standing)
 
-    def _fee_problem(self, quote: Quote, first: Invoice) -> tuple[Objection, Invoice] | None:
-        """A fee is charged exactly as the rules have it now, to the cent, or nothing is: the quote is shown anew."""
-        fee = self._rules.fee.of(quote.due, quote.method, exempt=first.fee_exempt)
+    def _fee_problem(self, quote: Quote, first: Invoice, *, standing: bool) -> tuple[Objection, Invoice] | None:
+        """A fee is charged exactly as the rules have it now, to the cent, or nothing is: the quote is shown anew.
+
+        Never by autopay: no authorisation names one, and Visa has none on recurring payments (`services.model.fees`).
+        """
+        exempt = standing or first.fee_exempt
+        fee = self._rules.fee.of(quote.due, quote.method, exempt=exempt)
         return None if quote.fee_minor == fee else (Objection.FEE_CHANGED, first)
 
     async def _chargeable(self, customer: str, quote: Quote) -> SavedMethod | None:
@@ -261,7 +270,7 @@ class Checkout:
         stale = await self.transact(lambda conn: starts.stale(conn, reference, self.clock()))
         if stale is None:
             return await self._carry_out(reference)
-        if (problem := await self._judge_again(stale.quote, reference)) is not None:
+        if (problem := await self._judge_again(stale, reference)) is not None:
             ended = await self.close(chat, reference)
             return problem if ended.state in (states.CANCELED, states.FAILED) else ended
         if stale.given_up:
@@ -270,10 +279,10 @@ class Checkout:
                 return asked
         return await self._carry_out(reference)
 
-    async def _judge_again(self, quote: Quote, reference: str) -> Refused | None:
+    async def _judge_again(self, stale: starts.Stale, reference: str) -> Refused | None:
         if await self.paused():
-            return Refused(Objection.PAUSED, await self._seen(quote.lines[0].invoice))
-        judged = await self._judge(None, quote, reference)
+            return Refused(Objection.PAUSED, await self._seen(stale.quote.lines[0].invoice))
+        judged = await self._judge(None, stale.quote, reference, standing=stale.standing)
         return judged if isinstance(judged, Refused) else None
 
     async def _carry_out(self, reference: str) -> Payment:

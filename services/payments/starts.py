@@ -303,10 +303,14 @@ def _is_fresh(doubtful: datetime | None, now: datetime) -> bool:
 
 
 class Stale(msgspec.Struct, frozen=True):
-    """A start whose judgement is as old as its last request. ``given_up``: doubtful, and tried for long enough."""
+    """A start whose judgement is as old as its last request.
+
+    ``given_up``: doubtful, and tried for long enough. ``standing``: begun by autopay.
+    """
 
     quote: Quote
     given_up: bool
+    standing: bool
 
 
 def stale(conn: Connection, reference: str, now: datetime) -> Stale | None:
@@ -322,7 +326,7 @@ def stale(conn: Connection, reference: str, now: datetime) -> Stale | None:
         return None
     kept = conn.execute(select(consent.c.quote).where(consent.c.payment == reference)).scalar_one()
     given_up = doubtful is not None and now - instant(row.created_at) > TRIED_FOR
-    return Stale(msgspec.json.decode(kept, type=Quote), given_up)
+    return Stale(msgspec.json.decode(kept, type=Quote), given_up, row.enrolment is not None)
 
 
 def withdraw(conn: Connection, reference: str, now: datetime) -> bool:

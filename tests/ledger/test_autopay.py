@@ -10,6 +10,7 @@ from services import agreements
 from services.errors import Unavailable, Uncertain
 from services.model import (
     AutopayRules,
+    Fee,
     InvoiceState,
     Method,
     Money,
@@ -677,3 +678,12 @@ async def test_runs_can_be_looked_at(auto):
     listed = await auto.world.transact(lambda conn: runs.runs(conn, 10))
     assert [(run.told, run.charged) for run in listed] == [(0, 1), (1, 0)]
     assert await auto.world.transact(lambda conn: runs.lines_of(conn, 99)) is None
+
+
+async def test_autopay_never_takes_the_program_fee(auto):
+    rules = msgspec.structs.replace(auto.world.rules, fee=Fee(basis_points=300))
+    auto.world.rules = rules
+    auto.world.checkout._rules = rules
+    await auto.to_the_charge()
+    assert await auto.run() == [("charged", "")]
+    assert await auto.world.rows("SELECT amount_minor, fee_minor FROM payment") == [(12000, 0)]

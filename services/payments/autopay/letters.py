@@ -25,5 +25,5 @@ def noticed(conn: Connection, notice: str, customer: str, now: datetime) -> None
 
 
 def charged(conn: Connection, reference: str, customer: str, now: datetime) -> None:
-    """A charge went through."""
+    """A charge went through: for who has turned receipts off, and is to be told all the same."""
     letterbox.want(conn, Wanted(f"{CHARGED}:{reference}", CHARGED, customer, {"payment": reference}), now)

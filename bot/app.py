@@ -57,6 +57,7 @@ from bot.names import Names
 from bot.openapi import describe
 from bot.pages import bill, receipt, static
 from bot.pages import help as help_pages
+from bot.pages.receipt_paper import Printed, receipt_pdf
 from bot.postman import Postman
 from bot.proposals_api import proposals_router
 from bot.push import Bell
@@ -173,12 +174,13 @@ def build(
     mail: Mail | None = None,
     mail_after: float = 1.0,
     telegram_http: httpx.AsyncClient | None = None,
+    paper: Callable[[Printed], bytes] = receipt_pdf,
 ) -> Remit:
     """Everything that has no file or socket of its own, over the seams given. Raises `Misconfigured`.
 
     ``secret`` signs the tokens of conversations; ``knock`` counts requests for all workers, where there are several;
     ``mail`` takes letters, by default to the server that the settings name, ``mail_after`` seconds or a little more;
-    ``telegram_http`` calls Telegram, by default ``http`` does.
+    ``telegram_http`` calls Telegram, by default ``http`` does; ``paper`` prints the receipts in letters.
     """
     books = Several({name: _source(name, settings, transact, http, clock) for name in settings.invoices.sources})
     gateway = _gateway(settings, http)
@@ -351,6 +353,7 @@ def build(
         language_of=lambda chat: _language_of(store, chat),
         secret=secret,
         clock=clock,
+        paper=paper,
     )
     composers: dict[str, Composer] = {  # by the kind of letter
         reminding.KIND: reminders.compose,

@@ -43,8 +43,9 @@ class ReceiptLetters:
         language_of: Callable[[str], Awaitable[str]],
         secret: bytes,
         clock: Callable[[], datetime],
+        paper: Callable[[Printed], bytes] = receipt_pdf,
     ) -> None:
-        """``language_of`` tells that of a chat, where none is on file for the customer."""
+        """``language_of`` tells that of a chat, where none is on file for the customer; ``paper`` prints a receipt."""
         self._settings = settings
         self._letters = letters
         self._transact = transact
@@ -52,6 +53,7 @@ class ReceiptLetters:
         self._language_of = language_of
         self._secret = secret
         self._clock = clock
+        self._paper = paper
 
     def composers(self) -> Mapping[str, Composer]:
         """One for each kind."""
@@ -107,7 +109,7 @@ class ReceiptLetters:
         code = rows(told.url)
         printed = Printed.of(told.receipt, words, self._clock(), business.name, business.phone, told.url, code)
         # in a thread: it takes as long as many turns of chats
-        return replace(linked, paper=await asyncio.to_thread(receipt_pdf, printed))
+        return replace(linked, paper=await asyncio.to_thread(self._paper, printed))
 
 
 def _receipt(receipt: Receipt, wanted: Wanted, told: ToldReceipt) -> ToldReceipt | None:

@@ -147,9 +147,12 @@ def _read(row: Row[Any]) -> Kept:
     return Kept(row.number, instant(row.at), agreed, row.hash)
 
 
-def terms_of(quote: bytes) -> str:
-    """The terms of a payment: which quote stands in its consent, byte for byte: what is in it is not kept twice."""
-    return msgspec.json.encode({"quote_sha256": hashlib.sha256(quote).hexdigest()}).decode()
+def terms_of(quote: bytes, standing: str | None) -> str:
+    """The terms of a payment: which quote stands in its consent, byte for byte, and under which standing authorisation it
+    was begun, if no message said yes. What is in the quote is not kept twice.
+    """
+    told = {"quote_sha256": hashlib.sha256(quote).hexdigest()}
+    return msgspec.json.encode(told if standing is None else {**told, "standing": standing}).decode()
 
 
 def of_payment(reference: str) -> str:

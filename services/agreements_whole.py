@@ -176,19 +176,23 @@ def _against_payments(conn: Connection, rows: Sequence[_Values]) -> list[Broken]
     consents = _by_name(
         conn, consent.c.payment, (consent.c.at, consent.c.chat, consent.c.message, consent.c.digest), names
     )
-    quotes = _by_name(conn, consent.c.payment, (consent.c.quote,), names)
+    quotes = _by_name(conn, consent.c.payment, (consent.c.quote, consent.c.standing), names)
     sums = _by_name(
         conn, payments.c.reference, (payments.c.amount_minor, payments.c.fee_minor, payments.c.currency), names
     )
     found = list[Broken]()
     for name, row in agreed.items():
         subject, quote = _readable(row["subject"]), quotes.get(name)
-        terms = None if quote is None else terms_of(bytes(quote[0] or b"")).encode()
+        terms = None if quote is None else _terms(*quote).encode()
         if consents.get(name) != _some(row, "at", "chat", "message", "digest") or terms != row["terms"]:
             found.append(Broken(row["number"], subject, "the consent of the payment is not as it was, or gone"))
         if sums.get(name) != _some(row, "amount_minor", "fee_minor", "currency"):
             found.append(Broken(row["number"], subject, "the sums of the payment are not as they were"))
     return found
+
+
+def _terms(quote: Any, standing: Any) -> str:
+    return terms_of(bytes(quote or b""), None if standing is None else _plain(standing))
 
 
 def _begins(subject: Any) -> bool:

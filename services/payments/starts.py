@@ -251,7 +251,7 @@ def _agreement(reference: str, order: Order) -> Agreement:
         quote.total,
         order.customer,
         quote.digest(),
-        agreements.terms_of(msgspec.json.encode(quote)),
+        agreements.terms_of(msgspec.json.encode(quote), order.standing.name if order.standing else None),
         quote.fee_minor,
         quote.method,
         charged.brand if charged else "",

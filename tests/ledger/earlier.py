@@ -170,6 +170,9 @@ ROWS: dict[str, Rows] = {
         ],
         "mail_refusal": [{"address_hash": "7" * 64, "at": AT, "code": "5.1.1"}],
     },
+    "0011": {
+        "receipt_link": [{"token_hash": "a" * 64, "payment": PAID, "made_at": AT}],
+    },
     "0012": {
         "autopay": [
             {"id": 1, "customer": "book:c", "state": "on", "saved": "pm_1", "method": "card", "brand": "visa", "last4": "4242",
@@ -194,16 +197,11 @@ ROWS: dict[str, Rows] = {
              "body": b'{"kind":"planned","number":"INV-7"}'},
         ],
     },
-    "0015": {},
-    "0016": {},
     "0013": {
         "reminder": [
             {"id": 1, "invoice": INVOICE, "stage": "overdue-3", "due": "2026-03-01", "customer": "book:c",
              "letter": "reminder:book:c:2026-03-04", "at": AT},
         ],
-    },
-    "0011": {
-        "receipt_link": [{"token_hash": "a" * 64, "payment": PAID, "made_at": AT}],
     },
     "0014": {
         "api_key": [
@@ -211,6 +209,8 @@ ROWS: dict[str, Rows] = {
              "last_used_at": AT},
         ],
     },
+    "0015": {},
+    "0016": {},
     "0017": {
         "import_mapping": [{"signature": "0123456789ab", "headings": '["Beleg"]', "fields": '{"beleg":"number"}', "at": AT}],
     },
@@ -237,18 +237,18 @@ ADDED: dict[str, dict[str, dict[str, Any]]] = {
     "0008": {},
     "0009": {},
     "0010": {},
+    "0011": {},
     "0012": {
         "payment": {"enrolment": None},
         "pause": {"autopay": False},
         "consent": {"standing": None},
     },
+    "0013": {},
+    "0014": {"proposal": {"api_key": None, "request_key": None, "request_hash": None}, "delivery": {"changed_at": None}},
     "0015": {"book_customer": {"fee_exempt": False}},
     "0016": {
         "payment": {"page_seen_at": None},
         "pay_link": {"sent_at": None, "opened_at": None, "begun_at": None, "chosen_at": None},
     },
-    "0013": {},
-    "0011": {},
-    "0014": {"proposal": {"api_key": None, "request_key": None, "request_hash": None}, "delivery": {"changed_at": None}},
     "0017": {},
 }  # fmt: skip  # as above

@@ -82,6 +82,7 @@ class Process:
             monotonic=world.loop.time,
             mail=MortalMail(world, life),
             telegram_http=world.bot_line(life),
+            paper=lambda printed: f"the receipt at {printed.url}".encode(),  # a real one takes 100 ms
         )
         routes = [public_routes(self.remit), conversation_routes(self.remit), internal_routes(self.remit, TOKEN)]
         if self.remit.telegram is not None:

@@ -149,7 +149,6 @@ _AGREED = (
     _A.act,
     _A.at,
     _A.words,
-    _A.terms,
     _A.amount_minor,
     _A.fee_minor,
     _A.currency,
@@ -180,7 +179,7 @@ TABLES = (
              {"nickname": ""}),
     # sums, days and states: evidence of the business, like payments; the words of an authorisation are among the agreements
     Personal("autopay", autopay, _of_customer(_Y.customer), (_Y.id, _Y.state, _Y.method, _Y.brand, _Y.last4, _Y.limit_minor, _Y.currency, _Y.days, _Y.agreed_at, _Y.why)),
-    Personal("autopay_events", autopay_event, _of_enrolments, (autopay_event.c.enrolment, autopay_event.c.what, autopay_event.c.at, autopay_event.c.terms)),
+    Personal("autopay_events", autopay_event, _of_enrolments, (autopay_event.c.enrolment, autopay_event.c.what, autopay_event.c.at)),
     Personal("autopay_charges", autopay_charge, _of_customer(_G.customer), (_G.number, _G.cycle, _G.state, _G.amount_minor, _G.currency, _G.payment, _G.why)),
     Personal("autopay_lines", autopay_line, _of_customer(autopay_line.c.customer), (autopay_line.c.number, autopay_line.c.did, autopay_line.c.why, autopay_line.c.amount_minor, autopay_line.c.at)),
     Personal("autopay_notices", autopay_notice, _of_customer(autopay_notice.c.customer), (autopay_notice.c.at, autopay_notice.c.body)),

@@ -56,6 +56,7 @@ def test_a_text_is_tidy_and_loads(folder, language):
             assert "  " not in form, key
             assert form == form.strip() or key in {
                 "left_out",
+                "fee_not_by_bank",  # comes before another sentence
                 *(k for k in texts(folder, language) if k.startswith("course_")),
             }, key
 

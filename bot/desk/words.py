@@ -63,7 +63,7 @@ STEPS = {
     "why": "is asked for the reason",
     "sure": "is asked whether that is right",
 }
-METHODS = {
+CHOSEN = {
     "card": "A card, chosen and not confirmed yet",
     "bank": "A bank account (ACH), chosen and not confirmed yet",
     "saved": "A saved card or account, chosen and not confirmed yet",

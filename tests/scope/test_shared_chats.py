@@ -304,4 +304,5 @@ def test_messages_are_numbered_and_say_who_spoke():
         "name",
         "at",
         "hands_over",
+        "closes",
     }

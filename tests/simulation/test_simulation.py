@@ -24,7 +24,7 @@ from .world import Weather
 
 SEEDS = (1, 2, 3, 4, 5, 6)
 EVENTFUL = (9, 14, 33, 34)  # in which money goes back, and the business does all that it can
-SIGNING_IN = (2, 4, 8, 16, 24, 30)  # even ones have a household that signs in
+SIGNING_IN = (2, 36, 44)  # even ones have a household that signs in
 TEXTING = (3, 5, 10, 13, 15, 18)  # two of five have customers who write in Telegram
 AT_THE_DESK = (13, 27, 41, 55)  # two of fourteen have people at the desk
 UNTIL_CAUGHT = range(100, 130)  # seeds that a sabotage is given

@@ -242,7 +242,7 @@ async def test_the_numbers_page_counts_what_happened_and_its_plots_have_words(wo
     assert '<th scope="row">Paid</th><td class="number">1</td>' in shown
     assert '<th scope="row">Handed to a person</th><td class="number">1</td>' in shown
     assert "120.00 USD" in shown
-    assert shown.count("<svg") == shown.count('role="img"') == 5
+    assert shown.count("<svg") == shown.count('role="img"') == 6
     assert " style=" not in shown
     for days in ("0", "x", "99999999999"):
         assert (await chief.get(f"/desk/numbers?days={days}")).status_code == 200

@@ -44,6 +44,7 @@ ENTERS = {
     "SeeRequests": "/requests",
     "TellArticle": "/help privacy",
     "TellReceipt": "/receipt {payment}",
+    "SetReminders": "/stop-reminders",
 }
 
 

@@ -33,6 +33,9 @@ MAILS = {"dana": "dana.whitfield@example.com", "marco": "marco.reyes@example.com
 # of the help articles is noted for the business.
 COUNTERS = frozenset({"attempt", "tried", "sign_in_guard", "sign_in_code", "help_rating", "help_gap", "agreement_head"})
 
+# how far the holder of a pay link came by it
+STEPS = frozenset({"pay_link.opened_at", "pay_link.begun_at", "pay_link.chosen_at"})
+
 
 @dataclass(frozen=True)
 class Goods:
@@ -169,7 +172,8 @@ class Town:
         def rows(conn: Any) -> dict[str, list[str]]:
             found = {}
             for name, table in schema.tables.items():
-                every = [tuple(row) for row in conn.execute(select(table))]
+                kept = [column for column in table.columns if f"{name}.{column.name}" not in STEPS]
+                every = [tuple(row) for row in conn.execute(select(*kept))]
                 found[name] = sorted(repr(row) for row in every if not own & {each for each in row if each})
             return found
 

@@ -37,9 +37,25 @@ def last_of_customer(conn: Connection, chat: str) -> int:
 
 def add(conn: Connection, chat: str, lines: Sequence[Line]) -> int:
     """Copy these; answers how many were new. What was copied before reads as it does now: a number may have been taken out."""
-    new = [insert_once(conn, transcript, chat=chat, **(line._asdict() | {"at": micros(line.at)})) for line in lines]
-    overwrite(conn, chat, {line.seq: line.text for line, fresh in zip(lines, new, strict=True) if not fresh})
-    return sum(new)
+    known = _texts(conn, chat, lines)
+    unknown = [line for line in lines if line.seq not in known]
+    new = {line.seq for line in unknown if insert_once(conn, transcript, chat=chat, **_row(line))}
+    others = (line for line in lines if line.seq not in new)
+    overwrite(conn, chat, {line.seq: line.text for line in others if known.get(line.seq) != line.text})
+    return len(new)
+
+
+def _texts(conn: Connection, chat: str, lines: Sequence[Line]) -> dict[int, str]:
+    """What stands there of these lines, by their numbers."""
+    if not lines:
+        return {}
+    first, last = min(line.seq for line in lines), max(line.seq for line in lines)
+    these = transcript.c.chat == chat, transcript.c.seq.between(first, last)
+    return {row.seq: row.text for row in conn.execute(select(transcript.c.seq, transcript.c.text).where(*these))}
+
+
+def _row(line: Line) -> dict[str, object]:
+    return line._asdict() | {"at": micros(line.at)}
 
 
 def of(conn: Connection, chat: str, after: int = 0, most: int = 1000) -> list[Line]:

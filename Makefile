@@ -7,8 +7,9 @@ STEPS ?= 20000
 SEED ?= 1
 KILLS ?= 200
 CASES ?= 100000
+CUSTOMERS ?= 100
 
-.PHONY: demo serve check test bench eval simulate mutants soak rasa clean
+.PHONY: demo serve check test bench eval simulate year mutants soak rasa clean
 
 # $(BIN)/.installed is touched after an installation, so a warm start installs nothing.
 $(BIN)/.installed: pyproject.toml
@@ -47,6 +48,10 @@ eval: $(BIN)/.installed-dev
 
 simulate: $(BIN)/.installed-dev
 	@$(BIN)/python -m tests.simulation --steps $(STEPS) --seed $(SEED) $(if $(JOBS),--jobs $(JOBS))
+
+# A year of autopay and letters in virtual time; CUSTOMERS=1000 takes hours.
+year: $(BIN)/.installed-dev
+	@$(BIN)/python -m tests.year --customers $(CUSTOMERS) --seed $(SEED)
 
 mutants: $(BIN)/.installed-dev
 	@$(BIN)/python -m tests.mutants $(if $(JOBS),--jobs $(JOBS))

@@ -22,6 +22,7 @@ from .town import Resident
 
 DAYS = 365
 _HOURS: Final = (2 * 3_600, 4 * 3_600, 6 * 3_600, 12 * 3_600)  # seconds between looks; a day together
+_CHANGES = 0.5  # of mind, of one customer in a year
 _ROUNDS = 3_000  # of workers at one hour: a day's letters of a thousand people, eight at a time
 _SKIES: Final = (
     *(Weather(),) * 6,
@@ -67,7 +68,7 @@ class Year:
         world, chance = self._world, self._world.chance
         for seconds in _HOURS:
             world.weather = Weather() if calm else chance.choice(_SKIES)
-            if not calm and self._agreed and chance.random() < 0.2:
+            if not calm and self._agreed and chance.random() < len(self._agreed) * _CHANGES / (DAYS * len(_HOURS)):
                 await self._think_again()
             await self._work()
             await asyncio.sleep(seconds)

@@ -24,6 +24,7 @@ import httpx
 import msgspec
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy import Connection
 from sqlalchemy.exc import ArgumentError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -76,6 +77,7 @@ from bot.wording import Wording
 from bot.worker import Worker
 from dialogs.conversation import Held
 from dialogs.model import HopLink
+from services import deliveries
 from services import reminders as reminding
 from services.database import Transact, open_engine, threaded, upgrade
 from services.desk import handoffs, transcripts
@@ -256,7 +258,10 @@ def build(
     hops = Hops(transact=transact, clock=clock, random=random)
 
     async def remembered(chat: str) -> AtTheDesk:
-        found, line = await transact(lambda conn: (handoffs.holder(conn, chat), transcripts.last(conn, chat)))
+        def look(conn: Connection) -> tuple[handoffs.Handoff | None, int]:
+            return handoffs.holder(conn, chat), max(transcripts.last(conn, chat), deliveries.last(conn, chat))
+
+        found, line = await transact(look)
         person = None if found is None else Held(found.id, found.agent_name)
         held = found is not None and found.state is handoffs.State.HELD
         return AtTheDesk(person if held else None, None if held else person, line)

@@ -150,7 +150,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 class AtTheDesk(msgspec.Struct, frozen=True):
     """What SQL remembers of a chat whose conversation is gone: which person holds it, or has lent it to the assistant, and the
-    number of the last line that people at the desk have of it; 0 for none.
+    number of the last line that people at the desk have of it, or that went out to its front end; 0 for none.
     """
 
     held: Held | None = None
@@ -328,7 +328,7 @@ class Runtime:
     def _above(self, talk: Conversation, known: AtTheDesk) -> Loaded:
         """A conversation that may have had an earlier life: it counts its messages from above whatever was shown then.
 
-        By the millisecond, which no talk keeps up with, and where a clock was set back from the last line that the desk has.
+        By the millisecond, which no talk keeps up with, and where a clock was set back from the last line that is elsewhere.
         Who listens from the last number seen misses nothing.
         """
         base = max(micros(self._clock()) // 1000, known.line)

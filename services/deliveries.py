@@ -103,6 +103,11 @@ def stamp(conn: Connection, now: datetime) -> None:
     conn.execute(update(delivery).where(delivery.c.changed_at.is_(None)).values(changed_at=micros(now)))
 
 
+def last(conn: Connection, chat: str) -> int:
+    """The number of the last message that was sent to a chat; 0 where none ever was."""
+    return conn.execute(select(delivery.c.sent).where(delivery.c.chat == chat)).scalar_one_or_none() or 0
+
+
 def following(conn: Connection, after: str, most: int) -> Sequence[tuple[str, int]]:
     """The first ``most`` chats after this name in which somebody is, and the number of the last message sent to each."""
     asked = select(delivery.c.chat, delivery.c.sent).where(delivery.c.chat > after, delivery.c.gone_at.is_(None))

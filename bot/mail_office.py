@@ -4,6 +4,7 @@ Here is the server's side, behind the token of ``server.json`` (`bot.internal`);
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -75,10 +76,7 @@ def _bounce(remit: "Remit") -> Endpoint:
     async def bounce(request: Request) -> Response:
         reports = bounces.read(await read_body(request, bounces.LARGEST))
         now, secret = remit.clock(), remit.secret
-        told = [
-            await remit.transact(lambda conn, each=each: bounces.take_in(conn, each, secret, now))  # type: ignore[misc]
-            for each in reports
-        ]
+        told = [await remit.transact(partial(bounces.take_in, report=each, secret=secret, now=now)) for each in reports]
         return answer({"verdict": min(told, key=list(Verdict).index, default=Verdict.NO_REPORT)})
 
     return bounce

@@ -13,10 +13,10 @@ from sqlalchemy import Connection
 
 from bot.letterbox import Composer
 from bot.letters import Letters, ToldReceipt
+from bot.pages.languages import page_words
 from bot.pages.qr import rows
 from bot.pages.receipt_paper import Printed, receipt_pdf
-from bot.settings import CONFIG, Settings
-from bot.wording import Wording
+from bot.settings import Settings
 from services.database import Transact
 from services.errors import Unavailable
 from services.invoices.base import Customers
@@ -54,6 +54,7 @@ class ReceiptLetters:
         self._secret = secret
         self._clock = clock
         self._paper = paper
+        self._words = page_words(settings)
 
     def composers(self) -> Mapping[str, Composer]:
         """One for each kind."""
@@ -104,7 +105,7 @@ class ReceiptLetters:
         linked = replace(told, url=f"{told.url}?lang={told.language}")
         if told.receipt.standing in VOID | {Standing.ON_ITS_WAY}:
             return linked
-        words = Wording.load(CONFIG / "pages" / f"{told.language}.toml", self._settings.zone)
+        words = self._words[told.language]
         business = self._settings.business
         code = rows(told.url)
         printed = Printed.of(told.receipt, words, self._clock(), business.name, business.phone, told.url, code)

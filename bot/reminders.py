@@ -108,7 +108,7 @@ class Reminders:
         """
         now = self._now()
         listed = [each for each in await self._books.list_open() if self._stage(each, now) is not None]
-        held = await self._as_held(listed)
+        held = await self._transact(partial(ledger.as_held, invoices=listed))
         held.sort(key=lambda each: (each.customer, each.due_date, each.number))
         done: list[Judged] = []
         for customer, theirs in groupby(held, key=lambda each: each.customer):
@@ -196,17 +196,6 @@ class Reminders:
             return Fate.NOT_PAYABLE
         return Fate.TOO_SMALL if invoice.payable.minor < self._least else None
 
-    async def _as_held(self, invoices: Sequence[Invoice]) -> list[Invoice]:
-        """The invoices with what the ledger holds on them."""
-        ids = [each.id for each in invoices]
-        held = await self._transact(lambda conn: ledger.holdings(conn, ids))
-        return [
-            replace(each, processing=held[each.id].reserved, disputed=held[each.id].disputed)
-            if each.id in held
-            else each
-            for each in invoices
-        ]
-
     async def _why_not(self, customer: str) -> Fate | None:
         details = await self._books.details(customer)
         if details is None or not usable(details.email):
@@ -235,7 +224,7 @@ class Reminders:
         theirs = [each for each in found if each is not None and each.customer == wanted.customer]
         ids = [each.id for each in theirs]
         covered = await self._transact(lambda conn: self._covered(conn, ids))
-        held = await self._as_held(theirs)
+        held = await self._transact(partial(ledger.as_held, invoices=theirs))
         return [each for each in held if self._against(each) is None and each.id not in covered]
 
     async def _letter(self, customer: str, details: Details, invoices: list[Invoice], now: datetime) -> Letter:

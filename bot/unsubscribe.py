@@ -7,23 +7,17 @@ letter must be able to stop new ones.
 
 import base64
 import hmac
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from msgspec.structs import replace
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from bot.pages.languages import language_for
-from bot.pages.worded import PRIVATE, StyleSheet
-from bot.settings import CONFIG
+from bot.pages.worded import StyleSheet, WordedPages
 from bot.web import safely
-from bot.wording import Wording
 from dialogs.model import Say
 from services.invoices.base import Customers
-from services.mail import one_line
 from services.model import Revision
 from services.tokens import new_token
 
@@ -31,9 +25,7 @@ if TYPE_CHECKING:
     from bot.app import Remit
 
 _LONGEST = 400  # characters of a token
-_PAGE = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "pages"), autoescape=True, undefined=StrictUndefined
-).get_template("stop.html")
+_SHEET = StyleSheet("bill.css")
 
 
 def token_of(customer: str, secret: bytes) -> str:
@@ -81,13 +73,7 @@ def routes(remit: "Remit") -> list[Route]:
     ]
 
 
-class _Pages:
-    def __init__(self, remit: "Remit") -> None:
-        self._remit = remit
-        settings = remit.settings
-        files = {name: CONFIG / "pages" / f"{name}.toml" for name in settings.chat.locales}
-        self._words = {name: Wording.load(file, settings.zone) for name, file in files.items() if file.is_file()}
-
+class _Pages(WordedPages):
     async def show(self, request: Request) -> Response:
         """One question, and one button that answers it. Nothing changes."""
         known = customer_of(request.path_params["token"], self._remit.secret) is not None
@@ -104,20 +90,10 @@ class _Pages:
         return self._page(request, "stopped") if found else self._page(request, "stop_unknown", 404)
 
     def _page(self, request: Request, key: str, status: int = 200, *, asks: bool = False) -> Response:
-        words = self._words[language_for(request, self._words)]
-        business = self._remit.settings.business
-        values = {"business": one_line(business.name), "phone": one_line(business.phone)}
-        html = _PAGE.render(
-            locale=words.locale,
-            sheet=f"../../{StyleSheet('bill.css').address}",
-            business=values["business"],
-            title=words.say(Say(f"{key}_title", values)),
-            text=words.say(Say(key, values)),
-            button=words.say(Say("stop_button")) if asks else "",
-            questions=words.say(Say("questions", values)),
-        )
-        told = {"Content-Language": words.locale, "Vary": "Accept-Language"}
-        return HTMLResponse(html, status, headers=PRIVATE | told)
+        words, named = self.words_for(request), {"business": self.business}
+        title, text = (words.say(Say(each, named)) for each in (f"{key}_title", key))
+        button = words.say(Say("stop_button")) if asks else ""
+        return self.rendered(request, "stop.html", (_SHEET,), status, None, title=title, text=text, button=button)
 
 
 def stop_url(base_url: str, customer: str, secret: bytes) -> str:

@@ -154,5 +154,4 @@ class _BillPages(WordedPages):
     def _page(
         self, request: Request, status: int, headers: dict[str, str] | None = None, **values: Any
     ) -> HTMLResponse:
-        up = "../" * (request.url.path.count("/") - request.scope.get("root_path", "").count("/") - 1)
-        return self.rendered(request, "bill.html", status, headers, sheet=up + _SHEET.address, **values)
+        return self.rendered(request, "bill.html", (_SHEET,), status, headers, **values)

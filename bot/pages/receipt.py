@@ -109,5 +109,4 @@ class _ReceiptPages(WordedPages):
     def _page(
         self, request: Request, status: int, headers: dict[str, str] | None = None, **values: Any
     ) -> HTMLResponse:
-        sheets = [sheet.address for sheet in _SHEETS]
-        return self.rendered(request, "receipt.html", status, headers, sheets=sheets, **values)
+        return self.rendered(request, "receipt.html", _SHEETS, status, headers, **values)

@@ -4,6 +4,7 @@ Plain HTML: nothing here needs a script. Which page there is, and what it says, 
 """
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -63,6 +64,7 @@ class WordedPages:
         self,
         request: Request,
         template: str,
+        sheets: Sequence[StyleSheet],
         status: int,
         headers: dict[str, str] | None,
         **values: Any,
@@ -74,7 +76,8 @@ class WordedPages:
         def say(key: str, **more: Value) -> str:
             return words.say(Say(key, more))
 
-        shared = {"up": up, "locale": words.locale, "say": say}
+        addresses = [sheet.address for sheet in sheets]
+        shared = {"up": up, "sheets": addresses, "locale": words.locale, "say": say}
         language = {"languages": self.others(request), "query": self.query(request)}
         business = {"business": self.business, "phone": self.phone}
         html = _TEMPLATES.get_template(template).render(shared | language | business | values)

@@ -5,6 +5,7 @@ The dialog checks nothing. What a scope may not see does not exist for it: the a
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
+from functools import partial
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -67,7 +68,7 @@ class Access:
         found = await self._books.get(invoice)
         if found is None or not _covers(scope, found):
             return None
-        return (await self._as_held([found]))[0]
+        return (await self._transact(partial(ledger.as_held, invoices=[found])))[0]
 
     async def billing(self, scope: Scope, invoice: str) -> Billing | None:
         """The billing details of an invoice's customer; masked for who proved only a look-up."""
@@ -95,14 +96,14 @@ class Access:
         meant = [each for each in invoices or () if same_number(number, each.number)]
         exact = [each for each in meant if plain(each.number) == plain(number)]
         only = exact if len(exact) == 1 else meant
-        return (await self._as_held(only))[0] if len(only) == 1 else None
+        return (await self._transact(partial(ledger.as_held, invoices=only)))[0] if len(only) == 1 else None
 
     async def listing(self, scope: Customer, which: Filter, today: date) -> Listing | None:
         """The customer's invoices that were asked for, and what all of them come to. ``today`` is the business's."""
         invoices = await self._all(scope)
         if invoices is None:
             return None
-        held = await self._as_held(invoices)
+        held = await self._transact(partial(ledger.as_held, invoices=invoices))
         asked = [each for each in held if which.fits(each, today)]
         return Listing(tuple(asked[:MOST_SHOWN]), len(asked), _sums(held, today))
 
@@ -131,20 +132,6 @@ class Access:
             return None
         # the books are asked for this customer's, and taken at their word for nothing
         return tuple(each for each in await self._books.of_customer(scope.id) if each.customer == scope.id)
-
-    async def _as_held(self, invoices: Sequence[Invoice]) -> list[Invoice]:
-        """The invoices with what the ledger holds on them, in one question for all.
-
-        What moved since the books were read may show as owed still; it is judged again before anything is paid.
-        """
-        ids = [each.id for each in invoices]
-        held = await self._transact(lambda conn: ledger.holdings(conn, ids))
-        return [
-            replace(each, processing=held[each.id].reserved, disputed=held[each.id].disputed)
-            if each.id in held
-            else each
-            for each in invoices
-        ]
 
 
 def _sums(invoices: Sequence[Invoice], today: date) -> tuple[Sum, ...]:

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy import (
     BigInteger,
     BindParameter,
@@ -35,7 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from services.database import instant, micros, past
-from services.model import Method, Money, Payment, PaymentState, Reason
+from services.model import Invoice, Method, Money, Payment, PaymentState, Reason
 from services.payments import outbox, states
 from services.payments.banking_days import banking_days_after
 from services.payments.cases import Trouble
@@ -183,6 +184,18 @@ def holdings(conn: Connection, invoices: Collection[str]) -> Mapping[str, Holdin
     """What is held on these invoices, by id, in one question for all; one of which nothing is to be said is left out."""
     rows = conn.execute(_HELD, {"invoices": sorted(invoices)}) if invoices else ()
     return {invoice: Holding(int(minor), bool(disputed)) for invoice, minor, disputed in rows}
+
+
+def as_held(conn: Connection, invoices: Sequence[Invoice]) -> list[Invoice]:
+    """The invoices with what is held on them, in one question for all.
+
+    What moved since the books were read may show as owed still; it is judged again before anything is paid.
+    """
+    held = holdings(conn, [each.id for each in invoices])
+    return [
+        replace(each, processing=held[each.id].reserved, disputed=held[each.id].disputed) if each.id in held else each
+        for each in invoices
+    ]
 
 
 def reserved(conn: Connection, invoice: str) -> int:

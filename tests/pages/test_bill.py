@@ -163,7 +163,7 @@ def test_every_sentence_of_the_page_is_used_and_every_used_one_is_there(world):
         "stop",
     )  # pages of their own: test_receipt_page.py, test_hand_off.py, test_unsubscribe.py
     known = {key for key in every if not key.startswith(others)}
-    files = ("bill.py", "bill.html", "reading.py", "worded.py")
+    files = ("bill.py", "bill.html", "reading.py", "worded.py", "worded.html")
     sources = "".join((CONFIG.parent / "bot" / "pages" / f).read_text() for f in files)
     named = set(re.findall(r'"([a-z_]+)"', sources)) | set(re.findall(r"say\('([a-z_]+)'", sources))
     states = ("open", "today", "overdue", "part", "processing", "paid", "void", "credit")

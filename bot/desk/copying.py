@@ -109,7 +109,7 @@ class Copying:
                 handoffs.answered(conn, chat)
         if talk is not None:
             handoffs.note(conn, chat, _named(briefed(talk, now), handoffs.of_chat(conn, chat)))
-        this = handoffs.of_chat(conn, chat)
+        this = handoffs.of_chat(conn, chat)  # with the brief as it is now, by which the others are found
         beside = handoffs.alongside(conn, this, MOST_ALONGSIDE) if this and this.reason == "same_invoice" else ()
         return [each.chat for each in beside]
 

@@ -313,7 +313,7 @@ def build(
         books=books,
         store=store,
         bell=bell,
-        letters=Letters(settings),
+        letters=letters,
         clock=clock,
         page=f"{settings.base_url}/chat",
         after=timedelta(minutes=minutes) if minutes and mail is not None else None,

@@ -225,14 +225,17 @@ class Phones:
             if since > _LEASE_S + 2 * GIVES_UP_S and not (world.leaps or world.skewed):
                 world.violate(f"{name} was called {since:.0f} s after they were found to be gone")
 
+    def _heard(self, phone: Phone, coming: tuple[int, Message], faults: int) -> Message:
+        phone.last, message = coming
+        phone.heard.append(Heard(message, faults))
+        return message
+
     def _which(self, phone: Phone, text: str, faults: int) -> Message | None:
         """The message of the log that this is; None for one that the phone has, or whose log is lost."""
         world = self._world
         coming = self._to_come(phone)
-        if coming and text in (shown_as(coming[0][1]), *_rewritten(coming[0][1], text)):
-            phone.last, message = coming[0]
-            phone.heard.append(Heard(message, faults))
-            return message
+        if coming and text == shown_as(coming[0][1]):
+            return self._heard(phone, coming[0], faults)
         for before in reversed(phone.heard):
             if shown_as(before.message) == text and (world.story.faults > before.faults or world.skewed):
                 before.faults += 1
@@ -240,6 +243,8 @@ class Phones:
         if text in phone.lost:
             phone.lost.remove(text)
             return None
+        if coming and "removed]" in coming[0][1].text:  # a number was taken out meanwhile: the text is the one before
+            return self._heard(phone, coming[0], faults)
         instead = f"the log goes on with {coming[0][1].text[:60]!r}" if coming else "the log has nothing more"
         world.violate(f"{phone.texter.name} was sent {text[:60]!r}, and {instead}")
         return None
@@ -259,11 +264,6 @@ class Phones:
 def shown_as(message: Message) -> str:
     """How a message of the log looks on a phone."""
     return message.text if message.link is None else f"{message.text}\n{message.link.url}"
-
-
-def _rewritten(message: Message, text: str) -> tuple[str, ...]:
-    """Of what a number was taken out meanwhile, the text may be the one before."""
-    return (text,) if "removed]" in message.text else ()
 
 
 def _message(phone: Phone, number: int, text: str) -> dict[str, Any]:

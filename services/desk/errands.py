@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from services.database import insert_once, micros
 from services.schema import errand
+
+_ERRANDS = 736669747  # of PostgreSQL's advisory locks, one for each chat: SQLite has one writer anyway
 
 
 class Errand(NamedTuple):
@@ -24,6 +26,8 @@ class Errand(NamedTuple):
 
 def add(conn: Connection, chat: str, body: str, now: datetime, key: str | None = None) -> bool:
     """Write one down, once per ``key``; False when it was before. Their numbers only grow."""
+    if conn.dialect.name == "postgresql":  # in the order of their numbers, or the later one would be taken for heeded
+        conn.execute(select(func.pg_advisory_xact_lock(_ERRANDS, func.hashtext(chat))))
     return insert_once(conn, errand, chat=chat, key=key, body=body, at=micros(now))
 
 

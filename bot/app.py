@@ -333,6 +333,7 @@ def build(
     kept = timedelta(days=settings.privacy.conversations_days)
     reminders = Reminders(
         settings=settings,
+        letters=letters,
         transact=transact,
         books=books,
         identity=identity,

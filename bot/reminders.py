@@ -68,11 +68,6 @@ class Judged(msgspec.Struct, frozen=True):
 Covered = Callable[[Connection, Sequence[str]], Collection[str]]
 
 
-def nothing_covered(_conn: Connection, _invoices: Sequence[str]) -> Collection[str]:
-    """Where nobody is on autopay."""
-    return ()
-
-
 class Reminders:
     """One per process; several at once remind once."""
 
@@ -80,12 +75,13 @@ class Reminders:
         self,
         *,
         settings: Settings,
+        letters: Letters,
         transact: Transact,
         books: Books,
         identity: Identity,
         clock: Callable[[], datetime],
         secret: bytes,
-        covered: Covered = nothing_covered,
+        covered: Covered,
     ) -> None:
         self._settings = settings
         self._plan: Plan = settings.reminders.plan
@@ -97,7 +93,7 @@ class Reminders:
         self._clock = clock
         self._secret = secret
         self._covered = covered
-        self._letters = Letters(settings)
+        self._letters = letters
 
     # --- putting them on the list -----------------------------------------------------------------------------------
 
